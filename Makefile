@@ -1,0 +1,50 @@
+# make demo   flag the outliers of a real data set, and plot them (demo.png)
+# make test   lint, doctests and tests, with coverage
+# make lint   ruff, numpydoc and mypy
+# make docs   the documentation, in docs/_build/html
+# make bench  the six data sets of the paper against the baselines
+# make clean  remove everything that the targets above made
+#
+# Each target installs what it needs into .venv once; it installs again when
+# pyproject.toml or constraints.txt changes.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint docs bench clean
+# Targets share one virtual environment, and pip must not run in it twice at once.
+.NOTPARALLEL:
+
+demo: .venv/plot.stamp
+	$(BIN)/python docs/examples/plot_breast_cancer.py
+
+# One thread a worker: the two workers already fill a small machine.
+test: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/numpydoc lint skncae/__init__.py skncae/_detector.py
+	$(BIN)/mypy
+
+docs: .venv/docs.stamp
+	$(BIN)/sphinx-build -W --keep-going docs docs/_build/html
+
+bench: .venv/bench.stamp
+	$(BIN)/python -m benchmarks.odds --protocol contaminated
+
+clean:
+	rm -rf .venv *.egg-info build dist demo.png .coverage
+	rm -rf .mypy_cache .pytest_cache .ruff_cache docs/_build docs/generated docs/gallery
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/pip:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	  "skncae needs Python 3.11 or newer. Name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+
+# .venv/test.stamp: the extra "test" is installed. The first one takes a few minutes.
+.venv/%.stamp: pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[$*]"
+	touch $@

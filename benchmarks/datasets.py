@@ -1,0 +1,169 @@
+"""The ODDS data sets: where they come from, what they must hash to, and `load`.
+
+`registry.csv` has one row a set: its size, the public file that it comes from
+with the SHA-256 of that file, and the SHA-256 of the same rows as an ``.npz``
+with ``X`` and ``y``. `load` looks for that ``.npz`` in the folder that the
+environment variable ``SKNCAE_DATA`` names, and downloads the public file when
+there is none. Both carry the same rows in the same order, so a seed means the
+same rows either way.
+"""
+
+import csv
+import hashlib
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+# Pinned commits, so that a checksum stays the checksum of that address.
+SOURCES = {
+    "adbench": (
+        "https://raw.githubusercontent.com/Minqi824/ADBench/"
+        "3dac8221081e190f157d78e93bfa8867f90d0965/adbench/datasets/Classical/"
+    ),
+    "pyod": (
+        "https://raw.githubusercontent.com/yzhao062/pyod/"
+        "34f7996effac700a5166d882d5e94c6e6078fae3/notebooks/data/"
+    ),
+}
+
+# The six sets of the paper's Tables 3 and 4.
+SIX = ("cardio", "satellite", "thyroid", "satimage-2", "mammography", "shuttle")
+
+
+class MissingDataError(Exception):
+    """The rows of a data set can neither be read nor downloaded."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """One row of the registry."""
+
+    name: str
+    n: int
+    d: int
+    outliers: int
+    url: str
+    sha256_original: str
+    sha256_npz: str
+
+
+def read_registry():
+    """Read the registry into a dictionary from name to `DataSet`."""
+    with Path(__file__).with_name("registry.csv").open(newline="") as file:
+        return {
+            row["name"]: DataSet(
+                name=row["name"],
+                n=int(row["n"]),
+                d=int(row["d"]),
+                outliers=int(row["outliers"]),
+                url=SOURCES[row["source"]] + row["file"],
+                sha256_original=row["sha256_original"],
+                sha256_npz=row["sha256_npz"],
+            )
+            for row in csv.DictReader(file)
+        }
+
+
+REGISTRY = read_registry()
+
+
+def names(choice="all"):
+    """Turn ``"six"``, ``"all"`` or names with commas into a list of names."""
+    if choice == "six":
+        return list(SIX)
+    if choice == "all":
+        return list(REGISTRY)
+    chosen = [name.strip() for name in choice.split(",")]
+    unknown = sorted(set(chosen) - set(REGISTRY))
+    if unknown:
+        raise ValueError(
+            f"There is no data set {', '.join(unknown)}. "
+            f"Choose 'six', 'all', or from: {', '.join(REGISTRY)}."
+        )
+    return chosen
+
+
+def load(name):
+    """Load the rows of a data set.
+
+    Parameters
+    ----------
+    name : str
+        A name of the registry.
+
+    Returns
+    -------
+    X : float64 ndarray of shape (n, d)
+    y : int ndarray of shape (n,)
+        1 is an outlier, 0 is not.
+
+    Raises
+    ------
+    MissingDataError
+        When there is no local file and no download.
+    ValueError
+        When a local file has another checksum than the registry.
+    """
+    entry = REGISTRY[name]
+    local = _local_file(name)
+    content = _verified(local, entry) if local else _download(entry)
+    X, y = _parse(content, is_npz=local is not None or entry.url.endswith(".npz"))
+    if X.shape != (entry.n, entry.d) or y.sum() != entry.outliers:
+        raise ValueError(
+            f"{name} came with shape {X.shape} and {y.sum()} outliers, but the "
+            f"registry says ({entry.n}, {entry.d}) and {entry.outliers}."
+        )
+    return X, y
+
+
+def _local_file(name):
+    folder = os.environ.get("SKNCAE_DATA")
+    if not folder:
+        return None
+    for path in (Path(folder, "odds", f"{name}.npz"), Path(folder, f"{name}.npz")):
+        if path.is_file():
+            return path
+    return None
+
+
+def _verified(path, entry):
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != entry.sha256_npz:
+        raise ValueError(
+            f"{path} has SHA-256 {found}, but the registry says {entry.sha256_npz}. "
+            "Remove the file, or unset SKNCAE_DATA to download the public original."
+        )
+    return content
+
+
+def _download(entry):
+    try:
+        import pooch
+
+        path = pooch.retrieve(
+            entry.url,
+            known_hash=f"sha256:{entry.sha256_original}",
+            path=pooch.os_cache("skncae"),
+            fname=entry.url.rsplit("/", 1)[1],
+        )
+    except Exception as error:
+        raise MissingDataError(
+            f"no {entry.name}.npz in SKNCAE_DATA "
+            f"({os.environ.get('SKNCAE_DATA', 'not set')}), and no download from "
+            f"{entry.url}: {type(error).__name__}: {error}"
+        ) from error
+    return Path(path).read_bytes()
+
+
+def _parse(content, is_npz):
+    if is_npz:
+        arrays = np.load(io.BytesIO(content), allow_pickle=False)
+    else:
+        from scipy.io import loadmat
+
+        arrays = loadmat(io.BytesIO(content))
+    return arrays["X"].astype(np.float64), arrays["y"].ravel().astype(int)

@@ -1,0 +1,235 @@
+"""Tables and figures from a result file: ``python -m benchmarks.report FILE.csv``.
+
+A failed fit counts as the worst rank of its set, and in the means as scores that
+say nothing: AUROC 0.5, AP the share of outliers. So does a fit that is not in
+the file. Both are listed. A set that nobody could read, and a detector whose
+package was not installed, are listed and left out; so is a seed that has not
+seen all sets yet, when another has.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import datasets, detectors, figures, isolation, records
+
+METRICS = ("auroc", "ap")
+TITLES = {"auroc": "AUROC", "ap": "AP"}
+
+
+def parse(arguments=None):
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.report")
+    parser.add_argument("results", help="a CSV of benchmarks.odds")
+    parser.add_argument("--detectors", help="names with commas; all of the file")
+    parser.add_argument("--full", action="store_true", help="rows of runs with --full")
+    parser.add_argument("--output", help="folder; that of the CSV by default")
+    parser.add_argument("--no-figures", action="store_true")
+    return parser.parse_args(arguments)
+
+
+def filled(frame):
+    """Give every detector a row for every set and seed of the file.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The rows of one protocol.
+
+    Returns
+    -------
+    frame : DataFrame
+        With ``auroc`` and ``ap`` at chance level where there is no result, and
+        ``status`` "not run" where there is no row.
+    """
+    frame = frame[~frame.status.isin(isolation.MISSING)]
+    shares = frame.groupby("dataset").outlier_share.mean()
+    seeds = {
+        name: _whole_seeds(part, len(shares)) for name, part in _by_detector(frame)
+    }
+    index = pd.MultiIndex.from_tuples(
+        [
+            (dataset, detector, seed)
+            for dataset in shares.index
+            for detector in frame.detector.unique()
+            for seed in seeds[detector]
+        ],
+        names=["dataset", "detector", "seed"],
+    )
+    frame = frame.set_index(index.names).reindex(index).reset_index()
+    frame["status"] = frame.status.fillna("not run")
+    frame["auroc"] = frame.auroc.fillna(0.5)
+    frame["ap"] = frame.ap.fillna(frame.dataset.map(shares))
+    return frame
+
+
+def per_set(frame, metric):
+    """Average over seeds: one row a set, one column a detector."""
+    return frame.pivot_table(
+        index="dataset", columns="detector", values=metric, sort=False
+    )
+
+
+def ranks(frame, metric):
+    """Rank detectors within each set; 1 is best, no result at all is worst."""
+    values = per_set(frame, metric)
+    good = frame.assign(good=frame.status.eq("ok"))
+    never = ~per_set(good, "good").astype(bool).loc[values.index, values.columns]
+    values = values.mask(never, -np.inf)
+    return values.rank(axis=1, ascending=False).mask(never, values.shape[1])
+
+
+def summary(frame, with_ranks=True):
+    """One row a detector: means over sets, spread over seeds, ranks, fit time."""
+    lines = {}
+    for name, part in _by_detector(frame):
+        line = {}
+        for metric in METRICS:
+            by_seed = part.groupby("seed")[metric].mean()
+            line[metric] = by_seed.mean()
+            line[f"{metric}_spread"] = by_seed.std(ddof=1) if len(by_seed) > 1 else 0.0
+        line["fit_cpu_s"] = part.fit_cpu_s.median()
+        line["seeds"] = len(by_seed)
+        line["failed"] = int((part.status != "ok").sum())
+        lines[name] = line
+    result = pd.DataFrame(lines).T
+    if with_ranks:
+        for metric in METRICS:
+            result[f"{metric}_rank"] = ranks(frame, metric).mean()
+    return result.sort_values("auroc", ascending=False)
+
+
+def render_summary(result):
+    """Render `summary` as Markdown."""
+    with_ranks = "auroc_rank" in result
+    head = ["detector", "AUROC", "AP"]
+    head += ["rank AUROC", "rank AP"] if with_ranks else []
+    rows = []
+    for name, line in result.iterrows():
+        row = [name] + [
+            f"{100 * line[m]:.1f} ± {100 * line[f'{m}_spread']:.1f}" for m in METRICS
+        ]
+        if with_ranks:
+            row += [f"{line[f'{m}_rank']:.1f}" for m in METRICS]
+        row += [f"{line.fit_cpu_s:.2f}", int(line.seeds), int(line.failed)]
+        rows.append(row)
+    return markdown([*head, "fit, CPU s", "seeds", "no result"], rows)
+
+
+def render_per_set(frame, metric):
+    """Render a metric as Markdown, one row a set, the best of each in bold."""
+    values = 100 * per_set(frame, metric)
+    values = values[values.mean().sort_values(ascending=False).index]
+    rows = []
+    for dataset, line in values.iterrows():
+        best = line.max()
+        cells = [f"**{v:.1f}**" if v == best else f"{v:.1f}" for v in line]
+        rows.append([dataset, *cells])
+    return markdown([TITLES[metric], *values.columns], rows)
+
+
+def render_failures(original, completed):
+    """List what has no result, and why."""
+    bad = original[original.status != "ok"]
+    rows = [
+        [name, dataset, _span(part.seed), status, part.note.iloc[0]]
+        for (name, dataset, status), part in bad.groupby(
+            ["detector", "dataset", "status"], sort=False
+        )
+    ]
+    holes = completed[completed.status == "not run"]
+    for name, part in _by_detector(holes):
+        sets = ", ".join(part.dataset.unique())
+        rows.append([name, sets, "", "not run", f"{len(part)} fits"])
+    if not rows:
+        return "Every fit gave a result."
+    return markdown(["detector", "data set", "seeds", "status", "why"], rows)
+
+
+def markdown(head, rows):
+    """Render a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(str(c) for c in line)} |" for line in lines)
+
+
+def document(path, frame):
+    """Write the whole report of one protocol as Markdown."""
+    completed = filled(frame)
+    variants = completed.detector.isin(set(detectors.NCAE) - {"NCAEDetector"})
+    main_rows, own = completed[~variants], completed[variants]
+    six = main_rows[main_rows.dataset.isin(datasets.SIX)]
+    protocol, rows = frame.protocol.iloc[0], frame["rows"].iloc[0]
+    parts = [
+        f"# {path.stem}",
+        f"Protocol `{protocol}`, rows `{rows}`, {frame.dataset.nunique()} sets. Means "
+        "over sets and seeds in percent, ± the standard deviation over seeds of the "
+        "mean over sets; the fit time is the median over sets, one thread. Made by "
+        f"`python -m benchmarks.report {path.name}` from the file of that name.",
+        "```\n" + "\n".join(provenance_of(path)) + "\n```",
+        f"## All {main_rows.dataset.nunique()} sets",
+        render_summary(summary(main_rows)),
+    ]
+    if len(six):
+        parts += [f"## The paper's six sets ({six.dataset.nunique()} of them here)"]
+        parts += [render_summary(summary(six))]
+    if len(own):
+        both = completed[variants | completed.detector.eq("NCAEDetector")]
+        parts += ["## NCAEDetector with parts off"]
+        parts += [render_summary(summary(both, with_ranks=False))]
+    for metric in METRICS:
+        parts += [f"## {TITLES[metric]} of each set", render_per_set(main_rows, metric)]
+    parts += ["## No result", render_failures(frame, completed)]
+    return "\n\n".join(parts) + "\n", main_rows
+
+
+def provenance_of(path):
+    """Give the provenance lines of a result file."""
+    return [line[2:] for line in path.read_text().splitlines() if line[:2] == "# "]
+
+
+def _span(seeds):
+    return ", ".join(str(seed) for seed in sorted(seeds))
+
+
+def _whole_seeds(part, n_sets):
+    counts = part.groupby("seed").dataset.nunique()
+    whole = counts[counts == n_sets]
+    return sorted(whole.index if len(whole) else counts.index)
+
+
+def _by_detector(frame):
+    return frame.groupby("detector", sort=False)
+
+
+def main(arguments=None):
+    """Write the report, and the figures beside it."""
+    options = parse(arguments)
+    path = Path(options.results)
+    frame = records.read(path)
+    frame = frame[(frame["rows"] == "full") == options.full]
+    if options.detectors:
+        frame = frame[frame.detector.isin(options.detectors.split(","))]
+    if frame.empty:
+        raise SystemExit(f"{path} has no rows to report.")
+    folder = Path(options.output or path.parent)
+    text, rows = document(path, frame)
+    (folder / f"{path.stem}.md").write_text(text)
+    if not options.no_figures:
+        for metric in METRICS:
+            stem = folder / f"{path.stem}_{metric}"
+            values = per_set(rows, metric)
+            title = TITLES[metric]
+            figures.critical_difference(
+                ranks(rows, metric), title, stem.with_name(stem.name + "_ranks.png")
+            )
+            figures.box_plot(values, title, stem.with_name(stem.name + "_box.png"))
+            figures.accuracy_against_time(
+                summary(rows), metric, title, stem.with_name(stem.name + "_time.png")
+            )
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Settings of Sphinx."""
+
+import skncae
+
+project = "skncae"
+author = "The skncae developers"
+copyright = f"2026, {author}"
+version = release = skncae.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "examples"]
+
+# The class template lists the members; numpydoc would list them again.
+numpydoc_show_class_members = False
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "write_computation_times": False,
+    "show_memory": False,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_show_sourcelink = False

@@ -1,0 +1,116 @@
+"""One pure function per equation of the paper.
+
+==========  ==============================================================
+symbol      meaning
+==========  ==============================================================
+``x``       rows, (members, batch, features)
+``z``       latent features f(x), (members, batch, latent)
+``mu``      latent mean, (members, 1, latent)
+``omega``   latent noise, N(mu, I) or N(mu, sigma I)
+``d_s``     logits of the sample discriminator D_s
+``d_l``     logits of the latent discriminator D_l
+==========  ==============================================================
+"""
+
+import torch
+from torch.nn import functional as F
+
+
+def reconstruction_error(x, x_hat):
+    """Squared error of each row. Eq. 1 and 9.
+
+    Parameters
+    ----------
+    x, x_hat : Tensor of shape (members, batch, features)
+
+    Returns
+    -------
+    error : Tensor of shape (members, batch)
+    """
+    return (x_hat - x).square().sum(-1)
+
+
+def calibrated_reconstruction_loss(x, x_hat, prototype, is_mined):
+    """Squared error to x, or to the prototype where mined. Eq. 3 and 8(a).
+
+    The paper prints the second term of Eq. 8(a) as ``||x - x'||^2``, which has no
+    gradient; it is the reconstruction that is pulled to the prototype.
+
+    Parameters
+    ----------
+    x, x_hat : Tensor of shape (members, batch, features)
+    prototype : Tensor of shape (members, 1, features)
+    is_mined : bool Tensor of shape (members, batch)
+
+    Returns
+    -------
+    loss : Tensor of shape (members,)
+    """
+    target = torch.where(is_mined[..., None], prototype, x)
+    return reconstruction_error(target, x_hat).mean(-1)
+
+
+def discriminator_loss(real_logits, fake_logits):
+    """Negative of the maximum over D in Eq. 4 and 6.
+
+    Parameters
+    ----------
+    real_logits, fake_logits : Tensor of shape (members, batch)
+
+    Returns
+    -------
+    loss : Tensor of shape (members,)
+    """
+    return F.softplus(-real_logits).mean(-1) + F.softplus(fake_logits).mean(-1)
+
+
+def adversary_loss(fake_logits):
+    """What the encoder (Eq. 4) or the decoder (Eq. 6) minimises to fool D.
+
+    The non-saturating form, -log D(fake): log(1 - D(fake)) has the same fixed
+    point and no gradient when D is sure.
+
+    Parameters
+    ----------
+    fake_logits : Tensor of shape (members, batch)
+
+    Returns
+    -------
+    loss : Tensor of shape (members,)
+    """
+    return F.softplus(-fake_logits).mean(-1)
+
+
+def drifted_mean(mu, z, rate):
+    """Move mu towards the batch mean of z, per dimension. Eq. 5.
+
+    Parameters
+    ----------
+    mu : Tensor of shape (members, 1, latent)
+    z : Tensor of shape (members, batch, latent)
+    rate : float
+
+    Returns
+    -------
+    mu : Tensor of shape (members, 1, latent)
+    """
+    return torch.lerp(mu, z.mean(1, keepdim=True), rate)
+
+
+def latent_noise(mu, variance, shape, generator):
+    """Draw omega from N(mu, variance I). Eq. 4 and 6.
+
+    Parameters
+    ----------
+    mu : Tensor of shape (members, 1, latent)
+    variance : float
+        A variance, so the noise is scaled by its square root.
+    shape : tuple of (members, batch, latent)
+    generator : torch.Generator
+
+    Returns
+    -------
+    omega : Tensor of shape (members, batch, latent)
+    """
+    noise = torch.randn(shape, generator=generator, device=mu.device)
+    return torch.addcmul(mu, noise, noise.new_tensor(variance**0.5))

@@ -1,0 +1,84 @@
+"""Who looks contaminated: Eq. 7 and the rules the paper compares it with.
+
+Every rule maps a batch to contamination scores where **lower looks more
+contaminated**, as the similarity of Eq. 7 does. (The paper's text sorts the other
+way round; the rows that are least like the generated normals are the contaminated
+ones.)
+"""
+
+import math
+
+import torch
+from torch.nn import functional as F
+
+RULES = ("similarity", "reconstruction", "latent_distance", "latent_density")
+
+
+def similarity(z, z_generated):
+    """Mean cosine similarity to the dictionary of generated normals. Eq. 7.
+
+    Parameters
+    ----------
+    z : Tensor of shape (members, batch, latent)
+    z_generated : Tensor of shape (members, dictionary, latent)
+
+    Returns
+    -------
+    c : Tensor of shape (members, batch)
+    """
+    # The mean of the products is the product with the mean: O(batch), not O(batch^2).
+    dictionary = F.normalize(z_generated, dim=-1).mean(1, keepdim=True)
+    return (F.normalize(z, dim=-1) * dictionary).sum(-1)
+
+
+def latent_distance(z, mu):
+    """Minus the squared distance to mu (Deep SVDD's rule, section 5.2).
+
+    Parameters
+    ----------
+    z : Tensor of shape (members, batch, latent)
+    mu : Tensor of shape (members, 1, latent)
+
+    Returns
+    -------
+    c : Tensor of shape (members, batch)
+    """
+    return -(z - mu).square().sum(-1)
+
+
+def latent_density(z):
+    """Log-density of a Gaussian fitted to the latent batch (section 5.2).
+
+    Parameters
+    ----------
+    z : Tensor of shape (members, batch, latent)
+
+    Returns
+    -------
+    c : Tensor of shape (members, batch)
+    """
+    centred = z - z.mean(1, keepdim=True)
+    covariance = centred.mT @ centred / z.shape[1]
+    ridge = 1e-4 * covariance.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None] + 1e-12
+    covariance = covariance + ridge * torch.eye(z.shape[-1], device=z.device)
+    return -(centred * torch.linalg.solve(covariance, centred.mT).mT).sum(-1)
+
+
+def least(c, rate):
+    """Mark the ceil(rate * batch) rows with the lowest c.
+
+    Parameters
+    ----------
+    c : Tensor of shape (members, batch)
+    rate : float in [0, 1)
+
+    Returns
+    -------
+    is_mined : bool Tensor of shape (members, batch)
+    """
+    is_mined = torch.zeros_like(c, dtype=torch.bool)
+    n_mined = math.ceil(rate * c.shape[1])
+    if n_mined == 0:
+        return is_mined
+    rows = c.topk(n_mined, dim=1, largest=False).indices
+    return is_mined.scatter_(1, rows, True)

@@ -1,0 +1,251 @@
+"""Algorithm 1: generate, mine, calibrate, align, drift.
+
+All members take every step together. The two min-max games (Eq. 4 and 6) take one
+forward and one backward pass each: the discriminator sees the generated half of
+its batch through a gradient reversal, so descending its loss trains both sides.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from skncae import _losses, _mining
+from skncae._networks import MemberMLP
+
+HISTORY = (
+    "sample_discriminator_loss",
+    "latent_discriminator_loss",
+    "reconstruction_loss",
+    "mined_share",
+    "mining_score_kept",
+    "mining_score_mined",
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What one training round needs to know; the names are NCAEDetector's."""
+
+    hidden_units: tuple
+    latent_dim: int
+    mining: str
+    mining_rate: float
+    generation_scale: float
+    sample_discriminator: bool
+    latent_discriminator: bool
+    max_iter: int
+    batch_size: int
+    learning_rate: float
+    decay_steps: int | None
+
+
+class Autoencoder(nn.Module):
+    """Encoder f, decoder g and the latent mean mu of every member.
+
+    Shape
+    -----
+    input : (members, batch, features)
+    output : (members, batch, features)
+    """
+
+    def __init__(self, n_members, n_features, hidden_units, latent_dim, generator):
+        super().__init__()
+        widths = (n_features, *hidden_units, latent_dim)
+        self.encoder = MemberMLP(n_members, widths, generator)
+        self.decoder = MemberMLP(n_members, widths[::-1], generator)
+        self.register_buffer("mu", torch.zeros(n_members, 1, latent_dim))
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))
+
+
+class Trainer:
+    """One round of Algorithm 1 on scaled rows.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (views, n_samples, features)
+        The scaled rows, once for each view of them.
+    view_of_member : int Tensor of shape (members,)
+        Which of the views each member is trained on.
+    recipe : Recipe
+    generator : torch.Generator
+        The only source of randomness; on the CPU, so that every device draws the
+        same numbers.
+    """
+
+    def __init__(self, rows, view_of_member, recipe, generator):
+        self.rows = rows
+        self.view_of_member = view_of_member
+        self.recipe = recipe
+        self.generator = generator
+        n_members, n_features = len(view_of_member), rows.shape[-1]
+        self.model = Autoencoder(
+            n_members, n_features, recipe.hidden_units, recipe.latent_dim, generator
+        ).to(rows.device)
+        self.d_s = MemberMLP(
+            n_members, (n_features, *recipe.hidden_units, 1), generator
+        ).to(rows.device)
+        self.d_l = MemberMLP(
+            n_members, (recipe.latent_dim, recipe.hidden_units[-1], 1), generator
+        ).to(rows.device)
+        encoder = list(self.model.encoder.parameters())
+        decoder = list(self.model.decoder.parameters())
+        self._generation = _Descent(
+            [*decoder, *self.d_s.parameters()], recipe.learning_rate
+        )
+        aligned = list(self.d_l.parameters()) if recipe.latent_discriminator else []
+        self._joint = _Descent([*encoder, *decoder, *aligned], recipe.learning_rate)
+        self._set_mu()
+
+    def run(self, after_step=None):
+        """Take every step and return the history.
+
+        Parameters
+        ----------
+        after_step : callable, optional
+            Called without arguments after each step, for progress bars.
+
+        Returns
+        -------
+        history : dict of str to Tensor of shape (max_iter, members)
+        """
+        history = []
+        for step in range(self.recipe.max_iter):
+            if self.recipe.decay_steps and step and step % self.recipe.decay_steps == 0:
+                self._generation.decay()
+                self._joint.decay()
+            history.append(self._step())
+            if after_step is not None:
+                after_step()
+        stacked = torch.stack(history)
+        return dict(zip(HISTORY, stacked.unbind(1), strict=True))
+
+    def _step(self):
+        x = self._draw_batch()
+        omega = self._draw_latent(x.shape[1], self.recipe.generation_scale)
+
+        # Generate: g learns to fool D_s, D_s to tell x from g(omega). Eq. 6.
+        sample_loss = self._generation_step(x, omega)
+
+        # Mine: the rows least like the generated normals. Eq. 7.
+        with torch.no_grad():
+            x_generated = self.model.decoder(omega)
+        # One forward pass encodes the rows and the dictionary.
+        z, z_generated = self.model.encoder(torch.cat([x, x_generated], 1)).split(
+            [x.shape[1], omega.shape[1]], 1
+        )
+        x_hat = self.model.decoder(z)
+        c = self._mining_score(x, x_hat.detach(), z.detach(), z_generated.detach())
+        is_mined = _mining.least(c, self.recipe.mining_rate)
+
+        # Calibrate and align: Eq. 8(a), and f learns to fool D_l. Eq. 4.
+        prototype = x_generated.mean(1, keepdim=True)
+        reconstruction_loss = _losses.calibrated_reconstruction_loss(
+            x, x_hat, prototype, is_mined
+        )
+        latent_loss = self._latent_game(z)
+        self._joint.step((reconstruction_loss + latent_loss).sum())
+
+        # Drift: mu follows the batch. Eq. 5.
+        self.model.mu = _losses.drifted_mean(
+            self.model.mu, z.detach(), self.recipe.learning_rate
+        )
+        return _step_history(
+            sample_loss, latent_loss, reconstruction_loss, c, is_mined
+        )
+
+    def _generation_step(self, x, omega):
+        """Update g and D_s on Eq. 6 and return the loss of D_s."""
+        if not self.recipe.sample_discriminator:
+            return x.new_zeros(len(x))
+        x_generated = _reverse_gradient(self.model.decoder(omega))
+        real, fake = self.d_s(torch.cat([x, x_generated], 1))[..., 0].chunk(2, 1)
+        loss = _losses.discriminator_loss(real, fake)
+        self._generation.step(loss.sum())
+        return loss
+
+    def _latent_game(self, z):
+        """Loss of D_l on Eq. 4, whose gradient reaches f reversed."""
+        if not self.recipe.latent_discriminator:
+            return z.new_zeros(len(z))
+        omega = self._draw_latent(z.shape[1], 1.0)
+        real, fake = self.d_l(torch.cat([omega, _reverse_gradient(z)], 1))[
+            ..., 0
+        ].chunk(2, 1)
+        return _losses.discriminator_loss(real, fake)
+
+    def _mining_score(self, x, x_hat, z, z_generated):
+        """Contamination scores of a batch, lower is more contaminated."""
+        rule = self.recipe.mining
+        if rule == "similarity":
+            return _mining.similarity(z, z_generated)
+        if rule == "reconstruction":
+            return -_losses.reconstruction_error(x, x_hat)
+        if rule == "latent_distance":
+            return _mining.latent_distance(z, self.model.mu)
+        return _mining.latent_density(z)
+
+    def _draw_batch(self):
+        """Draw each member's own rows, with replacement."""
+        n_members, n_samples = len(self.view_of_member), self.rows.shape[1]
+        index = torch.randint(
+            n_samples, (n_members, self.recipe.batch_size), generator=self.generator
+        ).to(self.rows.device)
+        return self.rows[self.view_of_member[:, None], index]
+
+    def _draw_latent(self, n_rows, variance):
+        """Draw omega around mu."""
+        mu = self.model.mu
+        return _losses.latent_noise(
+            mu, variance, (len(mu), n_rows, mu.shape[-1]), self.generator
+        )
+
+    @torch.no_grad()
+    def _set_mu(self):
+        """Start mu at the mean of the latent features. Eq. 5."""
+        rows = self.rows[:, : 16 * self.recipe.batch_size]
+        z = self.model.encoder(rows[self.view_of_member])
+        self.model.mu = z.mean(1, keepdim=True)
+
+
+class _Descent:
+    """Adam on the parameters that one phase may move."""
+
+    def __init__(self, parameters, learning_rate):
+        self.parameters = parameters
+        # Fused: one call for all tensors instead of a dozen small ones for each.
+        self._adam = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+
+    def step(self, loss):
+        gradients = torch.autograd.grad(loss, self.parameters)
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self._adam.step()
+
+    def decay(self, factor=0.1):
+        for group in self._adam.param_groups:
+            group["lr"] *= factor
+
+
+def _reverse_gradient(x):
+    """Return x, with its gradient reversed."""
+    return 2 * x.detach() - x
+
+
+def _step_history(sample_loss, latent_loss, reconstruction_loss, c, is_mined):
+    """Stack what a step leaves behind, in the order of HISTORY."""
+    share = is_mined.float().mean(1)
+    mined = (c * is_mined).mean(1)
+    kept = (c.mean(1) - mined) / (1 - share)
+    return torch.stack(
+        [
+            sample_loss.detach(),
+            latent_loss.detach(),
+            reconstruction_loss.detach(),
+            share,
+            kept,
+            mined / share,
+        ]
+    )

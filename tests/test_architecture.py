@@ -1,0 +1,117 @@
+"""The import table of docs/architecture.md, enforced."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "skncae"
+
+# From top to bottom: what each module may import besides numpy and the standard
+# library. Modules of skncae start with an underscore, and only rows below count.
+MAY_IMPORT = {
+    "__init__": {"_detector"},
+    "_detector": {
+        "_parameters",
+        "_threshold",
+        "_scoring",
+        "_training",
+        "_mining",
+        "_losses",
+        "_networks",
+        "_inputs",
+        "sklearn",
+        "torch",
+        "tqdm",
+    },
+    "_parameters": {"_scoring", "_mining", "_inputs", "sklearn", "torch"},
+    "_threshold": set(),
+    "_scoring": {"scipy", "torch"},
+    "_training": {"_mining", "_losses", "_networks", "torch"},
+    "_mining": {"torch"},
+    "_losses": {"torch"},
+    "_networks": {"torch"},
+    "_inputs": {"sklearn"},
+}
+# Never imported with the package, only by the function that needs them.
+OPTIONAL = {"dask", "matplotlib", "onnx", "pandas", "polars", "pyod", "safetensors"}
+ALWAYS = {"numpy"} | sys.stdlib_module_names
+
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+
+
+def imported_names(node):
+    """Modules that the import statement `node` names, ours without `skncae.`."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif node.module in (None, "skncae"):  # from . import _losses
+        names = [f"skncae.{alias.name}" for alias in node.names]
+    else:
+        names = [f"skncae.{node.module}" if node.level else node.module]
+    return {name.removeprefix("skncae.").split(".")[0] for name in names}
+
+
+def imports_of(module, walk=ast.walk):
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text())
+    nodes = [n for n in walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+    return set().union(*map(imported_names, nodes))
+
+
+def walk_outside_functions(tree):
+    """Yield the nodes that run when the module is imported."""
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from walk_outside_functions(child)
+
+
+def test_table_lets_a_module_import_rows_below_it_only():
+    rows = list(MAY_IMPORT)
+    for position, row in enumerate(rows):
+        assert not MAY_IMPORT[row] & set(rows[: position + 1]), row
+
+
+def test_documented_table_has_the_same_rows_in_the_same_order():
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    assert re.findall(r"^\| `(\w+)` ", page, flags=re.MULTILINE) == list(MAY_IMPORT)
+
+
+def test_every_row_of_the_table_is_a_module():
+    assert sorted(MAY_IMPORT) == MODULES
+
+
+def test_skncae_holds_no_subpackage():
+    assert not list(PACKAGE.glob("*/**/*.py"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_imports_only_what_the_table_allows(module):
+    assert imports_of(module) <= MAY_IMPORT[module] | ALWAYS
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_imports_optional_packages_only_inside_functions(module):
+    assert not imports_of(module, walk_outside_functions) & OPTIONAL
+
+
+def test_importing_skncae_loads_nothing_slow_or_optional():
+    # scikit-learn itself loads pandas where it is installed, so what counts is
+    # what skncae adds.
+    code = """
+import sys
+import sklearn.base, sklearn.utils.fixes, torch
+before = set(sys.modules)
+import skncae
+print(*(set(sys.modules) - before))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    added = run.stdout.split()
+    assert "skncae" in added
+    assert not {name.split(".")[0] for name in added} & OPTIONAL
+    assert not [n for n in added if n.startswith(("torch._dynamo", "torch._inductor"))]

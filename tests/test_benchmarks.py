@@ -1,0 +1,303 @@
+"""The benchmark suite on a tiny data set of its own; no baseline is needed."""
+
+import hashlib
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import datasets, detectors, figures, odds, protocols, records, report
+from benchmarks import speed as speed_suite
+
+OWN = """
+import os, time
+
+class Distance:
+    def fit(self, X):
+        return self
+    def score_samples(self, X):
+        return -(X ** 2).sum(axis=1)
+
+class Crash(Distance):
+    def fit(self, X):
+        os._exit(3)
+
+class Sleep(Distance):
+    def fit(self, X):
+        time.sleep(60)
+
+class Nan(Distance):
+    def score_samples(self, X):
+        return X[:, 0] * float("nan")
+
+class Refuse(Distance):
+    def fit(self, X):
+        raise ValueError("no such rows # please")
+
+class Uninstalled:
+    def __init__(self):
+        import a_package_that_nobody_has
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """Register a data set of 40 normal rows and 10 outliers, far away."""
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(40, 3)), rng.normal(9, 1, size=(10, 3))])
+    y = np.repeat([0, 1], [40, 10])
+    (tmp_path / "odds").mkdir()
+    path = tmp_path / "odds" / "tiny.npz"
+    np.savez(path, X=X, y=y)
+    monkeypatch.setenv("SKNCAE_DATA", str(tmp_path))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    _register(monkeypatch, "tiny", digest)
+    (tmp_path / "own_detectors.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def _register(monkeypatch, name, digest):
+    entry = datasets.DataSet(name, 50, 3, 10, "nowhere/x.npz", "0" * 64, digest)
+    monkeypatch.setitem(datasets.REGISTRY, name, entry)
+
+
+def _run(folder, *arguments, names="own_detectors:Distance"):
+    output = str(folder / "out.csv")
+    odds.main(["--output", output, "--detectors", names, *arguments])
+    return records.read(output)
+
+
+# --- data sets -----------------------------------------------------------------
+
+
+def test_registry_holds_the_25_sets_with_two_checksums_each():
+    assert len(datasets.REGISTRY) == 25
+    assert set(datasets.SIX) < set(datasets.REGISTRY)
+    for entry in datasets.REGISTRY.values():
+        assert len(entry.sha256_original) == len(entry.sha256_npz) == 64
+        assert entry.url.startswith("https://")
+        assert 0 < entry.outliers < entry.n / 2
+
+
+def test_local_file_is_loaded_as_float64_rows_and_integer_labels(tiny):
+    X, y = datasets.load("tiny")
+    assert X.shape == (50, 3) and X.dtype == np.float64
+    assert y.sum() == 10 and y.dtype == int
+
+
+def test_local_file_with_another_checksum_is_refused(tiny, monkeypatch):
+    _register(monkeypatch, "tiny", "f" * 64)
+    with pytest.raises(ValueError, match=r"tiny\.npz has SHA-256 .* unset SKNCAE_DATA"):
+        datasets.load("tiny")
+
+
+def test_unknown_data_set_is_refused_with_the_known_names():
+    with pytest.raises(ValueError, match="no data set nope.*cardio"):
+        datasets.names("nope")
+
+
+def test_missing_data_set_is_a_row(tiny, monkeypatch):
+    _register(monkeypatch, "absent", "f" * 64)
+    monkeypatch.setitem(sys.modules, "pooch", None)  # No network in tests.
+    frame = _run(tiny, "--datasets", "absent", "--seeds", "0")
+    assert list(frame.status) == ["missing-data"]
+    assert "absent.npz" in frame.note[0]
+
+
+# --- protocols -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("protocol", "n_train", "n_score", "n_outliers"),
+    [("contaminated", 50, 50, 10), ("split", 30, 20, 4), ("clean", 24, 26, 10)],
+)
+def test_protocol_has_the_rows_that_it_promises(
+    tiny, protocol, n_train, n_score, n_outliers
+):
+    X, y = datasets.load("tiny")
+    task = protocols.prepare(X, y, protocol, seed=0)
+    assert len(task.X_train) == n_train
+    assert len(task.X_score) == len(task.y_score) == n_score
+    assert task.y_score.sum() == n_outliers
+    np.testing.assert_allclose(task.X_train.mean(axis=0), 0, atol=1e-12)
+
+
+def test_clean_protocol_trains_on_no_outlier(tiny):
+    X, y = datasets.load("tiny")
+    task = protocols.prepare(X, y, "clean", seed=1)
+    # Outliers lie nine deviations away, so one of them would show.
+    assert np.abs(task.X_train).max() < 4 < np.abs(task.X_score).max()
+
+
+def test_subsample_keeps_the_share_of_outliers_and_at_least_two():
+    y = np.zeros(30_000, dtype=int)
+    y[:300] = 1
+    rows = protocols.subsample(y, 10_000, np.random.default_rng(0))
+    assert len(np.unique(rows)) == 10_000 and y[rows].sum() == 100
+    y[3:300] = 0
+    rows = protocols.subsample(y, 10_000, np.random.default_rng(0))
+    assert y[rows].sum() == 2
+
+
+def test_large_set_is_subsampled_by_seed_unless_full():
+    X, y = np.random.default_rng(0).normal(size=(10_500, 2)), np.zeros(10_500, int)
+    y[:50] = 1
+    first, again, other = (
+        protocols.prepare(X, y, "contaminated", seed) for seed in (0, 0, 1)
+    )
+    assert first.n == 10_000 and first.depends_on_seed
+    np.testing.assert_array_equal(first.X_train, again.X_train)
+    assert not np.array_equal(first.X_train, other.X_train)
+    assert protocols.prepare(X, y, "contaminated", 0, full=True).n == 10_500
+
+
+# --- detectors -----------------------------------------------------------------
+
+
+def test_detector_name_may_carry_parameters():
+    names = detectors.names("NCAEDetector(n_estimators=8, latent_dim=3),SquaredZ")
+    assert names == ["NCAEDetector(n_estimators=8, latent_dim=3)", "SquaredZ"]
+    made = detectors.find("sklearn.ensemble:IsolationForest(n_estimators=8)").make(5, 3)
+    assert made.n_estimators == 8 and made.random_state == 5
+
+
+def test_unknown_detector_is_refused_with_the_known_names():
+    with pytest.raises(ValueError, match="no detector 'Nope'.*NCAEDetector"):
+        detectors.names("Nope")
+
+
+def test_squared_z_ignores_a_constant_column():
+    X = np.array([[0.0, 7.0], [2.0, 7.0]])
+    np.testing.assert_allclose(detectors.SquaredZ().fit(X).decision_function(X), 1)
+
+
+# --- odds ----------------------------------------------------------------------
+
+
+def test_run_writes_a_row_per_detector_and_seed_with_provenance(tiny, capsys):
+    frame = _run(
+        tiny,
+        *("--datasets", "tiny", "--seeds", "0-2", "--jobs", "2"),
+        names="own_detectors:Distance,SquaredZ",
+    )
+    assert len(frame) == 6 and set(frame.status) == {"ok"}
+    assert (frame.auroc == 1).all() and (frame.ap == 1).all()
+    assert (frame.fit_s >= 0).all()
+    first = (tiny / "out.csv").read_text().splitlines()[0]
+    assert first.startswith("# ") and "protocol contaminated | seeds 0,1,2" in first
+    assert "SquaredZ       100.0 +-  0.0" in capsys.readouterr().out
+
+
+def test_deterministic_detector_runs_once_for_rows_that_do_not_depend_on_the_seed(tiny):
+    frame = _run(tiny, "--datasets", "tiny", "--seeds", "0,1", names="SquaredZ")
+    assert frame.note[1] == "deterministic: as seed 0"
+    assert frame.fit_s[0] == frame.fit_s[1]
+
+
+def test_second_run_skips_the_rows_of_the_first(tiny, monkeypatch):
+    _run(tiny, "--datasets", "tiny", "--seeds", "0")
+    text = (tiny / "out.csv").read_text()
+    monkeypatch.setattr(odds.isolation, "run_isolated", None)  # Would raise.
+    frame = _run(tiny, "--datasets", "tiny", "--seeds", "0")
+    assert len(frame) == 1 and (tiny / "out.csv").read_text() == text
+
+
+def test_run_with_again_replaces_the_row(tiny):
+    _run(tiny, "--datasets", "tiny", "--seeds", "0")
+    frame = _run(tiny, "--datasets", "tiny", "--seeds", "0", "--again")
+    assert len(frame) == 1
+    assert len((tiny / "out.csv").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "note"),
+    [
+        ("Crash", "crash", "exit code 3"),
+        ("Sleep", "timeout", "over 2 s"),
+        ("Nan", "error", "50 of them not finite"),
+        ("Refuse", "error", "ValueError: no such rows no. please"),
+        ("Uninstalled", "missing-package", "pip install own_detectors"),
+    ],
+)
+def test_fit_that_fails_is_a_row_and_the_next_one_runs(tiny, name, status, note):
+    frame = _run(
+        tiny,
+        *("--datasets", "tiny", "--seeds", "0", "--time-limit", "2"),
+        names=f"own_detectors:{name},own_detectors:Distance",
+    ).set_index("detector")
+    failed = frame.loc[f"own_detectors:{name}"]
+    assert failed.status == status and note in failed.note and np.isnan(failed.auroc)
+    assert frame.status["own_detectors:Distance"] == "ok"
+
+
+# --- report --------------------------------------------------------------------
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Write results of three detectors on two sets; one fit of C crashed."""
+    path = tmp_path / "results.csv"
+    records.append_provenance(path, "somewhere")
+    values = {"A": (0.9, 0.8), "B": (0.7, 0.6), "C": (0.95, None)}
+    for detector, (cardio, thyroid) in values.items():
+        for dataset, value in (("cardio", cardio), ("thyroid", thyroid)):
+            row = {"dataset": dataset, "n": 9, "d": 2, "outlier_share": 0.1, "seed": 0}
+            row |= {"detector": detector, "protocol": "clean", "rows": "max-10000"}
+            row |= {"status": "crash", "note": "exit code -9"}
+            if value is not None:
+                row |= {"status": "ok", "note": "", "auroc": value, "ap": value}
+                row |= {"fit_s": 1.0, "fit_cpu_s": 1.0, "score_s": 0.1, "peak_mb": 1.0}
+            records.append(path, row)
+    return path
+
+
+def test_failed_fit_counts_as_worst_rank_and_as_chance_in_the_mean(results):
+    completed = report.filled(records.read(results))
+    ranks = report.ranks(completed, "auroc")
+    assert ranks.loc["cardio"].to_dict() == {"A": 2, "B": 3, "C": 1}
+    assert ranks.loc["thyroid"].to_dict() == {"A": 1, "B": 2, "C": 3}
+    summary = report.summary(completed)
+    assert summary.auroc["C"] == pytest.approx((0.95 + 0.5) / 2)
+    assert summary.ap["C"] == pytest.approx((0.95 + 0.1) / 2)
+
+
+def test_fit_that_never_ran_counts_as_worst_rank(results):
+    frame = records.read(results)
+    completed = report.filled(
+        frame[(frame.detector != "A") | (frame.dataset != "cardio")]
+    )
+    assert report.ranks(completed, "ap").loc["cardio", "A"] == 3
+    assert "not run" in report.render_failures(frame, completed)
+
+
+def test_report_writes_tables_and_lists_failures(results):
+    report.main([str(results), "--no-figures"])
+    text = results.with_suffix(".md").read_text()
+    assert "| A | 85.0 ± 0.0 | 85.0 ± 0.0 | 1.5 | 1.5 |" in text
+    assert "| C | thyroid | 0 | crash | exit code -9 |" in text
+    assert "| cardio | 90.0 | **95.0** | 70.0 |" in text
+
+
+def test_figures_are_written(results, tmp_path):
+    completed = report.filled(records.read(results))
+    figures.box_plot(report.per_set(completed, "ap"), "AP", tmp_path / "box.png")
+    figures.accuracy_against_time(
+        report.summary(completed), "ap", "AP", tmp_path / "time.png"
+    )
+    for name in ("box.png", "time.png"):
+        assert (tmp_path / name).read_bytes()[1:4] == b"PNG"
+
+
+# --- speed ---------------------------------------------------------------------
+
+
+def test_speed_skips_what_is_there_and_gives_ratios(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(speed_suite, "EXPERIMENTS", {"members": ("SquaredZ",)})
+    output = tmp_path / "speed.csv"
+    for repeats in ("1", "2"):
+        speed_suite.main(["--output", str(output), "--repeats", repeats])
+    frame = pd.read_csv(output, comment="#")
+    assert list(frame.repeat) == [0, 1] and set(frame.status) == {"ok"}
+    assert "SquaredZ" in capsys.readouterr().out
