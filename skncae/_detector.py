@@ -35,19 +35,18 @@ class NCAEDetector(OutlierMixin, BaseEstimator):
         Share of the training rows to flag. It sets `threshold_` only; the scores do
         not depend on it.
     n_estimators : int, default=16
-        Number of autoencoders (members), trained side by side. They take turns
-        with the `views`.
+        Number of autoencoders (members), trained side by side.
     hidden_units : tuple of int, default=(32, 16)
         Widths of the encoder's hidden layers; the decoder mirrors them.
     latent_dim : int, default=3
         Width of the latent space.
-    views : str or sequence of str, default=("standardized", "whitened")
-        How the columns are scaled for the members: "standardized" (each column to
+    scaling : {"whitened", "standardized", "minmax"}, default="whitened"
+        How the columns are scaled for the networks: "standardized" (each column to
         mean 0 and variance 1, with logarithmic tails), "whitened" (and
         decorrelated), "minmax" (each column to [0, 1], the paper's).
     calibration_rounds : int, default=5
-        How often the location and scale of a view are estimated again on the rows
-        that look normal in it. 0 trusts all rows.
+        How often the location and scale of the columns are estimated again on the
+        rows that look normal. 0 trusts all rows.
     mining : {"similarity", "reconstruction", "latent_distance", "latent_density"}, \
 default="similarity"
         How rows are found that look contaminated: least similar to the generated
@@ -63,17 +62,17 @@ default="similarity"
         Train the decoder to generate rows like the training rows (Eq. 6).
     latent_discriminator : bool, default=True
         Train the encoder towards normally distributed latent features (Eq. 4).
-    evidence : "reconstruction" or sequence of str, \
-default=("likelihood", "dictionary", "tails")
-        What `score_samples` reports. "reconstruction" is minus the paper's
-        reconstruction error (Eq. 9), in the units of the views. A sequence averages
-        the surprise (minus the log of the share of training rows with a larger
-        error) of these kinds of evidence: "likelihood" (reconstruction error plus
-        latent distance to the mean), "dictionary" (distance to the nearest of
-        `dictionary_size` rows that a member is sure are normal), "tails" (how far out
-        each column is by its rank).
+    evidence : str or sequence of str, \
+default=("reconstruction", "dictionary", "tails")
+        What speaks against a row: its "reconstruction" error (Eq. 9), its distance
+        to the nearest row of a "dictionary" of normal rows, how far out its columns
+        are by their ranks ("tails"). One kind is reported as it is, so
+        `evidence="reconstruction"` is the paper's score; of several, the median of
+        their surprises (minus the log of the share of training rows with a larger
+        error).
     dictionary_size : int, default=64
-        Number of rows in a member's dictionary.
+        Number of rows in the dictionary of each member, drawn from the rows that it
+        reconstructs best.
     max_iter : int, default=200
         Number of gradient steps.
     batch_size : int, default=128
@@ -140,7 +139,7 @@ default=("likelihood", "dictionary", "tails")
         n_estimators=16,
         hidden_units=(32, 16),
         latent_dim=3,
-        views=("standardized", "whitened"),
+        scaling="whitened",
         calibration_rounds=5,
         mining="similarity",
         mining_rate=0.1,
@@ -161,7 +160,7 @@ default=("likelihood", "dictionary", "tails")
         self.n_estimators = n_estimators
         self.hidden_units = hidden_units
         self.latent_dim = latent_dim
-        self.views = views
+        self.scaling = scaling
         self.calibration_rounds = calibration_rounds
         self.mining = mining
         self.mining_rate = mining_rate
@@ -292,17 +291,12 @@ default=("likelihood", "dictionary", "tails")
         )
 
         rows = _subsample(X, MAX_TRAINING_ROWS, random_state)
-        views = [
-            calibrated_view(kind, rows, self.calibration_rounds)
-            for kind in as_names(self.views)[: self.n_estimators]
-        ]
-        view_of_member = torch.arange(self.n_estimators) % len(views)
-        model, history = self._train(rows, views, view_of_member, generator, device)
+        view = calibrated_view(self.scaling, rows, self.calibration_rounds)
+        model, history = self._train(view.transform(rows), generator, device)
 
-        scorer = Scorer(views, view_of_member, model)
-        if self.evidence != "reconstruction":
-            kinds = as_names(self.evidence)
-            scorer.weigh(rows, kinds, self.dictionary_size, random_state)
+        scorer = Scorer(model, view, as_names(self.evidence))
+        dictionary_view = calibrated_view("standardized", rows, self.calibration_rounds)
+        scorer.learn(rows, dictionary_view, self.dictionary_size, random_state)
         errors = scorer.errors(X)
         _warn_if_collapsed(errors, X)
 
@@ -315,8 +309,8 @@ default=("likelihood", "dictionary", "tails")
         self.device_ = str(device)
         return self
 
-    def _train(self, rows, views, view_of_member, generator, device):
-        """Train the members on their views of the rows."""
+    def _train(self, rows, generator, device):
+        """Train the members on scaled rows."""
         recipe = Recipe(
             hidden_units=tuple(self.hidden_units),
             latent_dim=self.latent_dim,
@@ -330,13 +324,8 @@ default=("likelihood", "dictionary", "tails")
             learning_rate=self.learning_rate,
             decay_steps=self.decay_steps,
         )
-        scaled = np.stack([view.transform(rows).astype(np.float32) for view in views])
-        trainer = Trainer(
-            torch.from_numpy(scaled).to(device),
-            view_of_member.to(device),
-            recipe,
-            generator,
-        )
+        rows = torch.from_numpy(rows.astype(np.float32)).to(device)
+        trainer = Trainer(rows, self.n_estimators, recipe, generator)
         with tqdm(total=self.max_iter, desc="NCAE", disable=not self.verbose) as bar:
             history = trainer.run(bar.update)
         history = {name: values.cpu().numpy() for name, values in history.items()}

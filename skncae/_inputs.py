@@ -13,14 +13,14 @@ import numpy as np
 from sklearn.covariance import oas
 from sklearn.utils.validation import validate_data
 
-VIEWS = ("standardized", "whitened", "minmax")
+VIEWS = ("whitened", "standardized", "minmax")
 
 # Share of the rows that count as normal in a calibration round. Correlations break
 # down at lower contamination than variances do, hence a smaller share (as in MCD).
 NORMAL_SHARE = {"standardized": 0.8, "whitened": 0.6}
 
 # Scaled values beyond the knee grow with their logarithm.
-KNEE = {"standardized": 1.0, "whitened": 10.0}
+KNEE = {"standardized": 1.0, "whitened": 100.0}
 
 # Squares of scaled values must stay finite in float64.
 LARGEST = 1e100

@@ -64,21 +64,29 @@ def discriminator_loss(real_logits, fake_logits):
     return F.softplus(-real_logits).mean(-1) + F.softplus(fake_logits).mean(-1)
 
 
-def adversary_loss(fake_logits):
-    """What the encoder (Eq. 4) or the decoder (Eq. 6) minimises to fool D.
+def adversary_gradient(discriminator_gradient, fake_logits):
+    """Turn D's gradient at its fake inputs into the one of who wants to fool it.
 
-    The non-saturating form, -log D(fake): log(1 - D(fake)) has the same fixed
-    point and no gradient when D is sure.
+    The encoder (Eq. 4) and the decoder (Eq. 6) minimise ``-log D(fake)``, which has
+    the fixed point of the ``log(1 - D(fake))`` printed there, and a gradient also
+    where D is sure. The two differ by a factor for each row, so D's own backward
+    pass serves both players.
 
     Parameters
     ----------
+    discriminator_gradient : Tensor of shape (members, batch, width)
+        Gradient of `discriminator_loss` with respect to the fake inputs.
     fake_logits : Tensor of shape (members, batch)
 
     Returns
     -------
-    loss : Tensor of shape (members,)
+    gradient : Tensor of shape (members, batch, width)
+        Gradient of the mean of softplus(-fake_logits) with respect to the inputs.
     """
-    return F.softplus(-fake_logits).mean(-1)
+    # sigmoid(s) is the slope of softplus(s), -sigmoid(-s) the one of softplus(-s).
+    # Below -60 sigmoid(s) is lost in float32, and with it D's gradient.
+    ratio = -torch.exp(-fake_logits.clamp(min=-60.0))
+    return discriminator_gradient * ratio[..., None]
 
 
 def drifted_mean(mu, z, rate):

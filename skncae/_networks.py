@@ -56,3 +56,26 @@ class MemberMLP(nn.Module):
         for layer in self.layers[:-1]:
             x = F.leaky_relu(layer(x), LEAKINESS)
         return self.layers[-1](x)
+
+
+class Autoencoder(nn.Module):
+    """Encoder f, decoder g and the latent mean mu of every member.
+
+    Shape
+    -----
+    input : (members, batch, features)
+    output : (members, batch, features)
+    """
+
+    mu: torch.Tensor
+
+    def __init__(self, n_members, n_features, hidden_units, latent_dim, generator):
+        super().__init__()
+        self.n_members = n_members
+        widths = (n_features, *hidden_units, latent_dim)
+        self.encoder = MemberMLP(n_members, widths, generator)
+        self.decoder = MemberMLP(n_members, widths[::-1], generator)
+        self.register_buffer("mu", torch.zeros(n_members, 1, latent_dim))
+
+    def forward(self, x):
+        return self.decoder(self.encoder(x))

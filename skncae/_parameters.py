@@ -49,10 +49,18 @@ def check_parameters(detector):
             f"mining must be one of {RULES}, got {parameters['mining']!r}. "
             "To mine nothing, set mining_rate=0."
         )
+    if parameters["scaling"] not in VIEWS:
+        raise ValueError(
+            f"scaling must be one of {VIEWS}, got {parameters['scaling']!r}."
+        )
     _check_hidden_units(parameters["hidden_units"])
-    _check_names(parameters["views"], "views", VIEWS)
-    if parameters["evidence"] != "reconstruction":
-        _check_names(parameters["evidence"], "evidence", EVIDENCE)
+    evidence = as_names(parameters["evidence"])
+    known = set(evidence) & set(EVIDENCE)
+    if not evidence or len(known) < len(evidence):
+        raise ValueError(
+            f"evidence must name one or more of {EVIDENCE}, each once; "
+            f"got {parameters['evidence']!r}."
+        )
 
 
 def as_names(value):
@@ -83,14 +91,3 @@ def _check_hidden_units(hidden_units):
         )
     for width in hidden_units:
         check_scalar(width, "each of hidden_units", Integral, min_val=1)
-
-
-def _check_names(value, name, allowed):
-    """The value must name some of those allowed, each once."""
-    names = as_names(value)
-    if not names or len(set(names)) < len(names) or not set(names) <= set(allowed):
-        alone = ', or "reconstruction" alone' if name == "evidence" else ""
-        raise ValueError(
-            f"{name} must name one or more of {allowed}, each once{alone}; "
-            f"got {value!r}."
-        )

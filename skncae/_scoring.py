@@ -6,17 +6,18 @@ unlike the normal ones:
 ==============  ==========================================================
 evidence        error
 ==============  ==========================================================
-likelihood      ``|x - g(f(x))|^2 + |f(x) - mu|^2``: the reconstruction error
-                of Eq. 9 and the latent distance. Eq. 4 aligns the latent
-                features with N(mu, I), so the sum is minus twice a Gaussian
-                log-likelihood, up to a constant.
-dictionary      distance to the nearest of the rows that a member is sure of
-tails           squared surprise of each column alone, summed
+reconstruction  ``|x - g(f(x))|^2`` of Eq. 9, the mean over members: the row breaks
+                the way in which the columns vary together
+dictionary      distance to the nearest of the rows that a member is sure are
+                normal, the mean over members: no normal row is like it (the
+                dictionary of Eq. 7, of real rows)
+tails           squared surprise of each column alone, summed: many columns are far
+                out, or a few very far
 ==============  ==========================================================
 
 Errors of different kinds are made comparable by their *surprise*, minus the log of
-the share of training rows with a larger error, and averaged. (A sum of -log p is
-Fisher's way to combine tests.)
+the share of training rows with a larger error. The score is the median surprise: a
+row is an outlier when most of the evidence says so.
 """
 
 import math
@@ -27,7 +28,9 @@ import numpy as np
 import torch
 from scipy.stats import skew
 
-EVIDENCE = ("likelihood", "dictionary", "tails")
+from skncae._losses import reconstruction_error
+
+EVIDENCE = ("reconstruction", "dictionary", "tails")
 
 # Dictionaries hold rows of the lowest error only: this share of the rows ...
 SURE_SHARE = 0.8
@@ -44,31 +47,12 @@ def blocks(n_rows):
         yield slice(start, min(start + BLOCK, n_rows))
 
 
-@torch.no_grad()
-def member_errors(model, x):
-    """Squared residuals and latent distances of every member.
-
-    Parameters
-    ----------
-    model : Autoencoder
-    x : Tensor of shape (members, batch, features)
-
-    Returns
-    -------
-    residual, latent : Tensor of shape (members, batch)
-    """
-    z = model.encoder(x)
-    residual = (x - model.decoder(z)).square_().sum(-1)
-    return residual, (z - model.mu).square_().sum(-1)
-
-
-@torch.no_grad()
 def nearest_distance(x, dictionary):
-    """Distance of every row to the nearest row of each member's dictionary.
+    """Distance of every row to the nearest row of each dictionary.
 
     Parameters
     ----------
-    x : Tensor of shape (members, batch, features)
+    x : Tensor of shape (batch, features)
     dictionary : Tensor of shape (members, size, features)
 
     Returns
@@ -77,9 +61,8 @@ def nearest_distance(x, dictionary):
     """
     # Differences are taken directly: the expanded square loses all digits of the
     # distance between two rows that are far from the origin.
-    return torch.cdist(
-        x, dictionary, compute_mode="donot_use_mm_for_euclid_dist"
-    ).amin(-1)
+    distance = torch.cdist(x, dictionary, compute_mode="donot_use_mm_for_euclid_dist")
+    return distance.amin(-1)
 
 
 @dataclass(frozen=True)
@@ -174,45 +157,46 @@ class ColumnTails:
 
 
 class Scorer:
-    """Errors of rows, from fitted views and networks.
+    """Errors of rows, from fitted networks and what the training rows were like.
 
     Networks score in float64: the rounding of float32 would make a small residual
     depend on the rows beside it.
 
     Parameters
     ----------
-    views : list of View
-    view_of_member : int Tensor of shape (members,)
     model : Autoencoder
+    view : View
+        The view that the networks were trained on.
+    kinds : tuple of str
+        Some of `EVIDENCE`.
     """
 
-    def __init__(self, views, view_of_member, model):
-        self.views = views
-        self.view_of_member = view_of_member
+    def __init__(self, model, view, kinds):
         self.model = model.cpu().double()
-        self.kinds = None
+        self.view = view
+        self.kinds = kinds
+        self.surprises = None
 
-    def weigh(self, X, kinds, dictionary_size, random_state):
-        """Score by these kinds of evidence from now on, compared on training rows.
+    def learn(self, X, dictionary_view, dictionary_size, random_state):
+        """Learn from training rows what an error of each kind is worth.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-            Training rows.
-        kinds : tuple of str
-            Some of `EVIDENCE`.
+        dictionary_view : View
+            The view that rows are compared with the dictionaries in.
         dictionary_size : int
         random_state : RandomState
         """
-        if "dictionary" in kinds:
+        if "dictionary" in self.kinds:
+            self.dictionary_view = dictionary_view
             self._fill_dictionaries(X, dictionary_size, random_state)
-        if "tails" in kinds:
+        if "tails" in self.kinds:
             self.column_tails = ColumnTails.of(X)
-        self.kinds = kinds
-        self.surprises = [Surprise.of(errors) for errors in self._evidence(X, kinds)]
+        self.surprises = [Surprise.of(errors) for errors in self.evidence(X)]
 
     def errors(self, X):
-        """Error of each row: its mean surprise, or the reconstruction error.
+        """Error of each row: its median surprise, or the error of the only kind.
 
         Parameters
         ----------
@@ -222,66 +206,60 @@ class Scorer:
         -------
         errors : ndarray of shape (n_samples,), float64
         """
-        if self.kinds is None:
-            return self._evidence(X, ("reconstruction",)).mean(0)
-        evidence = self._evidence(X, self.kinds)
+        evidence = self.evidence(X)
+        if len(self.kinds) == 1:
+            return evidence[0]
         surprises = zip(self.surprises, evidence, strict=True)
-        return np.mean([surprise(errors) for surprise, errors in surprises], axis=0)
+        return np.median([surprise(errors) for surprise, errors in surprises], axis=0)
 
+    def evidence(self, X):
+        """Errors of each kind, (n_kinds, n_samples)."""
+        evidence = np.empty((len(self.kinds), len(X)))
+        for block in blocks(len(X)):
+            for row, kind in zip(evidence, self.kinds, strict=True):
+                row[block] = getattr(self, f"_{kind}")(X[block])
+        return evidence
+
+    @torch.no_grad()
     def reconstruct(self, X):
         """Mean reconstruction of the members, in the units of X."""
         expected = np.zeros(X.shape)
         for block in blocks(len(X)):
-            with torch.no_grad():
-                x_hat = self.model(self._member_rows(X[block])).numpy()
-            for member, index in enumerate(self.view_of_member):
-                expected[block] += self.views[index].inverse_transform(x_hat[member])
-        return expected / len(self.view_of_member)
+            for x_hat in self.model(self._rows(X[block])).numpy():
+                expected[block] += self.view.inverse_transform(x_hat)
+        return expected / self.model.n_members
 
-    def _evidence(self, X, kinds):
-        """Errors of each kind, and of each view within a kind, block by block."""
-        evidence = [self._block_evidence(X[block], kinds) for block in blocks(len(X))]
-        return np.concatenate(evidence, axis=1)
+    def _reconstruction(self, X):
+        return self._member_errors(X).mean(0)
 
-    def _block_evidence(self, X, kinds):
-        """Errors of some rows, (kinds and views, n_samples)."""
-        x = self._member_rows(X)
-        residual, latent = member_errors(self.model, x)
-        errors = []
-        for kind in kinds:
-            if kind == "reconstruction":
-                errors.append(residual.mean(0, keepdim=True))
-            elif kind == "likelihood":
-                errors.append(self._mean_by_view(residual + latent))
-            elif kind == "dictionary":
-                errors.append(self._mean_by_view(nearest_distance(x, self.dictionary)))
-            else:
-                errors.append(torch.from_numpy(self.column_tails(X))[None])
-        return torch.cat(errors).numpy()
+    def _dictionary(self, X):
+        x = torch.from_numpy(self.dictionary_view.transform(X))
+        return nearest_distance(x, self.dictionaries).mean(0).numpy()
 
-    def _member_rows(self, X):
-        """Rows in the view of each member, (members, n_samples, n_features)."""
-        views = np.stack([view.transform(X) for view in self.views])
-        return torch.from_numpy(views)[self.view_of_member]
+    def _tails(self, X):
+        return self.column_tails(X)
 
-    def _mean_by_view(self, errors):
-        """Average errors over the members of each view, (views, n_samples)."""
-        n_views = len(self.views)
-        return torch.stack(
-            [errors[self.view_of_member == view].mean(0) for view in range(n_views)]
-        )
+    @torch.no_grad()
+    def _member_errors(self, X):
+        """Squared residual of each member, (members, n_samples)."""
+        x = self._rows(X)
+        return reconstruction_error(x, self.model(x)).numpy()
+
+    def _rows(self, X):
+        """Rows in the view of the networks, (members, n_samples, n_features)."""
+        x = torch.from_numpy(self.view.transform(X))
+        return x.expand(self.model.n_members, *x.shape)
 
     def _fill_dictionaries(self, X, size, random_state):
-        """Give each member its own random rows out of those of low error."""
+        """Give each member random rows out of those it reconstructs best."""
         X = X[random_state.permutation(len(X))[:MAX_DICTIONARY_POOL]]
-        likelihood = self._evidence(X, ("likelihood",))
-        doubt = np.mean([Surprise.of(errors)(errors) for errors in likelihood], axis=0)
-        sure = np.argsort(doubt)[: math.ceil(SURE_SHARE * len(X))]
+        n_sure = math.ceil(SURE_SHARE * len(X))
         # At most half of them: a dictionary of all rows would hold every outlier
         # that got past the networks, for every member.
-        size = min(size, math.ceil(len(sure) / 2))
-        picked = np.stack(
-            [random_state.permutation(sure)[:size] for _ in self.view_of_member]
-        )
-        member = torch.arange(len(picked))[:, None]
-        self.dictionary = self._member_rows(X)[member, torch.from_numpy(picked)]
+        size = min(size, math.ceil(n_sure / 2))
+        x = torch.from_numpy(self.dictionary_view.transform(X))
+        picked = [
+            random_state.permutation(np.argsort(errors)[:n_sure])[:size]
+            for errors in self._member_errors(X)
+        ]
+        self.dictionaries = x[torch.from_numpy(np.stack(picked))]

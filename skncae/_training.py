@@ -1,17 +1,16 @@
 """Algorithm 1: generate, mine, calibrate, align, drift.
 
 All members take every step together. The two min-max games (Eq. 4 and 6) take one
-forward and one backward pass each: the discriminator sees the generated half of
-its batch through a gradient reversal, so descending its loss trains both sides.
+forward and one backward pass through their discriminator each, which serve both
+players.
 """
 
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
 from skncae import _losses, _mining
-from skncae._networks import MemberMLP
+from skncae._networks import Autoencoder, MemberMLP
 
 HISTORY = (
     "sample_discriminator_loss",
@@ -40,47 +39,27 @@ class Recipe:
     decay_steps: int | None
 
 
-class Autoencoder(nn.Module):
-    """Encoder f, decoder g and the latent mean mu of every member.
-
-    Shape
-    -----
-    input : (members, batch, features)
-    output : (members, batch, features)
-    """
-
-    def __init__(self, n_members, n_features, hidden_units, latent_dim, generator):
-        super().__init__()
-        widths = (n_features, *hidden_units, latent_dim)
-        self.encoder = MemberMLP(n_members, widths, generator)
-        self.decoder = MemberMLP(n_members, widths[::-1], generator)
-        self.register_buffer("mu", torch.zeros(n_members, 1, latent_dim))
-
-    def forward(self, x):
-        return self.decoder(self.encoder(x))
-
-
 class Trainer:
     """One round of Algorithm 1 on scaled rows.
 
     Parameters
     ----------
-    rows : Tensor of shape (views, n_samples, features)
-        The scaled rows, once for each view of them.
-    view_of_member : int Tensor of shape (members,)
-        Which of the views each member is trained on.
+    rows : Tensor of shape (n_samples, features)
+        The scaled rows, on the device to train on.
+    n_members : int
+        Number of autoencoders to train side by side.
     recipe : Recipe
     generator : torch.Generator
         The only source of randomness; on the CPU, so that every device draws the
         same numbers.
     """
 
-    def __init__(self, rows, view_of_member, recipe, generator):
+    def __init__(self, rows, n_members, recipe, generator):
         self.rows = rows
-        self.view_of_member = view_of_member
+        self.n_members = n_members
         self.recipe = recipe
         self.generator = generator
-        n_members, n_features = len(view_of_member), rows.shape[-1]
+        n_features = rows.shape[-1]
         self.model = Autoencoder(
             n_members, n_features, recipe.hidden_units, recipe.latent_dim, generator
         ).to(rows.device)
@@ -145,36 +124,39 @@ class Trainer:
         reconstruction_loss = _losses.calibrated_reconstruction_loss(
             x, x_hat, prototype, is_mined
         )
-        latent_loss = self._latent_game(z)
-        self._joint.step((reconstruction_loss + latent_loss).sum())
+        latent_loss = self._joint_step(reconstruction_loss, z)
 
         # Drift: mu follows the batch. Eq. 5.
         self.model.mu = _losses.drifted_mean(
             self.model.mu, z.detach(), self.recipe.learning_rate
         )
-        return _step_history(
-            sample_loss, latent_loss, reconstruction_loss, c, is_mined
-        )
+        return _step_history(sample_loss, latent_loss, reconstruction_loss, c, is_mined)
 
     def _generation_step(self, x, omega):
         """Update g and D_s on Eq. 6 and return the loss of D_s."""
         if not self.recipe.sample_discriminator:
             return x.new_zeros(len(x))
-        x_generated = _reverse_gradient(self.model.decoder(omega))
-        real, fake = self.d_s(torch.cat([x, x_generated], 1))[..., 0].chunk(2, 1)
-        loss = _losses.discriminator_loss(real, fake)
-        self._generation.step(loss.sum())
+        x_generated = self.model.decoder(omega)
+        loss, d_s_gradients, x_gradient = _play(self.d_s, x, x_generated)
+        decoder_gradients = torch.autograd.grad(
+            x_generated, list(self.model.decoder.parameters()), x_gradient
+        )
+        self._generation.step([*decoder_gradients, *d_s_gradients])
         return loss
 
-    def _latent_game(self, z):
-        """Loss of D_l on Eq. 4, whose gradient reaches f reversed."""
+    def _joint_step(self, reconstruction_loss, z):
+        """Update f, g and D_l on Eq. 8(a) and 4 and return the loss of D_l."""
+        players = [*self.model.encoder.parameters(), *self.model.decoder.parameters()]
         if not self.recipe.latent_discriminator:
+            self._joint.step(torch.autograd.grad(reconstruction_loss.sum(), players))
             return z.new_zeros(len(z))
         omega = self._draw_latent(z.shape[1], 1.0)
-        real, fake = self.d_l(torch.cat([omega, _reverse_gradient(z)], 1))[
-            ..., 0
-        ].chunk(2, 1)
-        return _losses.discriminator_loss(real, fake)
+        loss, d_l_gradients, z_gradient = _play(self.d_l, omega, z)
+        gradients = torch.autograd.grad(
+            [reconstruction_loss.sum(), z], players, [None, z_gradient]
+        )
+        self._joint.step([*gradients, *d_l_gradients])
+        return loss
 
     def _mining_score(self, x, x_hat, z, z_generated):
         """Contamination scores of a batch, lower is more contaminated."""
@@ -189,11 +171,12 @@ class Trainer:
 
     def _draw_batch(self):
         """Draw each member's own rows, with replacement."""
-        n_members, n_samples = len(self.view_of_member), self.rows.shape[1]
         index = torch.randint(
-            n_samples, (n_members, self.recipe.batch_size), generator=self.generator
-        ).to(self.rows.device)
-        return self.rows[self.view_of_member[:, None], index]
+            len(self.rows),
+            (self.n_members, self.recipe.batch_size),
+            generator=self.generator,
+        )
+        return self.rows[index.to(self.rows.device)]
 
     def _draw_latent(self, n_rows, variance):
         """Draw omega around mu."""
@@ -205,8 +188,8 @@ class Trainer:
     @torch.no_grad()
     def _set_mu(self):
         """Start mu at the mean of the latent features. Eq. 5."""
-        rows = self.rows[:, : 16 * self.recipe.batch_size]
-        z = self.model.encoder(rows[self.view_of_member])
+        rows = self.rows[: 16 * self.recipe.batch_size]
+        z = self.model.encoder(rows.expand(self.n_members, *rows.shape))
         self.model.mu = z.mean(1, keepdim=True)
 
 
@@ -218,8 +201,7 @@ class _Descent:
         # Fused: one call for all tensors instead of a dozen small ones for each.
         self._adam = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
 
-    def step(self, loss):
-        gradients = torch.autograd.grad(loss, self.parameters)
+    def step(self, gradients):
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
         self._adam.step()
@@ -229,9 +211,26 @@ class _Descent:
             group["lr"] *= factor
 
 
-def _reverse_gradient(x):
-    """Return x, with its gradient reversed."""
-    return 2 * x.detach() - x
+def _play(discriminator, real, fake):
+    """One round of a min-max game.
+
+    Returns
+    -------
+    loss : Tensor of shape (members,)
+        What the discriminator minimises.
+    discriminator_gradients : tuple of Tensor
+    fake_gradient : Tensor of the shape of `fake`
+        What whoever made `fake` descends, to fool the discriminator.
+    """
+    fake = fake.detach().requires_grad_()
+    logits = discriminator(torch.cat([real, fake], 1))[..., 0]
+    real_logits, fake_logits = logits.split([real.shape[1], fake.shape[1]], 1)
+    loss = _losses.discriminator_loss(real_logits, fake_logits)
+    *gradients, fake_gradient = torch.autograd.grad(
+        loss.sum(), [*discriminator.parameters(), fake]
+    )
+    fake_gradient = _losses.adversary_gradient(fake_gradient, fake_logits.detach())
+    return loss.detach(), gradients, fake_gradient
 
 
 def _step_history(sample_loss, latent_loss, reconstruction_loss, c, is_mined):
@@ -241,8 +240,8 @@ def _step_history(sample_loss, latent_loss, reconstruction_loss, c, is_mined):
     kept = (c.mean(1) - mined) / (1 - share)
     return torch.stack(
         [
-            sample_loss.detach(),
-            latent_loss.detach(),
+            sample_loss,
+            latent_loss,
             reconstruction_loss.detach(),
             share,
             kept,
