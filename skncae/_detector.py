@@ -6,15 +6,19 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from skncae._inputs import calibrated_view, check_rows
-from skncae._parameters import as_names, check_parameters, torch_device
+from skncae._parameters import (
+    as_names,
+    check_parameters,
+    private_random_state,
+    torch_device,
+)
 from skncae._scoring import EVIDENCE, Scorer
 from skncae._threshold import quantile_threshold
-from skncae._training import Recipe, Trainer
+from skncae._training import Recipe, Trainer, one_thread
 
 # Everything but the threshold is learnt from at most this many rows, drawn at
 # random: a member sees max_iter * batch_size = 25,600 of them.
@@ -97,7 +101,7 @@ default=("reconstruction", "dictionary", "tails")
         The paper's beta (Eq. 9): rows with an error above it are outliers.
     n_iter_ : int
         Number of gradient steps taken.
-    history_ : dict of str to ndarray of shape (n_iter_, n_estimators)
+    history_ : dict of str to ndarray of shape (`n_iter_`, n_estimators)
         The losses of each step ("reconstruction_loss", "sample_discriminator_loss",
         "latent_discriminator_loss"), the "mined_share", and the mean mining score
         of the rows that were mined and kept ("mining_score_mined",
@@ -108,8 +112,14 @@ default=("reconstruction", "dictionary", "tails")
         The device trained on.
     n_features_in_ : int
         Number of columns seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, when X had string names.
+
+    Notes
+    -----
+    Networks, dictionaries and scales are learnt from at most 20,000 rows, drawn at
+    random; the threshold from all. Training runs in one thread of the CPU, since its
+    steps are too small to share, so several fits run well side by side.
 
     See Also
     --------
@@ -201,13 +211,15 @@ default=("reconstruction", "dictionary", "tails")
         RuntimeError
             If the training diverges.
         """
-        before = vars(self).copy()
+        before = self.__dict__.copy()
         try:
-            return self._fit(X)
+            # The caller may have switched gradients off.
+            with one_thread(), torch.inference_mode(False):
+                return self._fit(X)
         except BaseException:
             # Interrupted or failed: leave the detector as it was.
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__.clear()
+            self.__dict__.update(before)
             raise
 
     def score_samples(self, X):
@@ -285,7 +297,7 @@ default=("reconstruction", "dictionary", "tails")
         X = check_rows(self, X, reset=True)
         check_parameters(self)
         device = torch_device(self.device)
-        random_state = check_random_state(self.random_state)
+        random_state = private_random_state(self.random_state)
         generator = torch.Generator().manual_seed(
             int(random_state.randint(np.iinfo(np.int32).max))
         )
@@ -329,7 +341,7 @@ default=("reconstruction", "dictionary", "tails")
         with tqdm(total=self.max_iter, desc="NCAE", disable=not self.verbose) as bar:
             history = trainer.run(bar.update)
         history = {name: values.cpu().numpy() for name, values in history.items()}
-        _raise_if_diverged(history, self.learning_rate)
+        _raise_if_diverged(history, trainer.is_finite(), self.learning_rate)
         return trainer.model, history
 
 
@@ -342,13 +354,14 @@ def _subsample(X, n_rows, random_state):
     return np.asarray(X[np.sort(picked)])
 
 
-def _raise_if_diverged(history, learning_rate):
+def _raise_if_diverged(history, ended_finite, learning_rate):
     """Refuse networks whose loss is no longer a number."""
     finite = np.isfinite(history["reconstruction_loss"]).all(axis=1)
+    finite = np.append(finite, ended_finite)
     if not finite.all():
         raise RuntimeError(
             f"Training diverged: the reconstruction loss was no longer finite at step "
-            f"{int(np.argmin(finite))} of {len(finite)}. "
+            f"{int(np.argmin(finite))} of {len(finite) - 1}. "
             f"Lower learning_rate (it is {learning_rate})."
         )
 

@@ -120,5 +120,7 @@ def latent_noise(mu, variance, shape, generator):
     -------
     omega : Tensor of shape (members, batch, latent)
     """
-    noise = torch.randn(shape, generator=generator, device=mu.device)
+    noise = torch.randn(
+        shape, generator=generator, dtype=mu.dtype, device=generator.device
+    ).to(mu.device)
     return torch.addcmul(mu, noise, noise.new_tensor(variance**0.5))

@@ -27,8 +27,9 @@ class MemberLinear(nn.Module):
         super().__init__()
         # The bounds of torch.nn.Linear, drawn from a private generator.
         bound = 1.0 / math.sqrt(in_features)
-        weight = torch.empty(n_members, in_features, out_features)
-        bias = torch.empty(n_members, 1, out_features)
+        # Whatever the default dtype of the caller is.
+        weight = torch.empty(n_members, in_features, out_features, dtype=torch.float32)
+        bias = torch.empty(n_members, 1, out_features, dtype=torch.float32)
         self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
         self.bias = nn.Parameter(bias.uniform_(-bound, bound, generator=generator))
 

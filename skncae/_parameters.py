@@ -1,9 +1,11 @@
 """What the parameters of NCAEDetector may be; errors name the remedy."""
 
+import math
 from numbers import Integral, Real
 
+import numpy as np
 import torch
-from sklearn.utils import check_scalar
+from sklearn.utils import check_random_state, check_scalar
 
 from skncae._inputs import VIEWS
 from skncae._mining import RULES
@@ -39,6 +41,8 @@ def check_parameters(detector):
             max_val=high,
             include_boundaries=ends,
         )
+        if not math.isfinite(parameters[name]):
+            raise ValueError(f"{name} must be finite, got {parameters[name]!r}.")
     if parameters["decay_steps"] is not None:
         check_scalar(parameters["decay_steps"], "decay_steps", Integral, min_val=1)
     for name in ("sample_discriminator", "latent_discriminator"):
@@ -54,13 +58,7 @@ def check_parameters(detector):
             f"scaling must be one of {VIEWS}, got {parameters['scaling']!r}."
         )
     _check_hidden_units(parameters["hidden_units"])
-    evidence = as_names(parameters["evidence"])
-    known = set(evidence) & set(EVIDENCE)
-    if not evidence or len(known) < len(evidence):
-        raise ValueError(
-            f"evidence must name one or more of {EVIDENCE}, each once; "
-            f"got {parameters['evidence']!r}."
-        )
+    _check_evidence(parameters["evidence"])
 
 
 def as_names(value):
@@ -82,12 +80,45 @@ def torch_device(device):
         ) from error
 
 
+def private_random_state(random_state):
+    """Return the RandomState to draw from.
+
+    scikit-learn turns None into numpy's global generator; that one is the caller's.
+    """
+    if random_state is None:
+        return np.random.RandomState()
+    try:
+        return check_random_state(random_state)
+    except ValueError as error:
+        raise ValueError(f"random_state={random_state!r}: {error}") from error
+
+
 def _check_hidden_units(hidden_units):
     """hidden_units must be a non-empty sequence of positive ints."""
-    if isinstance(hidden_units, (str, Integral)) or not hidden_units:
+    widths = () if isinstance(hidden_units, str) else _as_tuple(hidden_units)
+    if not widths:
         raise TypeError(
             "hidden_units must be a tuple of ints, such as (32, 16), got "
             f"{hidden_units!r}."
         )
-    for width in hidden_units:
+    for width in widths:
         check_scalar(width, "each of hidden_units", Integral, min_val=1)
+
+
+def _check_evidence(evidence):
+    """Evidence must name some of the kinds, each once."""
+    names = [evidence] if isinstance(evidence, str) else _as_tuple(evidence)
+    known = [kind for kind in EVIDENCE if kind in names]
+    if not names or len(known) < len(names):
+        raise ValueError(
+            f"evidence must name one or more of {EVIDENCE}, each once; "
+            f"got {evidence!r}."
+        )
+
+
+def _as_tuple(value):
+    """Return a sequence as a tuple, and what is none as the empty tuple."""
+    try:
+        return tuple(value)
+    except TypeError:
+        return ()

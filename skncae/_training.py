@@ -5,12 +5,17 @@ forward and one backward pass through their discriminator each, which serve both
 players.
 """
 
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
 from skncae import _losses, _mining
 from skncae._networks import Autoencoder, MemberMLP
+
+# What decay_steps multiplies the learning rate by (section 4, "Implementation").
+DECAY = 0.1
 
 HISTORY = (
     "sample_discriminator_loss",
@@ -39,6 +44,39 @@ class Recipe:
     decay_steps: int | None
 
 
+class _OneThread:
+    """Keeps torch to one thread while anybody trains.
+
+    A step is a hundred small operations. Sharing them out costs more than it gains
+    on an idle machine, and thirty times the whole step on a busy one.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._n_threads = 1
+
+    @contextmanager
+    def __call__(self):
+        # Fits may run side by side: the first one in saves, the last one restores.
+        with self._lock:
+            if self._n_inside == 0:
+                self._n_threads = torch.get_num_threads()
+            self._n_inside += 1
+        # Also for those that come later: torch keeps the number for each thread.
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_inside -= 1
+                if self._n_inside == 0:
+                    torch.set_num_threads(self._n_threads)
+
+
+one_thread = _OneThread()
+
+
 class Trainer:
     """One round of Algorithm 1 on scaled rows.
 
@@ -59,6 +97,7 @@ class Trainer:
         self.n_members = n_members
         self.recipe = recipe
         self.generator = generator
+        self.drift_rate = recipe.learning_rate
         n_features = rows.shape[-1]
         self.model = Autoencoder(
             n_members, n_features, recipe.hidden_units, recipe.latent_dim, generator
@@ -93,13 +132,21 @@ class Trainer:
         history = []
         for step in range(self.recipe.max_iter):
             if self.recipe.decay_steps and step and step % self.recipe.decay_steps == 0:
-                self._generation.decay()
-                self._joint.decay()
+                self._generation.decay(DECAY)
+                self._joint.decay(DECAY)
+                self.drift_rate *= DECAY
             history.append(self._step())
             if after_step is not None:
                 after_step()
         stacked = torch.stack(history)
         return dict(zip(HISTORY, stacked.unbind(1), strict=True))
+
+    @torch.no_grad()
+    def is_finite(self):
+        """Say whether the last step left networks that reconstruct rows."""
+        x = self._draw_batch()
+        error = _losses.reconstruction_error(x, self.model(x))
+        return bool(torch.isfinite(error).all())
 
     def _step(self):
         x = self._draw_batch()
@@ -127,9 +174,7 @@ class Trainer:
         latent_loss = self._joint_step(reconstruction_loss, z)
 
         # Drift: mu follows the batch. Eq. 5.
-        self.model.mu = _losses.drifted_mean(
-            self.model.mu, z.detach(), self.recipe.learning_rate
-        )
+        self.model.mu = _losses.drifted_mean(self.model.mu, z.detach(), self.drift_rate)
         return _step_history(sample_loss, latent_loss, reconstruction_loss, c, is_mined)
 
     def _generation_step(self, x, omega):
@@ -206,7 +251,7 @@ class _Descent:
             parameter.grad = gradient
         self._adam.step()
 
-    def decay(self, factor=0.1):
+    def decay(self, factor):
         for group in self._adam.param_groups:
             group["lr"] *= factor
 
