@@ -43,6 +43,10 @@ def check_parameters(detector):
         )
         if not math.isfinite(parameters[name]):
             raise ValueError(f"{name} must be finite, got {parameters[name]!r}.")
+    if isinstance(parameters["decay_steps"], bool):
+        raise TypeError(
+            f"decay_steps must be a number or None, got {parameters['decay_steps']!r}."
+        )
     if parameters["decay_steps"] is not None:
         check_scalar(parameters["decay_steps"], "decay_steps", Integral, min_val=1)
     for name in ("sample_discriminator", "latent_discriminator"):

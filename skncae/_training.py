@@ -58,7 +58,8 @@ class _OneThread:
 
     @contextmanager
     def __call__(self):
-        # Fits may run side by side: the first one in saves, the last one restores.
+        # Fits may run side by side. A thread that is new to torch starts from the
+        # number set last, so the first fit saves for all; each restores its own.
         with self._lock:
             if self._n_inside == 0:
                 self._n_threads = torch.get_num_threads()
@@ -70,8 +71,7 @@ class _OneThread:
         finally:
             with self._lock:
                 self._n_inside -= 1
-                if self._n_inside == 0:
-                    torch.set_num_threads(self._n_threads)
+            torch.set_num_threads(self._n_threads)
 
 
 one_thread = _OneThread()

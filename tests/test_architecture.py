@@ -30,7 +30,7 @@ MAY_IMPORT = {
     },
     "_parameters": {"_scoring", "_mining", "_inputs", "sklearn", "torch"},
     "_threshold": set(),
-    "_scoring": {"scipy", "torch"},
+    "_scoring": {"_losses", "scipy", "torch"},
     "_training": {"_mining", "_losses", "_networks", "torch"},
     "_mining": {"torch"},
     "_losses": {"torch"},

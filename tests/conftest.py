@@ -1,0 +1,43 @@
+"""What the tests share: small detectors, and rows with planted outliers."""
+
+import os
+
+# scipy reads this when it is imported; without it scikit-learn's check of array API
+# input is skipped.
+os.environ["SCIPY_ARRAY_API"] = "1"
+
+import numpy as np
+import pytest
+
+N_OUTLIERS = 15
+
+
+@pytest.fixture
+def fast():
+    """Make detectors that fit in a blink."""
+    from skncae import NCAEDetector
+
+    def make(**parameters):
+        small = {"n_estimators": 2, "max_iter": 10, "random_state": 0}
+        return NCAEDetector(**small | parameters)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def X():  # noqa: N802
+    """Return 200 rows of 5 correlated columns; the first N_OUTLIERS are outliers."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(200, 2)) @ rng.normal(size=(2, 5))
+    rows += 0.2 * rng.normal(size=(200, 5))
+    rows[:N_OUTLIERS] = rng.uniform(-6, 6, size=(N_OUTLIERS, 5))
+    rows.setflags(write=False)
+    return rows
+
+
+@pytest.fixture(scope="session")
+def y(X):
+    """Return the labels of X: 1 is an outlier."""
+    labels = np.zeros(len(X), dtype=int)
+    labels[:N_OUTLIERS] = 1
+    return labels

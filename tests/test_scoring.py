@@ -1,0 +1,198 @@
+"""From networks to scores, against slow versions."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.distance import cdist
+
+from skncae import _scoring
+from skncae._scoring import EVIDENCE, ColumnTails, Surprise, nearest_distance
+
+
+@pytest.fixture
+def errors():
+    return np.random.default_rng(0).lognormal(size=1000)
+
+
+# --- surprise ------------------------------------------------------------------
+
+
+def test_surprise_of_a_training_error_is_minus_log_of_the_share_that_is_larger(errors):
+    surprise = Surprise.of(errors)
+    for rank in (1, 2, 10, 100, 500):
+        error = np.sort(errors)[-rank]
+        share = (np.count_nonzero(errors >= error) - 0.5) / len(errors)
+        assert surprise(np.array([error]))[0] == pytest.approx(
+            -math.log(share), abs=0.02
+        )
+
+
+def test_surprise_grows_with_the_error_within_and_beyond_the_training_errors(errors):
+    within = np.geomspace(np.sort(errors)[20], errors.max(), 200)
+    beyond = np.geomspace(errors.max() * 1.001, errors.max() * 1e6, 50)
+    assert (np.diff(Surprise.of(errors)(np.concatenate([within, beyond]))) > 0).all()
+
+
+def test_surprise_never_falls(errors):
+    everywhere = np.concatenate([[0.0], np.geomspace(1e-40, 1e40, 999)])
+    assert (np.diff(Surprise.of(errors)(everywhere)) >= 0).all()
+
+
+def test_surprise_beyond_the_largest_error_follows_the_pareto_tail():
+    # P(error > t) = t^-2, so a tenfold error is 2 log 10 more surprising.
+    errors = np.random.default_rng(0).pareto(2.0, size=20_000) + 1
+    far = Surprise.of(errors)(errors.max() * np.array([10.0, 100.0]))
+    assert far[1] - far[0] == pytest.approx(2 * math.log(10), rel=0.2)
+
+
+@pytest.mark.parametrize("errors", [[3.0], [0.0, 0.0], [2.0] * 50, [0.0] * 50 + [1.0]])
+def test_surprise_of_one_error_or_of_ties_is_finite(errors):
+    surprise = Surprise.of(np.array(errors))
+    assert np.isfinite(surprise(np.array([0.0, 1.0, 2.0, 3.0, 1e30]))).all()
+
+
+def test_tied_errors_get_one_surprise_and_larger_ones_get_more():
+    surprise = Surprise.of(np.repeat([1.0, 2.0, 4.0], [70, 20, 10]))
+    low, middle, high = surprise(np.array([1.0, 2.0, 4.0]))
+    assert low < middle < high
+
+
+# --- column tails --------------------------------------------------------------
+
+
+def test_column_tails_sum_the_squared_log_shares_in_the_direction_of_the_skew():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.exponential(size=60), -rng.exponential(size=60)])
+    tails, rows = ColumnTails.of(X), rng.normal(size=(20, 2))
+    for row, total in zip(rows, tails(rows), strict=True):
+        upper = max(np.count_nonzero(X[:, 0] >= row[0]), 1) / 60
+        lower = max(np.count_nonzero(X[:, 1] <= row[1]), 1) / 60
+        assert total == pytest.approx(np.log(upper) ** 2 + np.log(lower) ** 2)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_column_tails_call_the_end_of_the_longer_tail_the_outlying_one(sign):
+    column = sign * np.random.default_rng(0).exponential(size=(200, 1))
+    long_end, short_end = ColumnTails.of(column)(sign * np.array([[9.0], [-9.0]]))
+    assert long_end == pytest.approx(np.log(200) ** 2)
+    assert short_end == 0.0
+
+
+def test_column_tails_of_many_rows_are_close_to_those_of_all_of_them():
+    X = np.random.default_rng(0).exponential(size=(10_000, 1))
+    rows = np.quantile(X, [[0.1], [0.5], [0.99]])
+    np.testing.assert_allclose(
+        ColumnTails.of(X, 500)(rows), ColumnTails.of(X, 10_000)(rows), atol=0.1
+    )
+
+
+def test_column_tails_of_a_constant_column_are_zero():
+    assert not ColumnTails.of(np.ones((9, 1)))(np.ones((4, 1))).any()
+
+
+# --- dictionary ----------------------------------------------------------------
+
+
+def test_nearest_distance_is_the_smallest_distance_to_the_dictionary():
+    rng = np.random.default_rng(0)
+    x, dictionary = rng.normal(size=(8, 3)), rng.normal(size=(2, 5, 3))
+    distance = nearest_distance(torch.from_numpy(x), torch.from_numpy(dictionary))
+    for member in range(2):
+        np.testing.assert_allclose(
+            distance[member], cdist(x, dictionary[member]).min(1), rtol=1e-12
+        )
+
+
+def test_nearest_distance_keeps_its_digits_far_from_the_origin():
+    x = torch.full((30, 2), 1e9, dtype=torch.float64)
+    dictionary = x.expand(1, 30, 2) + 1.0
+    assert nearest_distance(x, dictionary).tolist() == [[math.sqrt(2)] * 30]
+
+
+def test_dictionaries_hold_training_rows_of_low_error_only(fast, X, y):
+    detector = fast(n_estimators=3, dictionary_size=1000, evidence="dictionary").fit(X)
+    scorer = detector._scorer
+    x = scorer.dictionary_view.transform(X)
+    for member, dictionary in enumerate(scorer.dictionaries.numpy()):
+        distance = cdist(dictionary, x)
+        assert distance.min(1).max() < 1e-9
+        rows = distance.argmin(1)
+        assert len(set(rows)) == len(rows) == math.ceil(0.8 * len(X) / 2)
+        ranks = scorer._member_errors(X)[member].argsort().argsort()
+        assert ranks[rows].max() < math.ceil(0.8 * len(X))
+
+
+def test_dictionary_has_the_size_asked_for(fast, X):
+    detector = fast(dictionary_size=7, evidence="dictionary").fit(X)
+    assert detector._scorer.dictionaries.shape == (2, 7, X.shape[1])
+
+
+# --- scorer --------------------------------------------------------------------
+
+
+def residuals_by_hand(detector, X):
+    """Squared residuals of every member, with plain numpy, row by row."""
+    scorer, x = detector._scorer, detector._scorer.view.transform(X)
+    errors = np.empty((detector.n_estimators, len(X)))
+    for member in range(detector.n_estimators):
+        for i, row in enumerate(x):
+            h = row
+            for network in (scorer.model.encoder, scorer.model.decoder):
+                for layer in network.layers:
+                    weight = layer.weight[member].detach().numpy()
+                    h = h @ weight + layer.bias[member, 0].detach().numpy()
+                    if layer is not network.layers[-1]:
+                        h = np.where(h > 0, h, 0.1 * h)
+            errors[member, i] = ((row - h) ** 2).sum()
+    return errors
+
+
+@pytest.mark.parametrize("scaling", ["whitened", "standardized", "minmax"])
+def test_reconstruction_evidence_is_the_mean_squared_residual_of_the_members(
+    fast, X, scaling
+):
+    detector = fast(evidence="reconstruction", scaling=scaling, n_estimators=3).fit(X)
+    expected = -residuals_by_hand(detector, X[:20]).mean(0)
+    np.testing.assert_allclose(detector.score_samples(X[:20]), expected, rtol=1e-9)
+
+
+def test_score_of_several_kinds_is_minus_their_median_surprise(fast, X):
+    scores = fast().fit(X).score_samples(X)
+    surprises = []
+    for kind in EVIDENCE:
+        # One kind is reported as it is.
+        alone = -fast(evidence=kind).fit(X).score_samples(X)
+        surprises.append(Surprise.of(alone)(alone))
+    np.testing.assert_allclose(scores, -np.median(surprises, axis=0), rtol=1e-9)
+
+
+def test_reconstruction_is_the_mean_of_the_members_in_the_units_of_x(fast, X):
+    detector = fast(n_estimators=3, scaling="standardized").fit(X)
+    view, model = detector._scorer.view, detector._scorer.model
+    x = torch.from_numpy(view.transform(X)).expand(3, *X.shape)
+    with torch.no_grad():
+        members = [view.inverse_transform(x_hat.numpy()) for x_hat in model(x)]
+    np.testing.assert_allclose(detector.reconstruct(X), np.mean(members, 0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["score_samples", "reconstruct"])
+@pytest.mark.parametrize("block", [1, 7, 199, 200])
+def test_result_does_not_depend_on_the_size_of_the_blocks(
+    fast, X, monkeypatch, method, block
+):
+    detector = fast().fit(X)
+    expected = getattr(detector, method)(X)
+    monkeypatch.setattr(_scoring, "BLOCK", block)
+    np.testing.assert_allclose(getattr(detector, method)(X), expected, rtol=1e-9)
+
+
+def test_more_rows_than_a_block_are_scored_as_each_part_is(fast, X):
+    detector = fast().fit(X)
+    rows = np.tile(X, (_scoring.BLOCK // len(X) + 1, 1))[: _scoring.BLOCK + 1]
+    scores = detector.score_samples(rows)
+    np.testing.assert_allclose(scores[: len(X)], detector.score_samples(X), rtol=1e-9)
+    np.testing.assert_allclose(
+        scores[-1:], detector.score_samples(rows[-1:]), rtol=1e-9
+    )
