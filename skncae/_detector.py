@@ -89,8 +89,10 @@ default=("reconstruction", "dictionary", "tails")
         Where to train: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ...
         The fitted networks are kept and scored on the CPU.
     random_state : int, RandomState instance or None, default=None
-        Seed of everything random. An int makes `fit` repeatable.
-    verbose : int, default=0
+        Seed of everything random. An int makes `fit` repeatable. None seeds from the
+        operating system: the global generators of numpy and torch are neither read
+        nor moved.
+    verbose : int or bool, default=0
         0 is silent, 1 shows a progress bar.
 
     Attributes
@@ -105,7 +107,8 @@ default=("reconstruction", "dictionary", "tails")
         The losses of each step ("reconstruction_loss", "sample_discriminator_loss",
         "latent_discriminator_loss"), the "mined_share", and the mean mining score
         of the rows that were mined and kept ("mining_score_mined",
-        "mining_score_kept"; the lower, the more contaminated).
+        "mining_score_kept"; the lower, the more contaminated; NaN where no row
+        was).
     mining_share_ : float
         Mean share of the rows mined over the second half of the training.
     device_ : str
@@ -115,16 +118,16 @@ default=("reconstruction", "dictionary", "tails")
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, when X had string names.
 
+    See Also
+    --------
+    sklearn.ensemble.IsolationForest : Faster, and weaker on correlated columns.
+    sklearn.neighbors.LocalOutlierFactor : For outliers beside dense clusters.
+
     Notes
     -----
     Networks, dictionaries and scales are learnt from at most 20,000 rows, drawn at
     random; the threshold from all. Training runs in one thread of the CPU, since its
     steps are too small to share, so several fits run well side by side.
-
-    See Also
-    --------
-    sklearn.ensemble.IsolationForest : Faster, and weaker on correlated columns.
-    sklearn.neighbors.LocalOutlierFactor : For outliers beside dense clusters.
 
     References
     ----------

@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.covariance import oas
+from sklearn.covariance import OAS
 from sklearn.utils.validation import validate_data
 
 VIEWS = ("whitened", "standardized", "minmax")
@@ -125,8 +125,8 @@ def _whitening(Z):
     with warnings.catch_warnings():
         # One row or one column: there is nothing to shrink, which is no news.
         warnings.simplefilter("ignore")
-        covariance, _ = oas(Z, assume_centered=True)
-    values, vectors = np.linalg.eigh(np.atleast_2d(covariance))
+        covariance = OAS(store_precision=False, assume_centered=True).fit(Z).covariance_
+    values, vectors = np.linalg.eigh(covariance)
     # Directions without variance keep their scale.
     deviations = np.sqrt(np.where(values > 1e-10, values, 1.0))
     return vectors / deviations, (vectors * deviations).T

@@ -31,7 +31,7 @@ def check_parameters(detector):
     """Raise a ValueError or TypeError for the first parameter that is not valid."""
     parameters = detector.get_params(deep=False)
     for name, (kind, low, high, ends) in _RANGES.items():
-        if isinstance(parameters[name], bool):
+        if isinstance(parameters[name], bool) and name != "verbose":
             raise TypeError(f"{name} must be a number, got {parameters[name]!r}.")
         check_scalar(
             parameters[name],

@@ -175,7 +175,7 @@ class Scorer:
         self.model = model.cpu().double()
         self.view = view
         self.kinds = kinds
-        self.surprises = None
+        self.surprises: list[Surprise] = []
 
     def learn(self, X, dictionary_view, dictionary_size, random_state):
         """Learn from training rows what an error of each kind is worth.

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 from skncae import _losses, _mining
 from skncae._networks import Autoencoder, MemberMLP
@@ -45,7 +46,7 @@ class Recipe:
 
 
 class _OneThread:
-    """Keeps torch to one thread while anybody trains.
+    """Keeps torch and BLAS to one thread while anybody trains.
 
     A step is a hundred small operations. Sharing them out costs more than it gains
     on an idle machine, and thirty times the whole step on a busy one.
@@ -55,6 +56,7 @@ class _OneThread:
         self._lock = threading.Lock()
         self._n_inside = 0
         self._n_threads = 1
+        self._blas = ThreadpoolController()
 
     @contextmanager
     def __call__(self):
@@ -63,6 +65,7 @@ class _OneThread:
         with self._lock:
             if self._n_inside == 0:
                 self._n_threads = torch.get_num_threads()
+                self._blas_limit = self._blas.limit(limits=1, user_api="blas")
             self._n_inside += 1
         # Also for those that come later: torch keeps the number for each thread.
         torch.set_num_threads(1)
@@ -71,6 +74,8 @@ class _OneThread:
         finally:
             with self._lock:
                 self._n_inside -= 1
+                if self._n_inside == 0:
+                    self._blas_limit.restore_original_limits()
             torch.set_num_threads(self._n_threads)
 
 

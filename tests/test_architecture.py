@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "_parameters": {"_scoring", "_mining", "_inputs", "sklearn", "torch"},
     "_threshold": set(),
     "_scoring": {"_losses", "scipy", "torch"},
-    "_training": {"_mining", "_losses", "_networks", "torch"},
+    "_training": {"_mining", "_losses", "_networks", "threadpoolctl", "torch"},
     "_mining": {"torch"},
     "_losses": {"torch"},
     "_networks": {"torch"},

@@ -480,3 +480,21 @@ def test_identical_rows_with_one_score_do_not_warn(fast):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fast().fit(np.ones((20, 3)))
+
+
+def test_fits_side_by_side_give_the_blas_threads_back(fast, X):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from threadpoolctl import threadpool_info
+
+    def blas_threads():
+        return [
+            pool["num_threads"]
+            for pool in threadpool_info()
+            if pool["user_api"] == "blas"
+        ]
+
+    before = blas_threads()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda seed: fast(random_state=seed).fit(X), range(4)))
+    assert blas_threads() == before

@@ -1,0 +1,41 @@
+"""The README's example does what the README says."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+@pytest.fixture(scope="module")
+def names():
+    """Run the Python of the README, and return the names that it defines."""
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.M | re.S
+    )
+    assert blocks, f"{README} has no ```python block"
+    namespace = {}
+    for block in blocks:
+        exec(compile(block, README.name, "exec"), namespace)
+    return namespace
+
+
+def test_readme_example_flags_the_planted_outliers(names):
+    flagged = names["flagged"]
+    assert len(flagged) == 20  # contamination * n_samples
+    assert np.count_nonzero(flagged < 20) >= 15
+
+
+def test_readme_example_scores_the_planted_outliers_as_less_normal(names):
+    scores = names["scores"]
+    assert scores.shape == (1000,)
+    assert np.median(scores[:20]) < np.quantile(scores[20:], 0.05)
+
+
+def test_readme_example_reconstructs_rows_in_units_of_x(names):
+    X, expected = names["X"], names["expected"]
+    assert expected.shape == X.shape
+    error = np.median(np.abs(expected - X)[20:], axis=0)
+    assert (error < X[20:].std(axis=0)).all()
