@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import datasets, detectors, figures, isolation, records
+from benchmarks import datasets, detectors, figures, isolation, protocols, records
 
 METRICS = ("auroc", "ap")
 TITLES = {"auroc": "AUROC", "ap": "AP"}
@@ -44,6 +44,7 @@ def filled(frame):
         With ``auroc`` and ``ap`` at chance level where there is no result, and
         ``status`` "not run" where there is no row.
     """
+    protocol = frame.protocol.iloc[0]
     frame = frame[~frame.status.isin(isolation.MISSING)]
     shares = frame.groupby("dataset").outlier_share.mean()
     seeds = {
@@ -61,7 +62,7 @@ def filled(frame):
     frame = frame.set_index(index.names).reindex(index).reset_index()
     frame["status"] = frame.status.fillna("not run")
     frame["auroc"] = frame.auroc.fillna(0.5)
-    frame["ap"] = frame.ap.fillna(frame.dataset.map(shares))
+    frame["ap"] = frame.ap.fillna(frame.dataset.map(_share_scored(shares, protocol)))
     return frame
 
 
@@ -187,6 +188,14 @@ def document(path, frame):
 def provenance_of(path):
     """Give the provenance lines of a result file."""
     return [line[2:] for line in path.read_text().splitlines() if line[:2] == "# "]
+
+
+def _share_scored(share, protocol):
+    """Share of outliers among the scored rows, from the one among all rows."""
+    if protocol != "clean":
+        return share
+    normals = (1 - protocols.TRAIN_SHARE) * (1 - share)
+    return share / (share + normals)
 
 
 def _span(seeds):
