@@ -55,7 +55,8 @@ class MemberMLP(nn.Module):
 
     def forward(self, x):
         for layer in self.layers[:-1]:
-            x = F.leaky_relu(layer(x), LEAKINESS)
+            # In place: autograd needs the output only, whose sign is the input's.
+            x = F.leaky_relu_(layer(x), LEAKINESS)
         return self.layers[-1](x)
 
 

@@ -38,7 +38,7 @@ SURE_SHARE = 0.8
 MAX_DICTIONARY_POOL = 4096
 
 # Rows are scored in blocks of this many, so that memory does not grow with them.
-BLOCK = 2048
+BLOCK = 512
 
 
 def blocks(n_rows):
