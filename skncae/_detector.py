@@ -311,8 +311,9 @@ default=("reconstruction", "dictionary", "tails")
 
         scorer = Scorer(model, view, as_names(self.evidence))
         dictionary_view = calibrated_view("standardized", rows, self.calibration_rounds)
-        scorer.learn(rows, dictionary_view, self.dictionary_size, random_state)
-        errors = scorer.errors(X)
+        errors = scorer.learn(rows, dictionary_view, self.dictionary_size, random_state)
+        if len(rows) < len(X):
+            errors = scorer.errors(X)
         _warn_if_collapsed(errors, X)
 
         self._scorer = scorer

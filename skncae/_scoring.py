@@ -187,13 +187,20 @@ class Scorer:
             The view that rows are compared with the dictionaries in.
         dictionary_size : int
         random_state : RandomState
+
+        Returns
+        -------
+        errors : ndarray of shape (n_samples,), float64
+            What `errors` gives for these rows.
         """
         if "dictionary" in self.kinds:
             self.dictionary_view = dictionary_view
             self._fill_dictionaries(X, dictionary_size, random_state)
         if "tails" in self.kinds:
             self.column_tails = ColumnTails.of(X)
-        self.surprises = [Surprise.of(errors) for errors in self.evidence(X)]
+        evidence = self.evidence(X)
+        self.surprises = [Surprise.of(errors) for errors in evidence]
+        return self._verdict(evidence)
 
     def errors(self, X):
         """Error of each row: its median surprise, or the error of the only kind.
@@ -206,11 +213,7 @@ class Scorer:
         -------
         errors : ndarray of shape (n_samples,), float64
         """
-        evidence = self.evidence(X)
-        if len(self.kinds) == 1:
-            return evidence[0]
-        surprises = zip(self.surprises, evidence, strict=True)
-        return np.median([surprise(errors) for surprise, errors in surprises], axis=0)
+        return self._verdict(self.evidence(X))
 
     def evidence(self, X):
         """Errors of each kind, (n_kinds, n_samples)."""
@@ -228,6 +231,13 @@ class Scorer:
             for x_hat in self.model(self._rows(X[block])).numpy():
                 expected[block] += self.view.inverse_transform(x_hat)
         return expected / self.model.n_members
+
+    def _verdict(self, evidence):
+        """Median surprise of (n_kinds, n_samples) errors, or the only errors."""
+        if len(self.kinds) == 1:
+            return evidence[0]
+        surprises = zip(self.surprises, evidence, strict=True)
+        return np.median([surprise(errors) for surprise, errors in surprises], axis=0)
 
     def _reconstruction(self, X):
         return self._member_errors(X).mean(0)
