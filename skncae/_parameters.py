@@ -66,8 +66,8 @@ def check_parameters(detector):
 
 
 def as_names(value):
-    """Return a str or a sequence of str as a tuple of str."""
-    return (value,) if isinstance(value, str) else tuple(value)
+    """Return a str or a sequence of str as a tuple, and what is neither as ()."""
+    return (value,) if isinstance(value, str) else _as_tuple(value)
 
 
 def torch_device(device):
@@ -111,7 +111,7 @@ def _check_hidden_units(hidden_units):
 
 def _check_evidence(evidence):
     """Evidence must name some of the kinds, each once."""
-    names = [evidence] if isinstance(evidence, str) else _as_tuple(evidence)
+    names = as_names(evidence)
     known = [kind for kind in EVIDENCE if kind in names]
     if not names or len(known) < len(names):
         raise ValueError(
