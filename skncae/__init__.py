@@ -1,6 +1,7 @@
 """Outlier detection in data that is already dirty."""
 
 from skncae._detector import NCAEDetector
+from skncae._explanation import Explanation
+from skncae._version import __version__ as __version__
 
-__all__ = ["NCAEDetector"]
-__version__ = "0.1.0"
+__all__ = ["Explanation", "NCAEDetector"]

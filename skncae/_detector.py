@@ -1,31 +1,60 @@
 """NCAEDetector: parameters, fit and scores."""
 
-import warnings
+import copy
+import json
+import math
+from contextlib import contextmanager
+from numbers import Integral
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, OutlierMixin
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from skncae._inputs import calibrated_view, check_rows
+from skncae._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
+from skncae._diagnostics import (
+    all_or_nothing,
+    raise_if_diverged,
+    raise_if_filled,
+    raise_if_missing,
+    warn_if_collapsed,
+    warn_if_empty,
+    warn_if_forgetting,
+    warn_if_no_gap,
+)
+from skncae._explanation import Explanation
+from skncae._export import onnx_model
+from skncae._inputs import calibrated_view, check_rows, feature_names
+from skncae._networks import MemberMLP
 from skncae._parameters import (
     as_names,
+    check_cut,
     check_parameters,
+    check_warm_start,
+    network_parameters,
     private_random_state,
+    seed_of,
     torch_device,
 )
+from skncae._persistence import load_archive, save_archive, write_whole
+from skncae._sample import Sample, subsample
 from skncae._scoring import EVIDENCE, Scorer
-from skncae._threshold import quantile_threshold
+from skncae._stopping import SettledRanking
+from skncae._threshold import threshold_at, threshold_of
 from skncae._training import Recipe, Trainer, one_thread
+from skncae._version import __version__
 
 # Everything but the threshold is learnt from at most this many rows, drawn at
 # random: a member sees max_iter * batch_size = 25,600 of them.
 MAX_TRAINING_ROWS = 20_000
 
+# Steps between two chances to stop: for callbacks, and for tol.
+ROUND = 25
 
-class NCAEDetector(OutlierMixin, BaseEstimator):
+
+class NCAEDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Normality-Calibrated Autoencoder: outliers in data that is already dirty.
 
     An ensemble of small adversarial autoencoders. Each generates rows that it is
@@ -35,9 +64,13 @@ class NCAEDetector(OutlierMixin, BaseEstimator):
 
     Parameters
     ----------
-    contamination : float in (0, 0.5], default=0.1
-        Share of the training rows to flag. It sets `threshold_` only; the scores do
-        not depend on it.
+    contamination : float in (0, 0.5], "auto" or thresholder, default=0.1
+        Share of the training rows to flag. "auto" estimates it: the share of rows
+        whose errors are out of line with the others, by most of the evidence; where
+        it sees no gap it warns and takes 0.1. A thresholder is any object whose
+        `eval(errors)` labels the training errors 0 or 1 (an outlier), such as those
+        of PyThresh; where its labels are not a cut of the errors, the share that it
+        flags is flagged. It sets `threshold_` only; the scores do not depend on it.
     n_estimators : int, default=16
         Number of autoencoders (members), trained side by side.
     hidden_units : tuple of int, default=(32, 16)
@@ -85,6 +118,17 @@ default=("reconstruction", "dictionary", "tails")
         Step size of Adam, and the rate at which the latent mean drifts (Eq. 5).
     decay_steps : int or None, default=None
         Multiply the learning rate by 0.1 every this many steps; None never does.
+    tol : float or None, default=None
+        Stop before `max_iter` once the ranking of the rows has settled: every 25
+        steps up to 1,000 training rows are ranked by their reconstruction error, and
+        training ends when 1 minus the rank correlation with the ranking before is
+        below `tol` twice in a row. None never stops early.
+    warm_start : bool, default=False
+        Whether another `fit` goes on with the fitted networks and their scales for
+        `max_iter` more steps, instead of starting anew.
+    allow_nan : bool, default=False
+        Whether X may hold missing entries (NaN). They are left out of the training
+        loss and of the scores: a row is judged by what is there. False refuses them.
     device : str, default="auto"
         Where to train: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ...
         The fitted networks are kept and scored on the CPU.
@@ -101,8 +145,19 @@ default=("reconstruction", "dictionary", "tails")
         `decision_function` is `score_samples` minus this; it is -`threshold_`.
     threshold_ : float
         The paper's beta (Eq. 9): rows with an error above it are outliers.
+    contamination_ : float
+        Share of the training rows that are flagged; with "auto" the estimate.
+    contamination_interval_ : tuple of float or None
+        With "auto": (low, high), which hold 90 % of the estimates from resampled
+        training rows; NaN where no gap was seen. It says how steady the estimate
+        is, and nothing of outliers that look like normal rows. None otherwise.
+    training_scores_ : ndarray of shape (n_samples,), float64
+        `score_samples` of the training rows.
     n_iter_ : int
-        Number of gradient steps taken.
+        Number of gradient steps taken by the last fit: `max_iter`, or fewer where
+        `tol` or a callback stopped it.
+    n_samples_seen_ : int
+        Number of rows given to `fit`, or to all calls of `partial_fit` together.
     history_ : dict of str to ndarray of shape (`n_iter_`, n_estimators)
         The losses of each step ("reconstruction_loss", "sample_discriminator_loss",
         "latent_discriminator_loss"), the "mined_share", and the mean mining score
@@ -165,6 +220,9 @@ default=("reconstruction", "dictionary", "tails")
         batch_size=128,
         learning_rate=5e-3,
         decay_steps=None,
+        tol=None,
+        warm_start=False,
+        allow_nan=False,
         device="auto",
         random_state=None,
         verbose=0,
@@ -186,6 +244,9 @@ default=("reconstruction", "dictionary", "tails")
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.decay_steps = decay_steps
+        self.tol = tol
+        self.warm_start = warm_start
+        self.allow_nan = allow_nan
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -193,10 +254,51 @@ default=("reconstruction", "dictionary", "tails")
     def fit(self, X, y=None):
         """Learn what is normal in X, which may hold outliers.
 
+        Rows that `partial_fit` has seen are forgotten.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             The training rows.
+        y : Ignored
+            Not learnt from; callbacks get it.
+
+        Returns
+        -------
+        self : NCAEDetector
+            The fitted detector.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter is not valid, or if `warm_start=True` and X or a
+            parameter does not fit the networks to go on with.
+        TypeError
+            If a parameter is of the wrong type.
+        RuntimeError
+            If the training diverges.
+        """
+        with all_or_nothing(self), _training():
+            goes_on = self.warm_start and hasattr(self, "_scorer")
+            rows = check_rows(self, X, reset=not goes_on)
+            self._fit(rows, X, y, goes_on)
+            self._sample = None
+            self.n_samples_seen_ = len(rows)
+            warn_if_collapsed(self.training_scores_, rows)
+            warn_if_no_gap(self)
+        return self
+
+    def partial_fit(self, X, y=None):
+        """Learn from X and from all rows of earlier calls.
+
+        A uniform random sample of at most 20,000 of all rows seen is kept, and the
+        detector is fitted anew on that sample. So no piece is forgotten, and the
+        order of the pieces does not matter.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The next piece of the training rows, of any length.
         y : Ignored
             Present for API consistency.
 
@@ -208,22 +310,99 @@ default=("reconstruction", "dictionary", "tails")
         Raises
         ------
         ValueError
-            If X or a parameter is not valid.
+            If X or a parameter is not valid, or if X has other columns than the
+            pieces before.
         TypeError
             If a parameter is of the wrong type.
         RuntimeError
             If the training diverges.
+
+        Warns
+        -----
+        UserWarning
+            After `fit`, which keeps no rows that this piece could be added to.
+
+        Notes
+        -----
+        Each call costs as much as `fit` on the sample, so few large pieces are
+        cheaper than many small ones. `warm_start` has no effect here. The scales, the
+        threshold and `training_scores_` are those of the sample. A pickle holds it, so
+        that a detector that has been loaded can see more pieces.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skncae import NCAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(300, 4))
+        >>> detector = NCAEDetector(max_iter=50, random_state=0)
+        >>> for piece in np.split(X, 3):
+        ...     detector = detector.partial_fit(piece)
+        >>> detector.n_samples_seen_
+        300
         """
-        before = self.__dict__.copy()
-        try:
-            # The caller may have switched gradients off.
-            with one_thread(), torch.inference_mode(False):
-                return self._fit(X)
-        except BaseException:
-            # Interrupted or failed: leave the detector as it was.
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+        with all_or_nothing(self), _training():
+            sample = getattr(self, "_sample", None)
+            piece = check_rows(self, X, reset=sample is None)
+            check_parameters(self)
+            if sample is None:
+                warn_if_forgetting(self)
+                sample = self._empty_sample(piece)
+            self._sample = sample.extended(piece)
+            raise_if_missing(self._sample.rows, self.allow_nan)
+            self._fit(self._sample.rows, self._sample.rows)
+            self.n_samples_seen_ = self._sample.n_seen
+            warn_if_collapsed(self.training_scores_, self._sample.rows)
+            warn_if_no_gap(self)
+        return self
+
+    def set_threshold(self, *, contamination=None, quantile=None, value=None):
+        """Move the threshold of a fitted detector, without fitting again.
+
+        Give exactly one of the parameters. The scores stay as they are, and so does
+        the parameter `contamination`: another `fit` uses that one again.
+
+        Parameters
+        ----------
+        contamination : float in (0, 0.5], "auto" or thresholder, default=None
+            As in the constructor.
+        quantile : float in [0, 1], default=None
+            Quantile of the training errors: 0.95 flags about 5 % of the training rows.
+        value : float, default=None
+            The threshold itself, in units of the error (minus `score_samples`).
+
+        Returns
+        -------
+        self : NCAEDetector
+            The detector, with other `threshold_`, `offset_` and `contamination_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If not exactly one is given, or it is out of range.
+        TypeError
+            If it is of the wrong type.
+        RuntimeError
+            If the thresholder fails.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skncae import NCAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(300, 4))
+        >>> detector = NCAEDetector(max_iter=20, random_state=0).fit(X)
+        >>> detector.contamination_
+        0.1
+        >>> round(detector.set_threshold(quantile=0.95).contamination_, 2)
+        0.05
+        """
+        check_is_fitted(self)
+        check_cut(contamination, quantile, value)
+        threshold = self._other_threshold(contamination, quantile, value)
+        self.__dict__.update(threshold.attributes())
+        warn_if_no_gap(self)
+        return self
 
     def score_samples(self, X):
         """Return how normal each row is: minus its error.
@@ -289,44 +468,323 @@ default=("reconstruction", "dictionary", "tails")
         Returns
         -------
         X_expected : ndarray of shape (n_samples, n_features), float64
-            The mean reconstruction of the members, in the units of X.
+            The mean reconstruction of the members, in the units of X, also of
+            missing entries; NaN in a column without any value in `fit`.
         """
         check_is_fitted(self)
         X = check_rows(self, X, reset=False)
         return self._scorer.reconstruct(X)
 
-    def _fit(self, X):
-        """Validate, scale, train, score, and set the threshold."""
-        X = check_rows(self, X, reset=True)
-        check_parameters(self)
-        device = torch_device(self.device)
-        random_state = private_random_state(self.random_state)
-        generator = torch.Generator().manual_seed(
-            int(random_state.randint(np.iinfo(np.int32).max))
+    def explain(self, X):
+        """Say which columns speak against each row, and what was expected instead.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to explain.
+
+        Returns
+        -------
+        explanation : Explanation
+            `contributions` of shape (n_samples, n_features), whose sums over the
+            columns are the errors, -`score_samples(X)`, and which are zero for missing
+            entries (of a row without any value all are equal); the `expected` rows; the
+            `residual`, X minus the expected rows, in the units of X; and pandas
+            frames of them (`to_frame`, `top`).
+
+        Notes
+        -----
+        Each witness (see `evidence`) blames the columns that its own error comes from,
+        and is heard in proportion to its surprise. Tails are a sum over columns, and a
+        squared distance is one of squares. The squared residual in the whitened view,
+        which mixes the columns, is split by the "corr-max" rotation of [1]_.
+
+        References
+        ----------
+        .. [1] P. H. Garthwaite and I. Koch, "Evaluating the Contributions of
+           Individual Variables to a Quadratic Form", Australian & New Zealand Journal
+           of Statistics 58 (2016), 99-119.
+        """
+        check_is_fitted(self)
+        rows = check_rows(self, X, reset=False)
+        return Explanation(
+            values=rows.astype(np.float64),
+            expected=self._scorer.reconstruct(rows),
+            contributions=self._scorer.contributions(rows),
+            feature_names=feature_names(self),
+            # A list has an index too, which is a method.
+            index=X.index if hasattr(X, "columns") and hasattr(X, "index") else None,
         )
 
-        rows = _subsample(X, MAX_TRAINING_ROWS, random_state)
-        view = calibrated_view(self.scaling, rows, self.calibration_rounds)
-        model, history = self._train(view.transform(rows), generator, device)
+    @property
+    def latent_mean_(self):
+        """Return the latent mean of each network, the paper's mu (Eq. 5).
 
-        scorer = Scorer(model, view, as_names(self.evidence))
-        dictionary_view = calibrated_view("standardized", rows, self.calibration_rounds)
-        errors = scorer.learn(rows, dictionary_view, self.dictionary_size, random_state)
-        if len(rows) < len(X):
-            errors = scorer.errors(X)
-        _warn_if_collapsed(errors, X)
+        Returns
+        -------
+        mu : ndarray of shape (n_estimators, latent_dim), float64
+            The centre of what `generate` decodes, in the spaces of `encode`.
+        """
+        check_is_fitted(self)
+        return self._scorer.model.mu[:, 0].numpy().copy()
 
-        self._scorer = scorer
-        self.threshold_ = quantile_threshold(errors, self.contamination)
-        self.offset_ = -self.threshold_
+    def encode(self, X):
+        """Return the latent features of each row in each network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to encode.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_estimators, n_samples, latent_dim), float64
+            The latent spaces of two members have nothing to do with each other.
+        """
+        check_is_fitted(self)
+        return self._scorer.encode(check_rows(self, X, reset=False))
+
+    def generate(self, n_samples=1, random_state=None):
+        """Generate rows that the networks are sure are normal (Eq. 6).
+
+        Each is decoded by a random member from noise around its latent mean, of
+        variance `generation_scale`.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            How many.
+        random_state : int, RandomState instance or None, default=None
+            Seed. None seeds from the operating system.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features), float64
+            The rows, in the units of the training rows; NaN in a column without any
+            value in `fit`.
+
+        Raises
+        ------
+        ValueError
+            If n_samples is less than 1.
+        """
+        check_is_fitted(self)
+        check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        return self._scorer.generate(
+            n_samples, self.generation_scale, private_random_state(random_state)
+        )
+
+    def save(self, path):
+        """Write the fitted detector to one file, without pickle.
+
+        The file is a safetensors archive of numbers and text: loading one runs no
+        code that it brings. A save that is interrupted leaves the old file. Callbacks
+        are left out.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; a file that is there is replaced.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        TypeError
+            If a parameter has no form in a file, such as a RandomState instance.
+        ImportError
+            Without safetensors, which `pip install "skncae[files]"` adds.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from skncae import NCAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(300, 4))
+        >>> detector = NCAEDetector(n_estimators=2, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     detector.save(f"{folder}/detector.safetensors")
+        ...     loaded = NCAEDetector.load(f"{folder}/detector.safetensors")
+        >>> (loaded.score_samples(X) == detector.score_samples(X)).all()
+        np.True_
+        """
+        check_is_fitted(self)
+        fitted = self.__getstate__()
+        # They watch a fit, and are set anew for the next one.
+        fitted.pop("_skl_callbacks", None)
+        parameters = {name: fitted.pop(name) for name in self.get_params(deep=False)}
+        save_archive(
+            path,
+            {"parameters": parameters, "fitted": fitted},
+            {"format": type(self).__name__, "skncae_version": __version__},
+        )
+
+    @classmethod
+    def load(cls, path):
+        """Read a detector that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        detector : NCAEDetector
+            The fitted detector, with the same parameters, attributes and scores.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, holds something else, or is of a newer format.
+        FileNotFoundError
+            If there is no such file.
+        ImportError
+            Without safetensors, which `pip install "skncae[files]"` adds.
+        """
+        content = load_archive(path, cls.__name__)
+        try:
+            return cls._from_content(**content)
+        except Exception as error:
+            # Whatever a state of other names or shapes trips over.
+            raise ValueError(
+                f"{path} holds no {cls.__name__} that can score a row: {error}"
+            ) from error
+
+    def to_onnx(self, path):
+        """Write the scoring as an ONNX model, for machines without Python or torch.
+
+        Its input is "X", float64 of shape (n_samples, n_features); its outputs are
+        "score_samples", "decision_function" and "label" (-1 for outliers, 1 for
+        inliers), each of shape (n_samples,). Rows with NaN or infinity get the score
+        NaN and the label -1. Its memory grows with the rows of a call: give it a few
+        thousand at a time.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; a file that is there is replaced.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If a column had no value at all in `fit`.
+        ImportError
+            Without spox, which `pip install "skncae[onnx]"` adds.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import onnxruntime
+        >>> from skncae import NCAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(300, 4))
+        >>> detector = NCAEDetector(n_estimators=2, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     detector.to_onnx(f"{folder}/detector.onnx")
+        ...     session = onnxruntime.InferenceSession(f"{folder}/detector.onnx")
+        >>> scores, decision, label = session.run(None, {"X": X})
+        >>> np.allclose(scores, detector.score_samples(X))
+        True
+        """
+        check_is_fitted(self)
+        metadata = {"skncae_version": __version__}
+        if hasattr(self, "feature_names_in_"):
+            metadata["feature_names"] = json.dumps(self.feature_names_in_.tolist())
+        model = onnx_model(
+            self._scorer.state(), self.offset_, self.n_features_in_, metadata
+        )
+        write_whole(path, model.SerializeToString())
+
+    @classmethod
+    def _from_content(cls, parameters, fitted):
+        """Build the detector that `save` took apart."""
+        detector = cls(**parameters)
+        for name in fitted:
+            # What a subclass leaves out of its parameters is an attribute of it.
+            if name in parameters or hasattr(cls, name):
+                raise ValueError(f"{name!r} is no fitted attribute")
+        detector.__setstate__(fitted)
+        with np.errstate(all="ignore"):
+            detector._scorer.errors(np.zeros((1, detector.n_features_in_)))
+        return detector
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = self.allow_nan
+        return tags
+
+    def __getstate__(self):
+        """State for pickle, copy, skops and `save`: arrays in place of networks."""
+        state = dict(super().__getstate__())
+        if "_scorer" in state:
+            state["_scorer"] = state["_scorer"].state()
+        if state.get("_sample") is not None:
+            state["_sample"] = vars(state["_sample"]).copy()
+        return state
+
+    def __setstate__(self, state):
+        if "_scorer" in state:
+            state = state | {"_scorer": Scorer.from_state(state["_scorer"])}
+        if state.get("_sample") is not None:
+            state = state | {"_sample": Sample(**state["_sample"])}
+        super().__setstate__(state)
+
+    @with_callbacks
+    def _fit(self, X, X_seen, y=None, goes_on=False):
+        """Scale, train, score, and set the threshold. Callbacks get X_seen and y."""
+        check_parameters(self)
+        if goes_on:
+            check_warm_start(self._network_parameters, network_parameters(self))
+        n_steps_before = self._n_steps if goes_on else 0
+        device = torch_device(self.device)
+        random_state = private_random_state(self.random_state)
+        seed = seed_of(random_state)
+        # A warm start draws other batches than the fit that it goes on with.
+        generator = torch.Generator().manual_seed(seed + n_steps_before)
+
+        rows = subsample(X, MAX_TRAINING_ROWS, random_state)
+        warn_if_empty(rows)
+        if goes_on:
+            # The networks' inputs must keep their meaning.
+            view = self._scorer.view
+            raise_if_filled(self._scorer.is_empty, rows)
+        else:
+            view = calibrated_view(self.scaling, rows, self.calibration_rounds)
+        completion = self._completion(rows, view)
+        trainer = self._trainer(rows, view, completion, generator, device, goes_on)
+
+        def judged(model, random_state):
+            """Attributes of a detector with these networks."""
+            scorer = Scorer(model, view, as_names(self.evidence), completion)
+            return self._judge(scorer, rows, X, random_state, seed)
+
+        def as_if_ended():
+            return judged(copy.deepcopy(trainer.model), copy.deepcopy(random_state))
+
+        tasks = FitTasks(self, math.ceil(self.max_iter / ROUND), X_seen, y)
+        history = self._train(trainer, tasks, as_if_ended)
+
+        self.__dict__.update(judged(trainer.model, random_state))
         self.history_ = history
-        self.n_iter_ = self.max_iter
-        self.mining_share_ = float(history["mined_share"][self.max_iter // 2 :].mean())
+        self.n_iter_ = trainer.n_steps
+        self.mining_share_ = float(history["mined_share"][self.n_iter_ // 2 :].mean())
         self.device_ = str(device)
-        return self
+        self._discriminators = trainer.d_s.state(), trainer.d_l.state()
+        self._network_parameters: dict = network_parameters(self)
+        self._n_steps: int = n_steps_before + self.n_iter_
+        tasks.end()
 
-    def _train(self, rows, generator, device):
-        """Train the members on scaled rows."""
+    def _completion(self, rows, view):
+        """Return the view that completes rows, or None where none may need it."""
+        if not self.allow_nan or self.scaling == "whitened":
+            return view if self.allow_nan else None
+        return calibrated_view("whitened", rows, self.calibration_rounds)
+
+    def _trainer(self, rows, view, completion, generator, device, goes_on):
+        """Set up the training of the members on rows, completed and scaled."""
         recipe = Recipe(
             hidden_units=tuple(self.hidden_units),
             latent_dim=self.latent_dim,
@@ -340,43 +798,83 @@ default=("reconstruction", "dictionary", "tails")
             learning_rate=self.learning_rate,
             decay_steps=self.decay_steps,
         )
-        rows = torch.from_numpy(rows.astype(np.float32)).to(device)
-        trainer = Trainer(rows, self.n_estimators, recipe, generator)
+        is_observed = by_column = None
+        missing = np.isnan(rows)
+        if missing.any():
+            rows = completion.complete(rows)
+            is_observed = torch.from_numpy(~missing).to(device)
+            by_column = view.by_column(np.eye(rows.shape[1]))
+            by_column = torch.from_numpy(by_column.astype(np.float32)).to(device)
+        rows = torch.from_numpy(view.transform(rows).astype(np.float32)).to(device)
+        trained = None
+        if goes_on:
+            discriminators = map(MemberMLP.from_state, self._discriminators)
+            trained = (self._scorer.model, *discriminators)
+        return Trainer(
+            rows,
+            self.n_estimators,
+            recipe,
+            generator,
+            trained,
+            is_observed,
+            by_column,
+        )
+
+    def _train(self, trainer, tasks, as_if_ended):
+        """Train in rounds, until max_iter or until somebody has seen enough."""
+        ranking = None if self.tol is None else SettledRanking(trainer.rows, self.tol)
+        rounds = []
         with tqdm(total=self.max_iter, desc="NCAE", disable=not self.verbose) as bar:
-            history = trainer.run(bar.update)
-        history = {name: values.cpu().numpy() for name, values in history.items()}
-        _raise_if_diverged(history, trainer.is_finite(), self.learning_rate)
-        return trainer.model, history
+            while trainer.n_steps < self.max_iter:
+                tasks.begin_round()
+                rounds.append(trainer.run(bar.update, ROUND))
+                if not rounds[-1]["reconstruction_loss"].isfinite().all():
+                    break
+                has_settled = ranking is not None and ranking.check(trainer.model)
+                if tasks.end_round(as_if_ended) or has_settled:
+                    break
+        history = {
+            name: torch.cat([steps[name] for steps in rounds]).cpu().numpy()
+            for name in rounds[0]
+        }
+        raise_if_diverged(history, trainer.is_finite(), self.learning_rate)
+        return history
 
-
-def _subsample(X, n_rows, random_state):
-    """Return X, or a random n_rows of its rows, as an array in memory."""
-    if len(X) <= n_rows:
-        return np.asarray(X)
-    picked = random_state.choice(len(X), n_rows, replace=False)
-    # Sorted: a memmap is then read in one pass.
-    return np.asarray(X[np.sort(picked)])
-
-
-def _raise_if_diverged(history, ended_finite, learning_rate):
-    """Refuse networks whose loss is no longer a number."""
-    finite = np.isfinite(history["reconstruction_loss"]).all(axis=1)
-    finite = np.append(finite, ended_finite)
-    if not finite.all():
-        raise RuntimeError(
-            f"Training diverged: the reconstruction loss was no longer finite at step "
-            f"{int(np.argmin(finite))} of {len(finite) - 1}. "
-            f"Lower learning_rate (it is {learning_rate})."
+    def _judge(self, scorer, rows, X, random_state, seed):
+        """Score X with what is learnt from rows, and set the threshold."""
+        dictionary_view = calibrated_view("standardized", rows, self.calibration_rounds)
+        errors = scorer.learn(rows, dictionary_view, self.dictionary_size, random_state)
+        if len(rows) < len(X):
+            errors = scorer.errors(X)
+        threshold = threshold_of(
+            self.contamination, errors, scorer.surprises, len(rows), seed
         )
+        return {
+            "_scorer": scorer,
+            "training_scores_": -errors,
+            **threshold.attributes(),
+        }
+
+    def _other_threshold(self, contamination, quantile, value):
+        """Threshold that the one given parameter stands for."""
+        errors = -self.training_scores_
+        if value is not None:
+            return threshold_at(errors, value)
+        if quantile is not None:
+            return threshold_at(errors, np.quantile(errors, quantile))
+        n_learnt = min(len(errors), MAX_TRAINING_ROWS)
+        seed = seed_of(private_random_state(self.random_state))
+        surprises = self._scorer.surprises
+        return threshold_of(contamination, errors, surprises, n_learnt, seed)
+
+    def _empty_sample(self, piece):
+        """Return a sample without rows, for rows such as the piece's."""
+        seed = seed_of(private_random_state(self.random_state))
+        return Sample.empty(MAX_TRAINING_ROWS, seed, piece)
 
 
-def _warn_if_collapsed(errors, X):
-    """Say so when all rows get one score although they differ."""
-    if len(errors) > 1 and np.ptp(errors) == 0 and (X != X[0]).any():
-        warnings.warn(
-            "All training rows have the same score: the detector cannot tell them "
-            "apart. Raise max_iter or lower learning_rate, and check that X has "
-            "columns that vary in more than a few rows.",
-            ConvergenceWarning,
-            stacklevel=4,
-        )
+@contextmanager
+def _training():
+    """Train in one thread, also where the caller has switched gradients off."""
+    with one_thread(), torch.inference_mode(False):
+        yield

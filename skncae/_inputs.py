@@ -4,8 +4,13 @@ A *view* is an affine map of the columns followed by a soft limit on what is far
 out. Its location and scale are estimated on the rows that look normal in it, over
 and over: contamination inflates a standard deviation and tilts a covariance just as
 it misleads a network.
+
+Missing entries (NaN) are left out of these statistics. Rows are completed by the
+conditional expectation of what is missing given what is there, which makes their
+distance to the centre that of the observed part alone.
 """
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -25,21 +30,47 @@ KNEE = {"standardized": 1.0, "whitened": 100.0}
 # Squares of scaled values must stay finite in float64.
 LARGEST = 1e100
 
+# Steps of expectation and maximisation that a covariance of incomplete rows starts
+# with; each calibration round adds one.
+FIRST_STEPS = 3
+
+# Least eigenvalue of the correlations that they start from, which are estimated pair
+# by pair and need not be those of any rows.
+LEAST_EIGENVALUE = 0.03
+
+# Numbers in the matrices of incomplete rows that are held at once.
+MAX_BLOCK = 2**21
+
 
 # Validation sums X, which for huge values of both signs is inf - inf.
 @np.errstate(invalid="ignore")
 def check_rows(estimator, X, *, reset):
     """Validate X as scikit-learn does, keeping float32 and a memmap as they are."""
-    return validate_data(
-        estimator,
-        X,
-        reset=reset,
-        accept_sparse=False,
-        dtype=[np.float64, np.float32],
-        order=None,
-        ensure_all_finite=True,
-        ensure_min_samples=1,
-    )
+    try:
+        return validate_data(
+            estimator,
+            X,
+            reset=reset,
+            accept_sparse=False,
+            dtype=[np.float64, np.float32],
+            order=None,
+            ensure_all_finite="allow-nan" if estimator.allow_nan else True,
+            ensure_min_samples=1,
+        )
+    except ValueError as error:
+        if "contains NaN" not in str(error):
+            raise
+        raise ValueError(
+            "Input X contains NaN. Fit with allow_nan=True to leave missing entries "
+            "out of the training and of the scores, or fill them in, for example "
+            "with sklearn.impute.SimpleImputer."
+        ) from error
+
+
+def feature_names(estimator):
+    """Names of the columns that a fitted estimator has seen; x0, x1, ... without."""
+    unnamed = [f"x{column}" for column in range(estimator.n_features_in_)]
+    return getattr(estimator, "feature_names_in_", np.array(unnamed, dtype=object))
 
 
 @dataclass(frozen=True)
@@ -60,7 +91,7 @@ class View:
     knee: float | None = None
 
     def transform(self, X):
-        """Map rows, (n_samples, n_features), to this view in float64."""
+        """Map complete rows, (n_samples, n_features), to this view in float64."""
         Z = np.clip(X, -LARGEST, LARGEST, dtype=np.float64) - self.center
         Z /= self.scale
         if self.rotation is not None:
@@ -68,6 +99,17 @@ class View:
         if self.knee is not None:
             Z = self.knee * np.arcsinh(Z / self.knee)
         return Z
+
+    def complete(self, X):
+        """Return X in float64 with what the rest of a row predicts in place of NaN."""
+        X = np.clip(X, -LARGEST, LARGEST, dtype=np.float64)
+        missing = np.isnan(X)
+        Z = (X - self.center) / self.scale
+        if self.rotation is None:
+            Z[missing] = 0.0
+        else:
+            Z, _ = _expectation(Z, self.rotation @ self.rotation.T)
+        return np.where(missing, Z * self.scale + self.center, X)
 
     def inverse_transform(self, Z):
         """Map rows of this view back to the units of X."""
@@ -77,9 +119,23 @@ class View:
             Z = Z @ self.inverse_rotation
         return Z * self.scale + self.center
 
+    def by_column(self, difference):
+        """Turn differences of rows of this view so that coordinate j is column j's.
+
+        Lengths stay what they are. Whitening mixes the columns; its directions,
+        turned back without their scale, are as close to the columns as uncorrelated
+        coordinates can be ("corr-max" of Garthwaite & Koch, 2016, or ZCA-cor).
+        """
+        if self.rotation is None:
+            return difference
+        directions = self.rotation / np.linalg.norm(self.rotation, axis=0)
+        return difference @ directions.T
+
 
 def calibrated_view(kind, X, rounds):
     """Fit a view to X, then again on the rows that look normal in it, and so on.
+
+    Entries that are NaN are left out.
 
     Parameters
     ----------
@@ -95,37 +151,132 @@ def calibrated_view(kind, X, rounds):
     """
     X = np.clip(X, -LARGEST, LARGEST, dtype=np.float64)
     if kind == "minmax":
-        low, high = X.min(0), X.max(0)
+        # Unlike min and max these pass NaN over; a column of nothing else is 0.
+        low, high = np.nan_to_num([np.fmin.reduce(X), np.fmax.reduce(X)])
         return View(low, np.where(high > low, high - low, 1.0))
     n_normal = int(np.ceil(NORMAL_SHARE[kind] * len(X)))
+    n_missing = np.isnan(X).sum(1)
     view = _fit_view(kind, X, X)
+    if kind == "whitened" and n_missing.any():
+        for _ in range(FIRST_STEPS - 1):
+            view = _fit_view(kind, X, X, view)
     for _ in range(rounds):
-        distance = np.square(view.transform(X)).sum(1)
+        rows = view.complete(X) if n_missing.any() else X
+        distance = np.square(view.transform(rows)).sum(1)
+        distance = over_all_columns(distance, n_missing, X.shape[1])
         normal = np.argpartition(distance, n_normal - 1)[:n_normal]
-        view = _fit_view(kind, X, X[normal])
+        view = _fit_view(kind, X, X[normal], view)
     return view
 
 
-def _fit_view(kind, X, X_normal):
-    """Estimate the statistics of a view from its normal rows."""
-    center, scale = X_normal.mean(0), X_normal.std(0)
-    overall = X.std(0)
-    # A column that is constant among the normal rows is judged by all rows.
+def over_all_columns(errors, n_missing, n_features, power=1, typical=None):
+    """Scale errors over the observed columns of each row up to all columns.
+
+    As scikit-learn's `nan_euclidean_distances` does; `power` is what turns an error
+    into a sum over columns. Of a row without any value nothing is known: it gets the
+    `typical` error, by default the median of the others.
+    """
+    if not n_missing.any():
+        return errors
+    n_observed = n_features - n_missing
+    seen = n_observed > 0
+    errors = errors * (n_features / np.maximum(n_observed, 1)) ** (1 / power)
+    if typical is None:
+        typical = np.median(errors[seen]) if seen.any() else 0.0
+    return np.where(seen, errors, typical)
+
+
+def _fit_view(kind, X, X_normal, before=None):
+    """Estimate the statistics of a view from its normal rows.
+
+    Incomplete rows count for a covariance as they are completed by the view `before`.
+    """
+    center, scale = _moments(X_normal)
+    overall_center, overall = _moments(X)
+    # A column that is constant among the normal rows is judged by all rows, and so
+    # is one that is missing in all of those.
+    center = np.where(np.isnan(center), overall_center, center)
     scale = np.where(scale > 1e-3 * overall, scale, overall)
     # Below this a deviation is rounding: the column is constant.
-    scale[scale <= 1e-12 * np.abs(X).max(0)] = 1.0
+    scale[scale <= 1e-12 * np.fmax.reduce(np.abs(X))] = 1.0
+    # A column of nothing but NaN.
+    center, scale = np.nan_to_num(center), np.nan_to_num(scale, nan=1.0)
     if kind == "standardized":
         return View(center, scale, knee=KNEE[kind])
-    rotation, inverse_rotation = _whitening((X_normal - center) / scale)
+    Z, spread = (X_normal - center) / scale, 0.0
+    if np.isnan(Z).any():
+        if before is None:
+            precision = _pairwise_precision(Z)
+        else:
+            rotation = before.rotation * (scale / before.scale)[:, None]
+            precision = rotation @ rotation.T
+        Z, spread = _expectation(Z, precision)
+    rotation, inverse_rotation = _whitening(Z, spread)
     return View(center, scale, rotation, inverse_rotation, KNEE[kind])
 
 
-def _whitening(Z):
+def _moments(X):
+    """Mean and deviation of each column; NaN where nothing is observed."""
+    if not np.isnan(X).any():
+        return X.mean(0), X.std(0)
+    with warnings.catch_warnings():
+        # A column of nothing but NaN, which the caller looks after.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nanmean(X, axis=0), np.nanstd(X, axis=0)
+
+
+def _pairwise_precision(Z):
+    """Inverse covariance of centred rows, from the rows that have both columns."""
+    is_observed = (~np.isnan(Z)).astype(float)
+    Z = np.nan_to_num(Z)
+    counts = np.maximum(is_observed.T @ is_observed, 1.0)
+    values, vectors = np.linalg.eigh(Z.T @ Z / counts)
+    return (vectors / np.maximum(values, LEAST_EIGENVALUE)) @ vectors.T
+
+
+def _expectation(Z, precision):
+    """Complete centred rows by their conditional expectation: the E of EM.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_features)
+        Rows with NaN for what is missing.
+    precision : ndarray of shape (n_features, n_features)
+        Inverse covariance.
+
+    Returns
+    -------
+    Z : ndarray of shape (n_samples, n_features)
+    spread : ndarray of shape (n_features, n_features)
+        Conditional covariance of what was missing, the mean over rows: what the
+        covariance of the completed rows lacks.
+    """
+    missing = np.isnan(Z)
+    n_features = Z.shape[1]
+    Z = np.where(missing, 0.0, Z)
+    pull = Z @ precision
+    spread = np.zeros(n_features**2)
+    n_missing = missing.sum(1)
+    # Rows that miss equally many columns are solved together.
+    for count in np.unique(n_missing[n_missing > 0]):
+        rows = np.flatnonzero(n_missing == count)
+        for part in np.array_split(rows, math.ceil(len(rows) * count**2 / MAX_BLOCK)):
+            columns = np.nonzero(missing[part])[1].reshape(len(part), count)
+            pairs = columns[:, :, None] * n_features + columns[:, None, :]
+            covariance = np.linalg.inv(precision.ravel()[pairs])
+            entries = part[:, None], columns
+            Z[entries] = -(covariance @ pull[entries][..., None])[..., 0]
+            spread += np.bincount(pairs.ravel(), covariance.ravel(), len(spread))
+    return Z, spread.reshape(n_features, n_features) / len(Z)
+
+
+def _whitening(Z, spread):
     """Return the whitening of centred rows, by shrunk covariance, and its inverse."""
     with warnings.catch_warnings():
         # One row or one column: there is nothing to shrink, which is no news.
         warnings.simplefilter("ignore")
         covariance = OAS(store_precision=False, assume_centered=True).fit(Z).covariance_
+    covariance = covariance + spread
     values, vectors = np.linalg.eigh(covariance)
     # Directions without variance keep their scale.
     deviations = np.sqrt(np.where(values > 1e-10, values, 1.0))

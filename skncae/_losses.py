@@ -30,6 +30,28 @@ def reconstruction_error(x, x_hat):
     return (x_hat - x).square().sum(-1)
 
 
+def observed_target(x, x_hat, is_observed, by_column):
+    """Target of a reconstruction that differs from it in the observed columns only.
+
+    The residual is turned to one coordinate a column, and those of missing columns
+    are left out: neither their error nor their gradient is in a loss to this target.
+
+    Parameters
+    ----------
+    x, x_hat : Tensor of shape (members, batch, features)
+    is_observed : bool Tensor of shape (members, batch, features)
+    by_column : Tensor of shape (features, features)
+        Orthogonal; `View.by_column` as a matrix.
+
+    Returns
+    -------
+    target : Tensor of shape (members, batch, features)
+        Without gradient.
+    """
+    x_hat = x_hat.detach()
+    return x_hat + ((x - x_hat) @ by_column * is_observed) @ by_column.T
+
+
 def calibrated_reconstruction_loss(x, x_hat, prototype, is_mined):
     """Squared error to x, or to the prototype where mined. Eq. 3 and 8(a).
 

@@ -59,6 +59,17 @@ class MemberMLP(nn.Module):
             x = F.leaky_relu_(layer(x), LEAKINESS)
         return self.layers[-1](x)
 
+    def state(self):
+        """Weights as a dictionary of arrays."""
+        return _arrays(self)
+
+    @classmethod
+    def from_state(cls, state):
+        """Build the network that `state` was taken from."""
+        n_members, widths = _widths(state)
+        # What the generator draws is overwritten.
+        return _filled(cls(n_members, widths, torch.Generator()), state)
+
 
 class Autoencoder(nn.Module):
     """Encoder f, decoder g and the latent mean mu of every member.
@@ -81,3 +92,39 @@ class Autoencoder(nn.Module):
 
     def forward(self, x):
         return self.decoder(self.encoder(x))
+
+    def state(self):
+        """Weights as a dictionary of arrays."""
+        return _arrays(self)
+
+    @classmethod
+    def from_state(cls, state):
+        """Build the networks that `state` was taken from."""
+        n_members, (n_features, *hidden_units, latent_dim) = _widths(state, "encoder.")
+        # What the generator draws is overwritten.
+        model = cls(n_members, n_features, hidden_units, latent_dim, torch.Generator())
+        return _filled(model, state)
+
+
+def _arrays(module):
+    """Parameters and buffers of a module as arrays, by name."""
+    return {name: tensor.cpu().numpy() for name, tensor in module.state_dict().items()}
+
+
+def _widths(state, prefix=""):
+    """Number of members and widths of the `MemberMLP` whose names start so."""
+    shapes = [
+        array.shape
+        for name, array in state.items()
+        if name.startswith(f"{prefix}layers.") and name.endswith(".weight")
+    ]
+    return shapes[0][0], (shapes[0][1], *(width for _, _, width in shapes))
+
+
+def _filled(module, state):
+    """Give a module the numbers of `_arrays`, and their type."""
+    # Copies: the arrays may be read-only.
+    tensors = {name: torch.tensor(array) for name, array in state.items()}
+    module = module.to(next(iter(tensors.values())).dtype)
+    module.load_state_dict(tensors)
+    return module

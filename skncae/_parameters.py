@@ -13,7 +13,6 @@ from skncae._scoring import EVIDENCE
 
 # name: (type, minimum, maximum, which ends belong to the range)
 _RANGES = {
-    "contamination": (Real, 0.0, 0.5, "right"),
     "n_estimators": (Integral, 1, None, "left"),
     "latent_dim": (Integral, 1, None, "left"),
     "calibration_rounds": (Integral, 0, None, "left"),
@@ -29,27 +28,26 @@ _RANGES = {
 
 def check_parameters(detector):
     """Raise a ValueError or TypeError for the first parameter that is not valid."""
-    parameters = detector.get_params(deep=False)
+    # Not get_params: a subclass may fix some of them.
+    parameters = vars(detector)
+    check_contamination(parameters["contamination"])
     for name, (kind, low, high, ends) in _RANGES.items():
         if isinstance(parameters[name], bool) and name != "verbose":
             raise TypeError(f"{name} must be a number, got {parameters[name]!r}.")
-        check_scalar(
-            parameters[name],
-            name,
-            kind,
-            min_val=low,
-            max_val=high,
-            include_boundaries=ends,
-        )
-        if not math.isfinite(parameters[name]):
-            raise ValueError(f"{name} must be finite, got {parameters[name]!r}.")
+        _check_number(parameters[name], name, kind, low, high, ends)
     if isinstance(parameters["decay_steps"], bool):
         raise TypeError(
             f"decay_steps must be a number or None, got {parameters['decay_steps']!r}."
         )
     if parameters["decay_steps"] is not None:
         check_scalar(parameters["decay_steps"], "decay_steps", Integral, min_val=1)
-    for name in ("sample_discriminator", "latent_discriminator"):
+    _check_tol(parameters["tol"])
+    for name in (
+        "sample_discriminator",
+        "latent_discriminator",
+        "warm_start",
+        "allow_nan",
+    ):
         if parameters[name] not in (True, False):
             raise TypeError(f"{name} must be True or False, got {parameters[name]!r}.")
     if parameters["mining"] not in RULES:
@@ -63,6 +61,66 @@ def check_parameters(detector):
         )
     _check_hidden_units(parameters["hidden_units"])
     _check_evidence(parameters["evidence"])
+
+
+def network_parameters(detector):
+    """Return the parameters that say what the networks are and what they see."""
+    return {
+        "n_estimators": detector.n_estimators,
+        "hidden_units": tuple(detector.hidden_units),
+        "latent_dim": detector.latent_dim,
+        "scaling": detector.scaling,
+        "calibration_rounds": detector.calibration_rounds,
+    }
+
+
+def check_warm_start(before, now):
+    """Raise a ValueError if trained networks cannot go on with these parameters."""
+    changed = [name for name in now if now[name] != before[name]]
+    if changed:
+        name = changed[0]
+        raise ValueError(
+            f"{name}={now[name]!r}, but the networks that warm_start=True goes on with "
+            f"were fitted with {name}={before[name]!r}. Set it back, or set "
+            "warm_start=False to start anew."
+        )
+
+
+def check_contamination(contamination):
+    """Contamination must be a share, "auto" or a thresholder."""
+    accepted = 'a float in (0, 0.5], "auto" or a thresholder, an object with eval()'
+    if isinstance(contamination, str):
+        if contamination != "auto":
+            raise ValueError(
+                f"contamination must be {accepted}; got {contamination!r}."
+            )
+    elif isinstance(contamination, type):
+        raise TypeError(
+            f"contamination must be {accepted}; got the class {contamination!r}. "
+            f"Give an instance: {contamination.__name__}()."
+        )
+    elif not callable(getattr(contamination, "eval", None)):
+        if isinstance(contamination, bool) or not isinstance(contamination, Real):
+            raise TypeError(f"contamination must be {accepted}; got {contamination!r}.")
+        _check_number(contamination, "contamination", Real, 0.0, 0.5, "right")
+
+
+def check_cut(contamination=None, quantile=None, value=None):
+    """Raise unless exactly one is given, and is what a threshold can be set to."""
+    choices = {"contamination": contamination, "quantile": quantile, "value": value}
+    given = {name: choice for name, choice in choices.items() if choice is not None}
+    if len(given) != 1:
+        raise ValueError(
+            f"set_threshold takes exactly one of {', '.join(choices)}; got "
+            f"{', '.join(given) or 'none of them'}."
+        )
+    if contamination is not None:
+        return check_contamination(contamination)
+    ((name, number),) = given.items()
+    if isinstance(number, bool):
+        raise TypeError(f"{name} must be a number, got {number!r}.")
+    low, high = (0.0, 1.0) if name == "quantile" else (None, None)
+    _check_number(number, name, Real, low, high, "both")
 
 
 def as_names(value):
@@ -95,6 +153,29 @@ def private_random_state(random_state):
         return check_random_state(random_state)
     except ValueError as error:
         raise ValueError(f"random_state={random_state!r}: {error}") from error
+
+
+def seed_of(random_state):
+    """Draw a seed for other generators."""
+    return int(random_state.randint(np.iinfo(np.int32).max))
+
+
+def _check_tol(tol):
+    """Tol must be a positive finite number or None."""
+    if isinstance(tol, bool):
+        raise TypeError(f"tol must be a number or None, got {tol!r}.")
+    if tol is None:
+        return
+    check_scalar(tol, "tol", Real, min_val=0.0, include_boundaries="neither")
+    if not math.isfinite(tol):
+        raise ValueError(f"tol must be finite or None, got {tol!r}.")
+
+
+def _check_number(value, name, kind, low, high, ends):
+    """Value must be a finite number of a kind, in a range."""
+    check_scalar(value, name, kind, min_val=low, max_val=high, include_boundaries=ends)
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value!r}.")
 
 
 def _check_hidden_units(hidden_units):

@@ -18,6 +18,10 @@ tails           squared surprise of each column alone, summed: many columns are 
 Errors of different kinds are made comparable by their *surprise*, minus the log of
 the share of training rows with a larger error. The score is the median surprise: a
 row is an outlier when most of the evidence says so.
+
+Every error is a sum over columns (of a distance: its square is). Where entries are
+missing it is the sum over the others, scaled up to all columns; a row without any value
+gets the median error of the training rows.
 """
 
 import math
@@ -28,14 +32,25 @@ import numpy as np
 import torch
 from scipy.stats import skew
 
-from skncae._losses import reconstruction_error
+from skncae._inputs import View, over_all_columns
+from skncae._losses import latent_noise, reconstruction_error
+from skncae._networks import Autoencoder
 
 EVIDENCE = ("reconstruction", "dictionary", "tails")
+
+# An error to this power is a sum over columns.
+POWER = {"reconstruction": 1, "dictionary": 2, "tails": 1}
 
 # Dictionaries hold rows of the lowest error only: this share of the rows ...
 SURE_SHARE = 0.8
 # ... among at most this many.
 MAX_DICTIONARY_POOL = 4096
+
+# An error below this is no error.
+SMALLEST = 1e-30
+
+# Errors whose logarithms differ by less are one error, rounded in several ways.
+SAME = 1e-9
 
 # Rows are scored in blocks of this many, so that memory does not grow with them.
 BLOCK = 512
@@ -47,8 +62,8 @@ def blocks(n_rows):
         yield slice(start, min(start + BLOCK, n_rows))
 
 
-def nearest_distance(x, dictionary):
-    """Distance of every row to the nearest row of each dictionary.
+def distances(x, dictionary):
+    """Distance of every row to every row of each dictionary.
 
     Parameters
     ----------
@@ -57,12 +72,33 @@ def nearest_distance(x, dictionary):
 
     Returns
     -------
-    distance : Tensor of shape (members, batch)
+    distance : Tensor of shape (members, batch, size)
     """
     # Differences are taken directly: the expanded square loses all digits of the
     # distance between two rows that are far from the origin.
-    distance = torch.cdist(x, dictionary, compute_mode="donot_use_mm_for_euclid_dist")
-    return distance.amin(-1)
+    return torch.cdist(x, dictionary, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def observed_distances(x, is_observed, dictionary):
+    """Distance of every row over its observed columns; see `distances`.
+
+    Parameters
+    ----------
+    x : Tensor of shape (batch, features)
+    is_observed : bool Tensor of shape (batch, features)
+    dictionary : Tensor of shape (members, size, features)
+
+    Returns
+    -------
+    distance : Tensor of shape (members, batch, size)
+    """
+    # One column at a time: memory stays that of the distances.
+    square = x.new_zeros(len(dictionary), len(x), dictionary.shape[1])
+    for column in range(x.shape[1]):
+        rows = is_observed[:, column].nonzero()[:, 0]
+        difference = x[rows, column, None] - dictionary[:, None, :, column]
+        square.index_add_(1, rows, difference.square_())
+    return square.sqrt()
 
 
 @dataclass(frozen=True)
@@ -89,9 +125,12 @@ class Surprise:
         log_errors = np.sort(_log(errors))[::-1]
         # Knots at log-spaced ranks: every one of the largest errors, then fewer.
         ranks = np.unique(np.geomspace(1, n, min(n, n_knots)).astype(int))
-        knots, first = np.unique(log_errors[ranks - 1][::-1], return_index=True)
+        knots = log_errors[ranks - 1][::-1]
+        # Rows that are equal have errors that are not, in the last bits. Between two
+        # such knots the surprise would hang on those bits, so they are one.
+        first = np.flatnonzero(np.diff(knots, prepend=-np.inf) > SAME)
         surprises = -np.log((ranks[::-1][first] - 0.5) / n)
-        return cls(knots, surprises, _tail_index(log_errors))
+        return cls(knots[first], surprises, _tail_index(log_errors))
 
     def __call__(self, errors):
         log_errors = _log(errors)
@@ -100,9 +139,22 @@ class Surprise:
         return within + self.tail_index * beyond
 
 
+def _shared_out(totals, parts, is_observed):
+    """Parts scaled so that they sum to the totals.
+
+    Where all are zero the observed columns get equal parts; in a row without any, all.
+    """
+    whole = parts.sum(-1, keepdims=True)
+    is_heard = is_observed | ~is_observed.any(-1, keepdims=True)
+    equal = is_heard / is_heard.sum(-1, keepdims=True)
+    shares = np.broadcast_to(equal, parts.shape).copy()
+    np.divide(parts, whole, out=shares, where=whole > 0)
+    return totals[..., None] * shares
+
+
 def _log(errors):
     """Log of errors, where zero is a very small number."""
-    return np.log(np.maximum(errors, 1e-30))
+    return np.log(np.maximum(errors, SMALLEST))
 
 
 def _tail_index(log_errors):
@@ -110,7 +162,7 @@ def _tail_index(log_errors):
     largest = log_errors[: max(2, int(np.sqrt(len(log_errors))))]
     excess = (largest - largest[-1]).mean()
     # A tail lighter than a normal one's is an artefact of ties.
-    return 1.0 / max(excess, 0.05)
+    return 1.0 / max(float(excess), 0.05)
 
 
 @dataclass(frozen=True)
@@ -120,7 +172,8 @@ class ColumnTails:
     Parameters
     ----------
     quantiles : ndarray of shape (n_reference, n_features)
-        Sorted training values, negated where the longer tail is the lower one.
+        Sorted training values, negated where the longer tail is the lower one; NaN
+        at the end of a column that has fewer.
     sign : ndarray of shape (n_features,)
         +1 or -1, the direction of the longer tail.
     """
@@ -134,7 +187,8 @@ class ColumnTails:
         with warnings.catch_warnings():
             # A column that is all but constant has no skewness to speak of.
             warnings.simplefilter("ignore", RuntimeWarning)
-            skewness = np.nan_to_num(skew(X.astype(np.float64), axis=0))
+            skewness = skew(X.astype(np.float64), axis=0, nan_policy="omit")
+        skewness = np.nan_to_num(skewness)
         sign = np.where(skewness > 0, 1.0, -1.0)
         ordered = np.sort(X * sign, axis=0)
         if len(ordered) > n_reference:
@@ -144,16 +198,26 @@ class ColumnTails:
 
     def __call__(self, X):
         """Sum over columns of the squared -log P(a training value is as large)."""
-        n_reference, n_features = self.quantiles.shape
-        total = np.zeros(len(X))
-        for column in range(n_features):
-            smaller = np.searchsorted(
-                self.quantiles[:, column], X[:, column] * self.sign[column], "left"
-            )
+        return self.by_column(X).sum(1)
+
+    def by_column(self, X):
+        """Squared -log P(a training value is as large), of every value of X."""
+        # Column by column in memory, as it is filled.
+        surprise = np.empty(X.shape, order="F")
+        for column, (quantiles, sign) in enumerate(
+            zip(self.quantiles.T, self.sign, strict=True)
+        ):
+            if np.isnan(quantiles[-1]):
+                quantiles = quantiles[~np.isnan(quantiles)]
+            n_reference = max(len(quantiles), 1)
+            values = X[:, column] * sign
+            smaller = np.searchsorted(quantiles, values, "left")
             # Never zero: a value beyond all is as rare as the largest one.
             share = np.maximum(n_reference - smaller, 1) / n_reference
-            total += np.square(np.log(share))
-        return total
+            # Missing values are behind all others.
+            square = np.square(np.log(share))
+            surprise[:, column] = np.where(np.isnan(values), 0.0, square)
+        return surprise
 
 
 class Scorer:
@@ -169,13 +233,57 @@ class Scorer:
         The view that the networks were trained on.
     kinds : tuple of str
         Some of `EVIDENCE`.
+    completion : View, optional
+        Completes rows that hold NaN; without it they are refused.
     """
 
-    def __init__(self, model, view, kinds):
+    def __init__(self, model, view, kinds, completion=None):
         self.model = model.cpu().double()
         self.view = view
         self.kinds = kinds
+        self.completion = completion
+        self.is_empty = np.zeros(0, dtype=bool)
+        self.typical: list[float | None] = [None] * len(kinds)
         self.surprises: list[Surprise] = []
+
+    def state(self):
+        """Everything learnt, as nested dictionaries and lists of arrays."""
+        state = {
+            "kinds": self.kinds,
+            "networks": self.model.state(),
+            "view": vars(self.view).copy(),
+            "completion": self.completion and vars(self.completion).copy(),
+            "is_empty": self.is_empty,
+            "typical": self.typical,
+            "surprises": [vars(surprise).copy() for surprise in self.surprises],
+        }
+        if "dictionary" in self.kinds:
+            state["dictionary_view"] = vars(self.dictionary_view).copy()
+            state["dictionaries"] = self.dictionaries.numpy()
+        if "tails" in self.kinds:
+            state["column_tails"] = vars(self.column_tails).copy()
+        return state
+
+    @classmethod
+    def from_state(cls, state):
+        """Build the scorer that `state` was taken from."""
+        kinds = [kind for kind in EVIDENCE if kind in state["kinds"]]
+        if len(kinds) < len(state["kinds"]):
+            raise ValueError(f"unknown evidence in {state['kinds']}")
+        scorer = cls(
+            Autoencoder.from_state(state["networks"]),
+            View(**state["view"]),
+            state["kinds"],
+            state["completion"] and View(**state["completion"]),
+        )
+        scorer.is_empty, scorer.typical = state["is_empty"], state["typical"]
+        scorer.surprises = [Surprise(**surprise) for surprise in state["surprises"]]
+        if "dictionary" in kinds:
+            scorer.dictionary_view = View(**state["dictionary_view"])
+            scorer.dictionaries = torch.tensor(state["dictionaries"])
+        if "tails" in kinds:
+            scorer.column_tails = ColumnTails(**state["column_tails"])
+        return scorer
 
     def learn(self, X, dictionary_view, dictionary_size, random_state):
         """Learn from training rows what an error of each kind is worth.
@@ -193,12 +301,14 @@ class Scorer:
         errors : ndarray of shape (n_samples,), float64
             What `errors` gives for these rows.
         """
+        self.is_empty = np.isnan(X).all(0)
         if "dictionary" in self.kinds:
             self.dictionary_view = dictionary_view
             self._fill_dictionaries(X, dictionary_size, random_state)
         if "tails" in self.kinds:
             self.column_tails = ColumnTails.of(X)
         evidence = self.evidence(X)
+        self.typical = [float(np.median(errors)) for errors in evidence]
         self.surprises = [Surprise.of(errors) for errors in evidence]
         return self._verdict(evidence)
 
@@ -217,52 +327,195 @@ class Scorer:
 
     def evidence(self, X):
         """Errors of each kind, (n_kinds, n_samples)."""
-        evidence = np.empty((len(self.kinds), len(X)))
+        return self._over_all_columns(*self._observed_evidence(X))
+
+    def contributions(self, X):
+        """What each column adds to the error of each row.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+
+        Returns
+        -------
+        contributions : ndarray of shape (n_samples, n_features), float64
+            Not negative, zero for missing entries of a row that has others; their
+            sums over the columns are `errors`.
+        """
+        contributions = np.empty(X.shape)
         for block in blocks(len(X)):
-            for row, kind in zip(evidence, self.kinds, strict=True):
-                row[block] = getattr(self, f"_{kind}")(X[block])
-        return evidence
+            rows, missing = self._completed(X[block])
+            kinds = [f"_{kind}_by_column" for kind in self.kinds]
+            parts = np.stack([getattr(self, kind)(rows, missing) for kind in kinds])
+            is_observed = np.ones(rows.shape, bool) if missing is None else ~missing
+            contributions[block] = self._verdict_by_column(
+                self.evidence(X[block]), parts * is_observed, is_observed
+            )
+        return contributions
+
+    @torch.no_grad()
+    def encode(self, X):
+        """Latent features of each member, (members, n_samples, latent)."""
+        z = []
+        for block in blocks(len(X)):
+            rows, _ = self._completed(X[block])
+            z.append(self.model.encoder(self._rows(rows)))
+        return torch.cat(z, 1).numpy()
+
+    @torch.no_grad()
+    def generate(self, n_samples, variance, random_state):
+        """Draw rows in the units of X, g(omega) of Eq. 6, each of a random member."""
+        generator = torch.Generator().manual_seed(
+            int(random_state.randint(np.iinfo(np.int32).max))
+        )
+        mu = self.model.mu
+        rows = np.empty((n_samples, len(self.view.center)))
+        for block in blocks(n_samples):
+            size = block.stop - block.start
+            shape = (len(mu), size, mu.shape[-1])
+            generated = self.model.decoder(latent_noise(mu, variance, shape, generator))
+            members = random_state.randint(len(mu), size=size)
+            rows[block] = self.view.inverse_transform(
+                generated[members, np.arange(size)].numpy()
+            )
+        rows[:, self.is_empty] = np.nan
+        return rows
 
     @torch.no_grad()
     def reconstruct(self, X):
         """Mean reconstruction of the members, in the units of X."""
         expected = np.zeros(X.shape)
         for block in blocks(len(X)):
-            for x_hat in self.model(self._rows(X[block])).numpy():
+            rows, _ = self._completed(X[block])
+            for x_hat in self.model(self._rows(rows)).numpy():
                 expected[block] += self.view.inverse_transform(x_hat)
+        expected[:, self.is_empty] = np.nan
         return expected / self.model.n_members
+
+    def _completed(self, X):
+        """Rows without NaN, and where there was some: None for nowhere."""
+        if self.is_empty.any():
+            # Nothing is known of these columns, whatever comes in them now.
+            X = np.where(self.is_empty, np.nan, X)
+        missing = np.isnan(X)
+        if not missing.any():
+            return X, None
+        if self.completion is None:
+            raise ValueError(
+                "X contains NaN, but this NCAEDetector was fitted with "
+                "allow_nan=False. Fit again with allow_nan=True."
+            )
+        return self.completion.complete(X), missing
+
+    def _observed_evidence(self, X):
+        """Errors of each kind over the observed columns, and how many are not."""
+        evidence = np.empty((len(self.kinds), len(X)))
+        n_missing = np.zeros(len(X), dtype=int)
+        for block in blocks(len(X)):
+            rows, missing = self._completed(X[block])
+            if missing is not None:
+                n_missing[block] = missing.sum(1)
+            for row, kind in zip(evidence, self.kinds, strict=True):
+                row[block] = getattr(self, f"_{kind}")(rows, missing)
+        return evidence, n_missing
+
+    def _over_all_columns(self, evidence, n_missing):
+        """Errors scaled up from the observed columns to all, (n_kinds, n_samples)."""
+        n_features = len(self.view.center)
+        kinds = zip(self.kinds, evidence, self.typical, strict=True)
+        return np.array(
+            [
+                over_all_columns(errors, n_missing, n_features, POWER[kind], typical)
+                for kind, errors, typical in kinds
+            ]
+        )
 
     def _verdict(self, evidence):
         """Median surprise of (n_kinds, n_samples) errors, or the only errors."""
         if len(self.kinds) == 1:
             return evidence[0]
-        surprises = zip(self.surprises, evidence, strict=True)
-        return np.median([surprise(errors) for surprise, errors in surprises], axis=0)
+        return np.median(self._surprises_of(evidence), axis=0)
 
-    def _reconstruction(self, X):
-        return self._member_errors(X).mean(0)
+    def _surprises_of(self, evidence):
+        """Surprise of each error, (n_kinds, n_samples)."""
+        kinds = zip(self.surprises, evidence, strict=True)
+        return np.stack([surprise(errors) for surprise, errors in kinds])
 
-    def _dictionary(self, X):
+    def _verdict_by_column(self, evidence, parts, is_observed):
+        """Share the verdict out among the columns, (n_samples, n_features).
+
+        Every witness has a say in proportion to its surprise; it shares that out as
+        the columns share its error, `parts` of shape (n_kinds, n_samples, n_features).
+        """
+        if len(self.kinds) > 1:
+            parts = _shared_out(self._surprises_of(evidence), parts, is_observed)
+        return _shared_out(self._verdict(evidence), parts.sum(0), is_observed)
+
+    def _reconstruction(self, X, missing):
+        return self._member_errors(X, missing).mean(0)
+
+    def _dictionary(self, X, missing):
         x = torch.from_numpy(self.dictionary_view.transform(X))
-        return nearest_distance(x, self.dictionaries).mean(0).numpy()
+        return self._dictionary_distances(x, missing).amin(-1).mean(0).numpy()
 
-    def _tails(self, X):
-        return self.column_tails(X)
+    def _dictionary_distances(self, x, missing):
+        """Distance to every row of each dictionary, over what is observed."""
+        if missing is None:
+            return distances(x, self.dictionaries)
+        return observed_distances(x, torch.from_numpy(~missing), self.dictionaries)
+
+    def _tails(self, X, missing):
+        return self.column_tails(X if missing is None else np.where(missing, np.nan, X))
+
+    # What the columns of complete rows add to the errors of each kind. Apart from
+    # scoring, which needs neither the directions of the view nor to know which row of a
+    # dictionary is the nearest.
 
     @torch.no_grad()
-    def _member_errors(self, X):
-        """Squared residual of each member, (members, n_samples)."""
+    def _reconstruction_by_column(self, X, missing):
         x = self._rows(X)
-        return reconstruction_error(x, self.model(x)).numpy()
+        residual = self.view.by_column((x - self.model(x)).numpy())
+        return np.square(residual).mean(0)
+
+    def _dictionary_by_column(self, X, missing):
+        x = torch.from_numpy(self.dictionary_view.transform(X))
+        distance, nearest = self._dictionary_distances(x, missing).min(-1)
+        members = torch.arange(len(nearest))[:, None]
+        difference = x - self.dictionaries[members, nearest]
+        difference = self.dictionary_view.by_column(difference.numpy())
+        # A distance is its square over itself; nothing adds to a distance of zero.
+        length = np.where(distance > 0, distance, 1.0)[..., None]
+        return (np.square(difference) / length).mean(0)
+
+    def _tails_by_column(self, X, missing):
+        return self.column_tails.by_column(X)
+
+    @torch.no_grad()
+    def _member_errors(self, X, missing=None):
+        """Squared residual of each member in what is observed, (members, n_samples)."""
+        x = self._rows(X)
+        x_hat = self.model(x)
+        if missing is None:
+            return reconstruction_error(x, x_hat).numpy()
+        residual = self.view.by_column((x_hat - x).numpy())
+        return np.square(residual).sum(-1, where=~missing)
 
     def _rows(self, X):
-        """Rows in the view of the networks, (members, n_samples, n_features)."""
+        """Complete rows as the networks see them, (members, n_samples, n_features)."""
         x = torch.from_numpy(self.view.transform(X))
         return x.expand(self.model.n_members, *x.shape)
 
     def _fill_dictionaries(self, X, size, random_state):
         """Give each member random rows out of those it reconstructs best."""
         X = X[random_state.permutation(len(X))[:MAX_DICTIONARY_POOL]]
+        X, missing = self._completed(X)
+        member_errors = self._member_errors(X, missing)
+        if missing is not None:
+            n_missing, n_features = missing.sum(1), X.shape[1]
+            member_errors = [
+                over_all_columns(errors, n_missing, n_features)
+                for errors in member_errors
+            ]
         n_sure = math.ceil(SURE_SHARE * len(X))
         # At most half of them: a dictionary of all rows would hold every outlier
         # that got past the networks, for every member.
@@ -270,6 +523,6 @@ class Scorer:
         x = torch.from_numpy(self.dictionary_view.transform(X))
         picked = [
             random_state.permutation(np.argsort(errors)[:n_sure])[:size]
-            for errors in self._member_errors(X)
+            for errors in member_errors
         ]
         self.dictionaries = x[torch.from_numpy(np.stack(picked))]

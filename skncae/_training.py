@@ -95,13 +95,31 @@ class Trainer:
     generator : torch.Generator
         The only source of randomness; on the CPU, so that every device draws the
         same numbers.
+    trained : tuple of Module, optional
+        A model, a D_s and a D_l of an earlier round to go on with. They are copied.
+    is_observed : bool Tensor of shape (n_samples, features), optional
+        Which columns of the completed rows count; all of them by default.
+    by_column : Tensor of shape (features, features), optional
+        Turns a residual to one coordinate a column; needed with `is_observed`.
     """
 
-    def __init__(self, rows, n_members, recipe, generator):
+    def __init__(
+        self,
+        rows,
+        n_members,
+        recipe,
+        generator,
+        trained=None,
+        is_observed=None,
+        by_column=None,
+    ):
         self.rows = rows
+        self.is_observed = is_observed
+        self.by_column = by_column
         self.n_members = n_members
         self.recipe = recipe
         self.generator = generator
+        self.n_steps = 0
         self.drift_rate = recipe.learning_rate
         n_features = rows.shape[-1]
         self.model = Autoencoder(
@@ -120,27 +138,35 @@ class Trainer:
         )
         aligned = list(self.d_l.parameters()) if recipe.latent_discriminator else []
         self._joint = _Descent([*encoder, *decoder, *aligned], recipe.learning_rate)
-        self._set_mu()
+        if trained is None:
+            self._set_mu()
+        else:
+            self._copy(trained)
 
-    def run(self, after_step=None):
-        """Take every step and return the history.
+    def run(self, after_step=None, n_steps=None):
+        """Take steps and return their history.
 
         Parameters
         ----------
         after_step : callable, optional
             Called without arguments after each step, for progress bars.
+        n_steps : int, optional
+            How many steps to take now; by default all that `max_iter` leaves.
 
         Returns
         -------
-        history : dict of str to Tensor of shape (max_iter, members)
+        history : dict of str to Tensor of shape (n_steps, members)
         """
         history = []
-        for step in range(self.recipe.max_iter):
-            if self.recipe.decay_steps and step and step % self.recipe.decay_steps == 0:
+        left = self.recipe.max_iter - self.n_steps
+        for _ in range(left if n_steps is None else min(n_steps, left)):
+            decay_steps = self.recipe.decay_steps
+            if decay_steps and self.n_steps and self.n_steps % decay_steps == 0:
                 self._generation.decay(DECAY)
                 self._joint.decay(DECAY)
                 self.drift_rate *= DECAY
             history.append(self._step())
+            self.n_steps += 1
             if after_step is not None:
                 after_step()
         stacked = torch.stack(history)
@@ -168,6 +194,9 @@ class Trainer:
             [x.shape[1], omega.shape[1]], 1
         )
         x_hat = self.model.decoder(z)
+        if self.is_observed is not None:
+            is_observed = self.is_observed[self.drawn]
+            x = _losses.observed_target(x, x_hat, is_observed, self.by_column)
         c = self._mining_score(x, x_hat.detach(), z.detach(), z_generated.detach())
         is_mined = _mining.least(c, self.recipe.mining_rate)
 
@@ -226,7 +255,8 @@ class Trainer:
             (self.n_members, self.recipe.batch_size),
             generator=self.generator,
         )
-        return self.rows[index.to(self.rows.device)]
+        self.drawn = index.to(self.rows.device)
+        return self.rows[self.drawn]
 
     def _draw_latent(self, n_rows, variance):
         """Draw omega around mu."""
@@ -241,6 +271,12 @@ class Trainer:
         rows = self.rows[: 16 * self.recipe.batch_size]
         z = self.model.encoder(rows.expand(self.n_members, *rows.shape))
         self.model.mu = z.mean(1, keepdim=True)
+
+    def _copy(self, trained):
+        """Take over the weights and the latent mean of trained networks."""
+        networks = (self.model, self.d_s, self.d_l)
+        for network, other in zip(networks, trained, strict=True):
+            network.load_state_dict(other.state_dict())
 
 
 class _Descent:

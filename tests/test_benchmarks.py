@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import criterion as criterion_suite
 from benchmarks import datasets, detectors, figures, odds, protocols, records, report
 from benchmarks import speed as speed_suite
+from benchmarks import thresholds as thresholds_suite
 
 OWN = """
 import os, time
@@ -154,6 +156,14 @@ def test_large_set_is_subsampled_by_seed_unless_full():
 
 
 # --- detectors -----------------------------------------------------------------
+
+
+def test_rows_in_pieces_are_scored_as_by_a_fit_on_all_of_them():
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    whole = detectors.find("NCAEDetector").make(0, 3).fit(X)
+    pieces = detectors.find("benchmarks.detectors:InPieces(rows=30)").make(0, 3).fit(X)
+    assert pieces.detector_.n_samples_seen_ == 50
+    np.testing.assert_array_equal(pieces.decision_function(X), -whole.score_samples(X))
 
 
 def test_detector_name_may_carry_parameters():
@@ -312,3 +322,115 @@ def test_speed_skips_what_is_there_and_gives_ratios(tmp_path, monkeypatch, capsy
     frame = pd.read_csv(output, comment="#")
     assert list(frame.repeat) == [0, 1] and set(frame.status) == {"ok"}
     assert "SquaredZ" in capsys.readouterr().out
+
+
+# --- criterion -----------------------------------------------------------------
+
+
+def _normality(n_inside):
+    """Scores of 100 rows, and of 100 uniform ones of which n_inside score as high."""
+    return np.linspace(1, 2, 100), np.repeat([1.5, 0.0], [n_inside, 100 - n_inside])
+
+
+def test_smaller_level_sets_give_more_excess_mass_and_less_volume():
+    small, large = _normality(1), _normality(30)
+    assert criterion_suite.excess_mass(*small) > criterion_suite.excess_mass(*large)
+    assert criterion_suite.mass_volume(*small) == pytest.approx(0.01)
+    assert criterion_suite.mass_volume(*large) == pytest.approx(0.3)
+
+
+def test_excess_mass_is_that_of_the_best_level_set():
+    scores, uniform = _normality(10)
+    # EM(t) = 1 - 0.1 t while that level set is the best one; it ends at EM = 0.9.
+    assert criterion_suite.excess_mass(scores, uniform) == pytest.approx(
+        np.trapezoid(1 - 0.1 * np.arange(0, 1, 0.1), dx=0.1)
+    )
+
+
+def test_consensus_ranks_far_rows_as_least_normal(tiny):
+    X, y = datasets.load("tiny")
+    agreed = criterion_suite.consensus(X)
+    assert agreed[y == 1].mean() < agreed[y == 0].mean()
+
+
+def test_criterion_chooses_the_auroc_of_its_best_setting_and_shares_ties():
+    frame = pd.DataFrame(
+        {"dataset": "tiny", "seed": 0, "setting": ["default", "a", "b"]}
+        | dict.fromkeys(criterion_suite.CRITERIA, [1.0, 1.0, 0.0])
+        | {"mv": [-2.0, -3.0, -1.0], "auroc": [0.5, 0.7, 0.9]}
+    )
+    chosen = criterion_suite.choices(frame).iloc[0]
+    assert chosen.uniform == pytest.approx(0.6)
+    assert chosen.mv == chosen.best == 0.9
+    assert chosen.default == chosen.worst == 0.5
+    assert chosen["rho mv"] == pytest.approx(0.5)
+
+
+def test_criterion_suite_writes_a_row_a_setting_and_skips_it_later(
+    tiny, monkeypatch, capsys
+):
+    settings = {"default": {"max_iter": 2}, "tau=0": {"max_iter": 2, "mining_rate": 0}}
+    monkeypatch.setattr(criterion_suite, "SETTINGS", settings)
+    arguments = ["--datasets", "tiny", "--seeds", "0", "--output", str(tiny / "c.csv")]
+    criterion_suite.main(arguments)
+    text = (tiny / "c.csv").read_text()
+    frame = pd.read_csv(tiny / "c.csv", comment="#")
+    assert list(frame.setting) == list(settings) and set(frame.status) == {"ok"}
+    assert frame[["auroc", *criterion_suite.CRITERIA]].notna().all(axis=None)
+    assert "tau and sigma only, 2 settings" in capsys.readouterr().out
+    monkeypatch.setattr(criterion_suite, "measure", None)  # Would raise.
+    criterion_suite.main(arguments)
+    assert (tiny / "c.csv").read_text() == text
+
+
+def test_missing_data_set_is_a_row_of_the_criterion_suite(tiny, monkeypatch):
+    _register(monkeypatch, "absent", "f" * 64)
+    monkeypatch.setitem(sys.modules, "pooch", None)  # No network in tests.
+    monkeypatch.setattr(criterion_suite, "SETTINGS", {"default": {}})
+    options = criterion_suite.parse(
+        ["--datasets", "absent", "--seeds", "0", "--output", str(tiny / "c.csv")]
+    )
+    assert list(criterion_suite.run(options).status) == ["missing-data"]
+
+
+# --- thresholds ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rule", sorted(set(thresholds_suite.OURS) - {"fixed 0.1"}))
+def test_rule_finds_the_share_of_errors_that_are_far_from_the_others(rule):
+    errors = np.exp(np.random.default_rng(0).normal(scale=0.2, size=500))
+    errors[:50] *= 20
+    assert thresholds_suite.OURS[rule](errors) == pytest.approx(0.1, abs=0.02)
+
+
+def test_planted_rows_hold_the_share_of_outliers_that_they_say():
+    options = thresholds_suite.parse(["--suites", "real,planted", "--seeds", "1"])
+    for _, name, _, X, y in thresholds_suite.tasks(options):
+        assert X.shape[0] == len(y)
+        assert y.mean() == pytest.approx(float(name.split()[-1]), abs=0.01)
+
+
+def test_thresholds_are_judged_by_every_rule_on_the_same_fit(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    normal, far = rng.normal(size=(190, 3)), 9 + rng.normal(size=(10, 3))
+    monkeypatch.setattr(
+        thresholds_suite,
+        "tasks",
+        lambda options: [
+            (
+                "planted",
+                f"set {share}",
+                0,
+                *thresholds_suite.mixed(normal, far, share, rng),
+            )
+            for share in (0.0, 0.05)
+        ],
+    )
+    options = thresholds_suite.parse(["--output", str(tmp_path / "thresholds.csv")])
+    frame = thresholds_suite.run(options)
+    with_outliers = frame[frame.true_share > 0].set_index("rule")
+    assert with_outliers.f1["oracle"] == 1.0
+    assert with_outliers.share["fixed 0.1"] == 0.1
+    assert with_outliers.low["auto"] <= 0.05 <= with_outliers.high["auto"]
+    text = thresholds_suite.table(frame)
+    assert "planted, no outliers, 1 fits" in text and "PyThresh FILTER" in text

@@ -388,6 +388,18 @@ def test_fit_works_with_another_default_dtype(fast, X):
     np.testing.assert_allclose(scores, expected, rtol=1e-9)
 
 
+def test_score_of_a_duplicate_does_not_depend_on_its_neighbours(fast):
+    # Of at most 81 kinds: rounding of their errors must not decide on the surprise.
+    X = np.random.default_rng(0).integers(0, 3, size=(700, 4)).astype(float)
+    detector = fast().fit(X)
+    for size in (1, 2):
+        parts = np.split(X[:200], 200 // size)
+        scores = [detector.score_samples(rows) for rows in parts]
+        np.testing.assert_allclose(
+            np.concatenate(scores), detector.training_scores_[:200], rtol=0, atol=1e-9
+        )
+
+
 def test_score_of_a_row_does_not_depend_on_its_neighbours(fast, X):
     detector = fast(n_estimators=5).fit(X)
     scores = detector.score_samples(X)
@@ -498,3 +510,8 @@ def test_fits_side_by_side_give_the_blas_threads_back(fast, X):
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda seed: fast(random_state=seed).fit(X), range(4)))
     assert blas_threads() == before
+
+
+def test_training_scores_are_those_of_the_training_rows(fast, X):
+    detector = fast().fit(X)
+    np.testing.assert_array_equal(detector.training_scores_, detector.score_samples(X))

@@ -339,7 +339,7 @@ def test_scoring_refuses_other_column_names(fast, rng):
 
 POSITIVE_INT = (0, -1, 2.5, "2", None, float("nan"), True)
 INVALID = {
-    "contamination": (0.0, -0.1, 0.51, float("nan"), "auto", None, True),
+    "contamination": (0.0, -0.1, 0.51, float("nan"), "often", None, True, object),
     "n_estimators": POSITIVE_INT,
     "hidden_units": ((), (8, 0), (8, 2.5), 8, 2.5, "8", None),
     "latent_dim": POSITIVE_INT,
@@ -356,6 +356,9 @@ INVALID = {
     "batch_size": POSITIVE_INT,
     "learning_rate": (0.0, -1e-3, float("inf"), float("nan"), "fast", None),
     "decay_steps": (0, -1, 2.5, "2", True),
+    "tol": (0.0, -0.1, float("inf"), float("nan"), "small", True),
+    "warm_start": ("yes", None, 2),
+    "allow_nan": ("yes", None, 2),
     "device": ("gpu", "cuda:99", 3.5),
     "random_state": (-1, "seed", 2.5),
     "verbose": (-1, 0.5, "loud", None),

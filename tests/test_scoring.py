@@ -8,7 +8,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 from skncae import _scoring
-from skncae._scoring import EVIDENCE, ColumnTails, Surprise, nearest_distance
+from skncae._scoring import EVIDENCE, ColumnTails, Surprise, distances
 
 
 @pytest.fixture
@@ -59,6 +59,12 @@ def test_tied_errors_get_one_surprise_and_larger_ones_get_more():
     assert low < middle < high
 
 
+def test_surprise_of_equal_rows_does_not_hang_on_the_last_bits_of_their_error(errors):
+    equal = 2.0 * (1 + 1e-15 * np.arange(-40, 40))
+    surprise = Surprise.of(np.concatenate([errors, equal]))
+    assert np.ptp(surprise(equal)) < 1e-5
+
+
 # --- column tails --------------------------------------------------------------
 
 
@@ -95,20 +101,20 @@ def test_column_tails_of_a_constant_column_are_zero():
 # --- dictionary ----------------------------------------------------------------
 
 
-def test_nearest_distance_is_the_smallest_distance_to_the_dictionary():
+def test_distances_are_those_to_every_row_of_the_dictionary():
     rng = np.random.default_rng(0)
     x, dictionary = rng.normal(size=(8, 3)), rng.normal(size=(2, 5, 3))
-    distance = nearest_distance(torch.from_numpy(x), torch.from_numpy(dictionary))
+    distance = distances(torch.from_numpy(x), torch.from_numpy(dictionary))
     for member in range(2):
         np.testing.assert_allclose(
-            distance[member], cdist(x, dictionary[member]).min(1), rtol=1e-12
+            distance[member], cdist(x, dictionary[member]), rtol=1e-12
         )
 
 
-def test_nearest_distance_keeps_its_digits_far_from_the_origin():
+def test_distances_keep_their_digits_far_from_the_origin():
     x = torch.full((30, 2), 1e9, dtype=torch.float64)
     dictionary = x.expand(1, 30, 2) + 1.0
-    assert nearest_distance(x, dictionary).tolist() == [[math.sqrt(2)] * 30]
+    assert (distances(x, dictionary) == math.sqrt(2)).all()
 
 
 def test_dictionaries_hold_training_rows_of_low_error_only(fast, X, y):

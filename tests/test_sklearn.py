@@ -27,7 +27,12 @@ from skncae import NCAEDetector
 METHODS = ("score_samples", "decision_function", "predict", "reconstruct")
 
 
-@parametrize_with_checks([NCAEDetector(n_estimators=2, max_iter=5)])
+@parametrize_with_checks(
+    [
+        NCAEDetector(n_estimators=2, max_iter=5),
+        NCAEDetector(n_estimators=2, max_iter=5, allow_nan=True),
+    ]
+)
 def test_detector_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
@@ -74,7 +79,8 @@ def test_pickle_does_not_hold_the_training_rows(fast):
     few, many = (
         len(pickle.dumps(fast(max_iter=1).fit(rows))) for rows in (X[:5000], X)
     )
-    assert many < 1.2 * few
+    # A float64 for each training score.
+    assert many - few < 1.2 * 8 * 45_000
 
 
 def test_clone_is_unfitted_and_has_the_parameters(fast, X):

@@ -1,0 +1,104 @@
+"""What is said, and taken back, of a fit that went wrong or may have."""
+
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+
+def raise_if_missing(rows, allow_nan):
+    """Refuse rows kept with allow_nan=True once it is False."""
+    if not allow_nan and np.isnan(rows).any():
+        raise ValueError(
+            "Earlier pieces had NaN, which allow_nan=False refuses. Set it back with "
+            "set_params(allow_nan=True), or start anew with a clone."
+        )
+
+
+def raise_if_filled(was_empty, rows):
+    """Refuse values in columns whose scale the networks never learnt."""
+    filled = np.flatnonzero(was_empty & ~np.isnan(rows).all(0))
+    if len(filled):
+        raise ValueError(
+            f"X has values in column {', '.join(map(str, filled))}, which had none in "
+            "the fit that warm_start=True goes on with, so the networks have no scale "
+            "for it. Set warm_start=False to start anew."
+        )
+
+
+def warn_if_empty(X):
+    """Name the columns without any value: what they say is left out for good."""
+    empty = np.flatnonzero(np.isnan(X).all(0))
+    if len(empty):
+        warnings.warn(
+            f"X has no value at all in column {', '.join(map(str, empty))}: it is left "
+            "out of every score, also of rows that have one there later. Drop it, or "
+            "fit on rows that have values.",
+            UserWarning,
+            stacklevel=5,
+        )
+
+
+def warn_if_forgetting(detector):
+    """Say so when partial_fit cannot build on the fit before it."""
+    if hasattr(detector, "_scorer"):
+        warnings.warn(
+            "partial_fit starts from this piece alone: fit keeps no rows that it could "
+            "be added to. Hand the rows of that fit to partial_fit too.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def raise_if_diverged(history, ended_finite, learning_rate):
+    """Refuse networks whose loss is no longer a number."""
+    finite = np.isfinite(history["reconstruction_loss"]).all(axis=1)
+    finite = np.append(finite, ended_finite)
+    if not finite.all():
+        raise RuntimeError(
+            f"Training diverged: the reconstruction loss was no longer finite at step "
+            f"{int(np.argmin(finite))} of {len(finite) - 1}. "
+            f"Lower learning_rate (it is {learning_rate})."
+        )
+
+
+def warn_if_collapsed(scores, X):
+    """Say so when all rows get one score although they differ."""
+    if len(scores) > 1 and np.ptp(scores) == 0 and _differ(X):
+        warnings.warn(
+            "All training rows have the same score: the detector cannot tell them "
+            "apart. Raise max_iter or lower learning_rate, and check that X has "
+            "columns that vary in more than a few rows.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+def _differ(X):
+    """Say whether some rows are unlike the first."""
+    return not np.array_equal(X, np.broadcast_to(X[0], X.shape), equal_nan=True)
+
+
+def warn_if_no_gap(detector):
+    """Say so when contamination="auto" had to guess."""
+    if np.isnan(detector.contamination_interval_ or 0.0).any():
+        warnings.warn(
+            'contamination="auto" sees no gap between outliers and the other training '
+            f"rows, and takes {detector.contamination_}. Give contamination the share "
+            "that you expect, or choose the cut with set_threshold(quantile=...).",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+@contextmanager
+def all_or_nothing(estimator):
+    """If a fit fails or is interrupted, leave the estimator as it was."""
+    before = estimator.__dict__.copy()
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__.clear()
+        estimator.__dict__.update(before)
+        raise

@@ -1,0 +1,217 @@
+"""Dictionaries in, files out, and back.
+
+An archive is one safetensors file. Its tensors are the arrays of a nested dictionary;
+everything else of that dictionary is JSON in the file's metadata:
+
+==================  ===========================================================
+metadata            value
+==================  ===========================================================
+``format``          what the archive holds, such as "skncae.NCAEDetector"
+``format_version``  of this layout; raised when older readers would misread it
+``skncae_version``  who wrote it
+``document``        JSON: numbers, strings, null and lists as they are, all
+                    else as an object of one key: ``dict``, ``tuple``,
+                    ``array`` (name of its tensor, memory order) or ``strings``
+``sha256``          of all of the above and of every tensor
+==================  ===========================================================
+
+Nothing in an archive is run, imported or evaluated.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+
+FORMAT_VERSION = 1
+
+
+def save_archive(path, content, metadata):
+    """Write a nested dictionary to a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+    content : dict
+        Nested dictionaries, lists and tuples of arrays, numbers, strings and None.
+    metadata : dict of str to str
+        The entries "format" and "skncae_version".
+
+    Raises
+    ------
+    TypeError
+        If something in `content` has no form in a file; nothing is written then.
+    """
+    safetensors = _safetensors()
+    tensors: dict[str, np.ndarray] = {}
+    document = json.dumps(_encode(content, (), tensors))
+    metadata = metadata | {"format_version": str(FORMAT_VERSION), "document": document}
+    metadata["sha256"] = _digest(metadata, tensors)
+    write_whole(path, safetensors.numpy.save(tensors, metadata))
+
+
+def load_archive(path, kind):
+    """Read what `save_archive` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+    kind : str
+        What the entry "format" of the metadata has to be.
+
+    Returns
+    -------
+    content : dict
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, holds something else, or is of a newer format.
+    """
+    safetensors = _safetensors()
+    # Errors of the file system stay what they are.
+    with open(path, "rb"):
+        pass
+    try:
+        with safetensors.safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path} is damaged or no safetensors file: {error}") from None
+    _check(path, metadata, tensors, kind)
+    try:
+        return _decode(json.loads(metadata["document"]), tensors)
+    except Exception as error:
+        # Whatever a forged document trips over.
+        raise ValueError(f"{path} holds no document of skncae: {error!r}") from error
+
+
+def write_whole(path, content):
+    """Write bytes to a file so that it has the old content or the new, never a part.
+
+    Parameters
+    ----------
+    path : str or path-like
+    content : bytes
+    """
+    # Through a link to the file itself, as open() does.
+    path = Path(os.path.realpath(path))
+    # In the same folder, since a file moves in one step within a file system only.
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _safetensors():
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise ImportError(
+            "Files of a detector need safetensors: "
+            'pip install "skncae[files]" or pip install safetensors.'
+        ) from error
+    return safetensors
+
+
+def _check(path, metadata, tensors, kind):
+    """Raise a ValueError unless the archive is whole, and one that we can read."""
+    if metadata.get("format") != kind:
+        raise ValueError(
+            f"{path} holds {metadata.get('format', 'tensors')!r}, not {kind!r}."
+        )
+    version = metadata.get("format_version", "")
+    if version.isdecimal() and int(version) > FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has format {version}, written by skncae "
+            f"{metadata.get('skncae_version')}; this skncae reads formats up to "
+            f"{FORMAT_VERSION}. Upgrade it: pip install --upgrade skncae."
+        )
+    if metadata.get("sha256") != _digest(metadata, tensors):
+        raise ValueError(
+            f"{path} is damaged: its content does not match its checksum. "
+            "Take it from a copy, or save the detector again."
+        )
+
+
+def _digest(metadata, tensors):
+    """SHA-256 of all entries but the digest itself, and of all tensors."""
+    entries = {name: metadata[name] for name in metadata if name != "sha256"}
+    digest = hashlib.sha256(json.dumps(entries, sort_keys=True).encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        header = json.dumps([name, array.dtype.name, array.shape])
+        digest.update(header.encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def _encode(value, keys, tensors):
+    """Return the JSON of a value, moving arrays to `tensors`; `keys` lead to it."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.bool_ | np.integer):
+        return value.item()
+    if isinstance(value, np.floating):
+        return float(value)
+    if isinstance(value, list | tuple):
+        items = [_encode(v, (*keys, i), tensors) for i, v in enumerate(value)]
+        return items if isinstance(value, list) else {"tuple": items}
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": {k: _encode(v, (*keys, k), tensors) for k, v in value.items()}}
+    if isinstance(value, np.ndarray):
+        return _encode_array(value, keys, tensors)
+    raise _no_form(value, keys)
+
+
+def _encode_array(array, keys, tensors):
+    """Return the JSON of an array: where its numbers are, or its strings."""
+    if array.dtype.kind in "biuf" and array.dtype.itemsize <= 8:
+        # The last bits of a matrix product depend on the order in memory.
+        order = "C" if array.flags.c_contiguous or not array.flags.fnc else "F"
+        name = ".".join(map(str, keys))
+        while name in tensors:
+            name += "_"
+        tensors[name] = np.asarray(array, array.dtype.newbyteorder("="), order="C")
+        return {"array": [name, order]}
+    strings = array.tolist()
+    if array.ndim == 1 and all(isinstance(string, str) for string in strings):
+        return {"strings": strings}
+    raise _no_form(array, keys)
+
+
+def _no_form(value, keys):
+    name = ".".join(map(str, keys[1:]))
+    return TypeError(
+        f"{name}={value!r} cannot be saved: a file holds numbers, strings, None, "
+        "arrays, and tuples, lists and dictionaries of them. If it is a parameter, "
+        f"set it to such a value first, as in set_params({name}=None), which leaves "
+        "the scores of a fitted detector as they are; or use joblib.dump."
+    )
+
+
+def _decode(value, tensors):
+    """Turn the JSON of `_encode` back into what it was made of."""
+    if isinstance(value, list):
+        return [_decode(item, tensors) for item in value]
+    if not isinstance(value, dict):
+        return value
+    [(kind, content)] = value.items()
+    if kind == "dict":
+        return {key: _decode(item, tensors) for key, item in content.items()}
+    if kind == "tuple":
+        return tuple(_decode(content, tensors))
+    if kind == "array":
+        name, order = content
+        return np.array(tensors[name], order=order)
+    if kind == "strings":
+        return np.array(content, dtype=object)
+    raise ValueError(f"no such kind of value: {kind!r}")

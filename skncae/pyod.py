@@ -1,0 +1,179 @@
+"""NCAEDetector with PyOD's interface, for PyOD's tools and benchmarks."""
+
+import copy
+from functools import wraps
+from inspect import signature
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skncae._detector import NCAEDetector
+from skncae._diagnostics import all_or_nothing
+
+try:
+    from pyod.models.base import BaseDetector
+except ImportError as error:
+    raise ImportError(
+        f"skncae.pyod needs PyOD, which cannot be imported ({error}). "
+        'Install it with: pip install "skncae[pyod]"'
+    ) from error
+
+
+def _with_a_share(method):
+    """Let a method of PyOD's work where contamination is no float, such as "auto".
+
+    PyOD takes all that is no float for a thresholder. What is neither is replaced by
+    the share of the training rows that is flagged, in a copy: other threads may read.
+    """
+
+    @wraps(method)
+    def counted(self, *args, **options):
+        fixed = isinstance(self.contamination, float | int)
+        if not (fixed or _is_thresholder(self.contamination)):
+            check_is_fitted(self, "labels_")
+            self = copy.copy(self)
+            self.contamination = float(self.labels_.mean())
+        return method(self, *args, **options)
+
+    counted.__doc__ = f"See `pyod.models.base.BaseDetector.{method.__name__}`."
+    return counted
+
+
+class NCAE(BaseDetector):
+    """Normality-Calibrated Autoencoder, as a detector of PyOD.
+
+    It holds a `skncae.NCAEDetector` and turns the sign of its scores: here, as
+    everywhere in PyOD, a higher score is more abnormal, 1 is an outlier and 0 an
+    inlier. Everything that `pyod.models.base.BaseDetector` can do, it can do.
+
+    Parameters
+    ----------
+    *args, **parameters
+        The parameters of `skncae.NCAEDetector`, with the same defaults. In addition,
+        `contamination` may be a thresholder of PyThresh, which is then used as in all
+        detectors of PyOD.
+
+    Attributes
+    ----------
+    decision_scores_ : ndarray of shape (n_samples,), float64
+        Outlier scores of the training rows, the higher, the more abnormal.
+    threshold_ : float
+        Rows with a score above it are outliers. That of `detector_`, or, of a
+        thresholder, its `thresh_`, which refers to scores that it scaled to [0, 1].
+    labels_ : ndarray of shape (n_samples,), int
+        1 for the training rows that are outliers, 0 for the others.
+    detector_ : NCAEDetector
+        The fitted detector, for what PyOD has no name for: `reconstruct`, `history_`,
+        and so on.
+
+    See Also
+    --------
+    skncae.NCAEDetector : The same detector with scikit-learn's interface.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skncae.pyod import NCAE
+    >>> X = np.random.default_rng(0).normal(size=(300, 4))
+    >>> X[:3] += 8
+    >>> clf = NCAE(contamination=0.01, random_state=0).fit(X)
+    >>> np.flatnonzero(clf.labels_).tolist()
+    [0, 1, 2]
+    >>> clf.predict([[8, 8, 8, 8], [0, 0, 0, 0]]).tolist()
+    [1, 0]
+    """
+
+    def __init__(self, *args, **parameters):
+        parameters = NCAEDetector(*args, **parameters).get_params(deep=False)
+        super().__init__(contamination=parameters["contamination"])
+        self.__dict__.update(parameters)
+
+    # get_params, clone and help() read it: there is one list of parameters.
+    __init__.__signature__ = signature(NCAEDetector.__init__)  # type: ignore[attr-defined]
+
+    def fit(self, X, y=None):
+        """Learn what is normal in X, which may hold outliers.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The training rows.
+        y : Ignored
+            Present for API consistency.
+
+        Returns
+        -------
+        self : NCAE
+            The fitted detector.
+
+        Raises
+        ------
+        ValueError
+            If X or a parameter is not valid.
+        TypeError
+            If a parameter is of the wrong type.
+        RuntimeError
+            If the training diverges.
+        """
+        with all_or_nothing(self):
+            return self._fit(X)
+
+    def decision_function(self, X):
+        """Return how abnormal each row is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to score.
+
+        Returns
+        -------
+        anomaly_scores : ndarray of shape (n_samples,), float64
+            The higher, the more abnormal: minus `NCAEDetector.score_samples`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not valid, or not of the width that the detector was fitted on.
+        """
+        check_is_fitted(self, "detector_")
+        return -self.detector_.score_samples(X)
+
+    predict = _with_a_share(BaseDetector.predict)
+    predict_confidence = _with_a_share(BaseDetector.predict_confidence)
+    predict_with_rejection = _with_a_share(BaseDetector.predict_with_rejection)
+    compute_rejection_stats = _with_a_share(BaseDetector.compute_rejection_stats)
+
+    def _fit(self, X):
+        """Fit the detector, turn its scores, and judge the training rows."""
+        parameters = self.get_params(deep=False)
+        if _is_thresholder(self.contamination):
+            # Any share will do: the scores do not depend on it.
+            parameters["contamination"] = 0.1
+        fitted = hasattr(self, "detector_")
+        # A copy, so that a parameter such as warm_start finds what it goes on with.
+        detector = copy.copy(self.detector_) if fitted else NCAEDetector()
+        self.detector_: NCAEDetector = detector.set_params(**parameters).fit(X)
+        self.decision_scores_ = -self.detector_.training_scores_
+        # PyOD counts the classes of y; labels of one class would leave it one column
+        # for two probabilities.
+        self._classes = 2
+        self._process_decision_scores()
+        return self
+
+    def _process_decision_scores(self):
+        """Set the threshold, the labels, and what `predict_proba` needs."""
+        if _is_thresholder(self.contamination):
+            super()._process_decision_scores()
+            return
+        self.threshold_ = self.detector_.threshold_
+        self.labels_ = (self.decision_scores_ > self.threshold_).astype(int)
+        self._mu = np.mean(self.decision_scores_)
+        self._sigma = np.std(self.decision_scores_)
+
+
+def _is_thresholder(contamination):
+    """Say whether it is one of PyThresh's objects, or like them; a class is not."""
+    return hasattr(type(contamination), "fit")

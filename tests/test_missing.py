@@ -1,0 +1,533 @@
+"""Missing entries: left out of the scales, of the loss and of the scores."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import torch
+from sklearn.covariance import EmpiricalCovariance
+from sklearn.metrics import roc_auc_score
+from sklearn.metrics.pairwise import nan_euclidean_distances
+
+from benchmarks import categories
+from benchmarks import missing as benchmark
+from skncae import NCAEDetector, _inputs, _losses
+from skncae._inputs import VIEWS, View, calibrated_view
+from skncae._scoring import EVIDENCE, ColumnTails, observed_distances
+
+METHODS = ("score_samples", "decision_function", "predict", "reconstruct")
+EVERY_VIEW = pytest.mark.parametrize("scaling", VIEWS)
+
+
+@pytest.fixture
+def make(fast):
+    """Make small detectors that accept NaN."""
+    return lambda **parameters: fast(**{"allow_nan": True} | parameters)
+
+
+@pytest.fixture
+def holes(X):
+    """Return the rows of X with a fifth of the entries missing."""
+    return np.where(np.random.default_rng(1).random(X.shape) < 0.2, np.nan, X)
+
+
+@pytest.fixture
+def gaussian():
+    """Return 4,000 rows of four correlated columns of different scales."""
+    rng = np.random.default_rng(0)
+    mixing = np.array(
+        [[1, 0.8, 0.3, 0], [0, 0.6, -0.5, 0], [0, 0, 0.8, 0], [0, 0, 0, 1]]
+    )
+    return rng.normal(size=(4000, 4)) @ mixing * [1, 10, 0.1, 2] + [0, 5, -1, 3]
+
+
+# --- what is accepted ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["fit", *METHODS])
+def test_nan_is_refused_by_default_with_the_remedy(fast, X, holes, method):
+    detector = fast() if method == "fit" else fast().fit(X)
+    with pytest.raises(ValueError, match="contains NaN.*allow_nan=True"):
+        getattr(detector, method)(holes)
+
+
+@pytest.mark.parametrize("method", ["fit", *METHODS])
+def test_infinity_is_refused_also_where_nan_is_not(make, holes, method):
+    detector = make() if method == "fit" else make().fit(holes)
+    rows = holes.copy()
+    rows[0, 0] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        getattr(detector, method)(rows)
+
+
+@EVERY_VIEW
+def test_every_method_takes_rows_with_nan(make, holes, scaling):
+    detector = make(scaling=scaling).fit(holes)
+    for method in METHODS:
+        assert np.isfinite(getattr(detector, method)(holes)).all(), method
+
+
+@EVERY_VIEW
+def test_nan_is_scored_by_a_detector_fitted_on_complete_rows(make, X, holes, scaling):
+    assert np.isfinite(make(scaling=scaling).fit(X).score_samples(holes)).all()
+
+
+def test_allow_nan_set_after_fit_asks_for_another_fit(fast, X, holes):
+    detector = fast().fit(X).set_params(allow_nan=True)
+    with pytest.raises(ValueError, match="Fit again with allow_nan=True"):
+        detector.score_samples(holes)
+
+
+@pytest.mark.parametrize("allow_nan", [True, False])
+def test_tag_follows_the_parameter(allow_nan):
+    tags = NCAEDetector(allow_nan=allow_nan).__sklearn_tags__()
+    assert tags.input_tags.allow_nan is allow_nan
+
+
+@EVERY_VIEW
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_complete_rows_are_scored_to_the_bit_as_without(fast, X, scaling, dtype):
+    rows = X.astype(dtype)
+    strict, lenient = (
+        fast(scaling=scaling, allow_nan=allow_nan).fit(rows)
+        for allow_nan in (False, True)
+    )
+    for method in METHODS:
+        np.testing.assert_array_equal(
+            getattr(lenient, method)(rows), getattr(strict, method)(rows)
+        )
+
+
+def test_float32_rows_are_scored_like_float64_rows(make, holes):
+    single = holes.astype(np.float32)
+    detector = make().fit(single)
+    np.testing.assert_allclose(
+        detector.score_samples(single),
+        detector.score_samples(single.astype(np.float64)),
+        rtol=1e-9,
+    )
+
+
+def test_memory_map_with_nan_is_scored_like_an_array(make, holes, tmp_path):
+    np.save(tmp_path / "rows.npy", holes)
+    rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    np.testing.assert_array_equal(
+        make().fit(rows).score_samples(rows), make().fit(holes).score_samples(holes)
+    )
+
+
+@pytest.mark.parametrize(
+    "frame_of",
+    [
+        lambda holes: pd.DataFrame(holes).astype("Float64"),
+        lambda holes: pd.DataFrame(holes).astype("float64[pyarrow]"),
+        lambda holes: pd.DataFrame(
+            [[None if np.isnan(x) else x for x in row] for row in holes], dtype=object
+        ),
+        lambda holes: pl.DataFrame(
+            [[None if np.isnan(x) else x for x in row] for row in holes], orient="row"
+        ),
+    ],
+    ids=["pandas NA", "pyarrow", "None", "polars null"],
+)
+def test_missing_values_of_frames_are_nan(make, holes, frame_of):
+    frame = frame_of(holes)
+    if hasattr(frame, "set_axis"):
+        frame = frame.set_axis(list("abcde"), axis=1)
+    with warnings.catch_warnings():
+        # pandas warns of its own conversions in some versions.
+        warnings.simplefilter("ignore", FutureWarning)
+        scores = make().fit(frame).score_samples(frame)
+    # Columns in another order in memory are summed in another order.
+    np.testing.assert_allclose(scores, make().fit(holes).score_samples(holes), 1e-9)
+
+
+def test_fit_and_scores_do_not_change_rows_with_nan(make, holes):
+    before = holes.copy()
+    detector = make().fit(holes)
+    for method in METHODS:
+        getattr(detector, method)(holes)
+    np.testing.assert_array_equal(holes, before)
+
+
+def test_training_scores_are_those_of_the_training_rows(make, holes):
+    detector = make().fit(holes)
+    np.testing.assert_allclose(
+        detector.training_scores_, detector.score_samples(holes), rtol=1e-9
+    )
+
+
+def test_score_of_an_incomplete_row_does_not_depend_on_its_neighbours(make, holes):
+    detector = make().fit(holes)
+    alone = np.concatenate([detector.score_samples(row[None]) for row in holes[:20]])
+    np.testing.assert_allclose(alone, detector.score_samples(holes)[:20], rtol=1e-7)
+
+
+# --- little or nothing there ---------------------------------------------------
+
+
+@EVERY_VIEW
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[np.nan, 1.0]],
+        [[1.0], [np.nan], [2.0]],
+        [[1.0, np.nan], [np.nan, 2.0], [3.0, np.nan]],
+    ],
+    ids=["one row", "one column", "no complete row"],
+)
+@pytest.mark.filterwarnings("ignore:X has no value at all:UserWarning")
+def test_hardly_any_rows_can_be_fitted(make, scaling, rows):
+    detector = make(scaling=scaling).fit(np.array(rows))
+    assert np.isfinite(detector.score_samples(np.array(rows))).all()
+
+
+@EVERY_VIEW
+@pytest.mark.parametrize("evidence", [*EVIDENCE, EVIDENCE], ids=[*EVIDENCE, "all"])
+def test_row_without_any_value_looks_typical(make, X, holes, scaling, evidence):
+    nothing = np.full((1, X.shape[1]), np.nan)
+    for rows in (X, holes, np.concatenate([holes, nothing])):
+        detector = make(scaling=scaling, evidence=evidence).fit(rows)
+        share = np.mean(detector.training_scores_ < detector.score_samples(nothing))
+        assert 0.3 < share < 0.7
+
+
+def test_column_without_any_value_is_named_in_a_warning(make, holes):
+    holes[:, [1, 3]] = np.nan
+    with pytest.warns(UserWarning, match="no value at all in column 1, 3"):
+        make().fit(holes)
+
+
+@EVERY_VIEW
+@pytest.mark.filterwarnings("ignore:X has no value at all:UserWarning")
+def test_column_without_any_value_in_fit_never_counts(make, holes, scaling):
+    holes[:, 1] = np.nan
+    detector = make(scaling=scaling).fit(holes)
+    later = holes.copy()
+    later[:, 1] = 1e6
+    np.testing.assert_array_equal(
+        detector.score_samples(later), detector.score_samples(holes)
+    )
+    assert np.isnan(detector.reconstruct(later)).all(0).tolist() == [
+        column == 1 for column in range(5)
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:X has no value at all:UserWarning")
+def test_rows_without_any_value_can_be_fitted_without_a_warning_of_collapse(make):
+    rows = np.full((20, 3), np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "X has no value", UserWarning)
+        detector = make().fit(rows)
+    assert (detector.predict(rows) == 1).all()
+
+
+def test_column_missing_in_all_rows_that_look_normal_is_judged_by_the_others():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    X[:, 2] = np.nan
+    X[:20] = 30 + rng.normal(size=(20, 3))
+    for kind in ("standardized", "whitened"):
+        view = calibrated_view(kind, X, 3)
+        assert view.center[2] == pytest.approx(X[:20, 2].mean())
+        assert view.scale[2] == pytest.approx(X[:20, 2].std())
+
+
+# --- views ---------------------------------------------------------------------
+
+
+def squared_distance(location, covariance, rows):
+    """Mahalanobis distance of each row over what is observed, one by one."""
+    distances = []
+    for row in rows:
+        seen = ~np.isnan(row)
+        difference = row[seen] - location[seen]
+        block = covariance[np.ix_(seen, seen)]
+        distances.append(difference @ np.linalg.solve(block, difference))
+    return np.array(distances)
+
+
+def test_distance_of_a_completed_row_is_that_of_its_observed_part(gaussian):
+    view = calibrated_view("whitened", gaussian, 0)
+    holes = gaussian[:200].copy()
+    holes[np.random.default_rng(1).random(holes.shape) < 0.4] = np.nan
+    completed = view.complete(holes)
+    observed = ~np.isnan(holes)
+    np.testing.assert_array_equal(completed[observed], holes[observed])
+    unscaled = view.inverse_rotation * view.scale
+    np.testing.assert_allclose(
+        # The soft limit moves a distance by less than this.
+        np.square(view.transform(completed)).sum(1),
+        squared_distance(view.center, unscaled.T @ unscaled, holes),
+        rtol=2e-3,
+        atol=1e-9,
+    )
+
+
+def test_rows_are_completed_alike_whatever_the_size_of_the_parts(gaussian, monkeypatch):
+    view = calibrated_view("whitened", gaussian, 0)
+    holes = gaussian[:50].copy()
+    holes[np.random.default_rng(1).random(holes.shape) < 0.4] = np.nan
+    expected = view.complete(holes)
+    monkeypatch.setattr(_inputs, "MAX_BLOCK", 5)
+    np.testing.assert_allclose(view.complete(holes), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4])
+def test_covariance_of_incomplete_rows_is_close_to_that_of_complete_ones(
+    gaussian, share
+):
+    rng = np.random.default_rng(1)
+    holes = np.where(rng.random(gaussian.shape) < share, np.nan, gaussian)
+    Z = calibrated_view("whitened", holes, 0).transform(gaussian)
+    covariance = EmpiricalCovariance().fit(Z).covariance_
+    np.testing.assert_allclose(covariance, np.eye(4), atol=0.12)
+
+
+def test_calibration_undoes_what_far_outliers_do_also_to_incomplete_rows(gaussian):
+    rng = np.random.default_rng(1)
+    dirty = gaussian.copy()
+    dirty[:400] += 20 * gaussian.std(0)
+    dirty[rng.random(dirty.shape) < 0.2] = np.nan
+    for kind in ("standardized", "whitened"):
+        view = calibrated_view(kind, dirty, 5)
+        assert (np.abs(view.center - gaussian.mean(0)) < 0.2 * gaussian.std(0)).all()
+        assert (view.scale < 1.1 * gaussian.std(0)).all()
+
+
+def test_range_of_a_column_is_that_of_its_observed_entries(holes):
+    view = calibrated_view("minmax", holes, 0)
+    np.testing.assert_array_equal(view.center, np.nanmin(holes, 0))
+    np.testing.assert_allclose(view.center + view.scale, np.nanmax(holes, 0))
+
+
+def test_by_column_keeps_the_length_and_is_the_symmetric_whitening(gaussian):
+    view = calibrated_view("whitened", gaussian, 0)
+    residual = np.random.default_rng(1).normal(size=(3, 7, 4))
+    turned = view.by_column(residual)
+    np.testing.assert_allclose(
+        np.square(turned).sum(-1), np.square(residual).sum(-1), rtol=1e-12
+    )
+    # ZCA-cor: the inverse square root of the correlation, which is symmetric.
+    zca = view.by_column(view.rotation)
+    np.testing.assert_allclose(zca, zca.T, atol=1e-12)
+    assert (np.linalg.eigvalsh(zca) > 0).all()
+
+
+def test_by_column_of_a_view_that_mixes_no_columns_is_the_identity():
+    residual = np.ones((2, 3))
+    view = View(np.zeros(3), np.ones(3))
+    assert view.by_column(residual) is residual
+
+
+# --- loss ----------------------------------------------------------------------
+
+
+def test_target_differs_from_the_reconstruction_in_observed_columns_only():
+    rng = np.random.default_rng(0)
+    x, x_hat = torch.from_numpy(rng.normal(size=(2, 1, 6, 4)))
+    is_observed = torch.from_numpy(rng.random((1, 6, 4)) < 0.5)
+    by_column = torch.from_numpy(np.linalg.qr(rng.normal(size=(4, 4)))[0])
+    x_hat.requires_grad_()
+    target = _losses.observed_target(x, x_hat, is_observed, by_column)
+    residual = ((x_hat - target) @ by_column).detach()
+    expected = ((x_hat - x) @ by_column).detach()
+    torch.testing.assert_close(residual, expected * is_observed)
+
+    # The gradient is that of the sum of squares over what is observed.
+    (found,) = torch.autograd.grad(
+        _losses.reconstruction_error(target, x_hat).sum(), x_hat
+    )
+    masked = ((x_hat - x) @ by_column * is_observed).square().sum()
+    (by_hand,) = torch.autograd.grad(masked, x_hat)
+    torch.testing.assert_close(found, by_hand)
+
+
+@pytest.mark.filterwarnings("ignore:X has no value at all:UserWarning")
+def test_missing_entries_are_left_out_of_the_training_loss(make, X):
+    detector = make(mining_rate=0.0).fit(np.full_like(X, np.nan))
+    assert not detector.history_["reconstruction_loss"].any()
+
+
+# --- scores --------------------------------------------------------------------
+
+
+def test_observed_distances_are_over_the_observed_columns():
+    rng = np.random.default_rng(0)
+    x, dictionary = rng.normal(size=(8, 3)), rng.normal(size=(2, 5, 3))
+    holes = x.copy()
+    holes[rng.random(x.shape) < 0.4] = np.nan
+    seen = ~np.isnan(holes)
+    distance = observed_distances(
+        torch.from_numpy(x), torch.from_numpy(seen), torch.from_numpy(dictionary)
+    )
+    for member in range(2):
+        # scikit-learn scales up to all columns.
+        expected = nan_euclidean_distances(holes, dictionary[member])
+        expected = np.nan_to_num(expected * np.sqrt(seen.mean(1, keepdims=True)))
+        np.testing.assert_allclose(distance[member], expected, rtol=1e-9)
+
+
+def test_column_tails_are_of_the_observed_entries(holes):
+    tails = ColumnTails.of(holes)
+    expected = np.zeros(len(holes))
+    for column in holes.T:
+        seen = ~np.isnan(column)
+        expected[seen] += ColumnTails.of(column[seen, None])(column[seen, None])
+    np.testing.assert_allclose(tails(holes), expected)
+
+
+@pytest.mark.parametrize("evidence", EVIDENCE)
+def test_error_of_a_row_is_scaled_up_from_the_observed_columns_to_all(
+    make, X, holes, evidence
+):
+    scorer = make(evidence=evidence).fit(X)._scorer
+    power = 2 if evidence == "dictionary" else 1
+    observed, n_missing = scorer._observed_evidence(holes)
+    assert n_missing.tolist() == np.isnan(holes).sum(1).tolist()
+    np.testing.assert_allclose(
+        scorer.errors(holes) ** power, observed[0] ** power * 5 / (5 - n_missing)
+    )
+
+
+def test_reconstruction_error_leaves_out_the_missing_columns_of_the_residual(make, X):
+    scorer = make(scaling="standardized", evidence="reconstruction").fit(X)._scorer
+    missing = np.random.default_rng(1).random(X.shape) < 0.3
+    x = torch.from_numpy(scorer.view.transform(X))
+    with torch.no_grad():
+        residual = (scorer.model(x.expand(2, *x.shape)) - x).numpy()
+    np.testing.assert_allclose(
+        scorer._member_errors(X, missing), np.where(missing, 0, residual**2).sum(-1)
+    )
+
+
+def test_planted_outliers_are_found_among_incomplete_rows(X, y, holes):
+    detector = NCAEDetector(n_estimators=8, allow_nan=True, random_state=0).fit(holes)
+    assert roc_auc_score(y, -detector.score_samples(holes)) > 0.9
+
+
+def test_rows_with_many_missing_entries_are_not_flagged_for_that(make):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 2)) @ rng.normal(size=(2, 8))
+    X += 0.3 * rng.normal(size=X.shape)
+    sparse = np.arange(1000) < 300
+    X[sparse] = np.where(rng.random((300, 8)) < 0.6, np.nan, X[sparse])
+    flagged = make().fit(X).predict(X) == -1
+    assert flagged[sparse].mean() < 1.5 * flagged[~sparse].mean()
+
+
+def test_missing_entries_are_reconstructed_near_their_values(X):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 1)) * [1.0, 2.0, -3.0] + 0.1 * rng.normal(size=(500, 3))
+    holes = np.where(rng.random(X.shape) < 0.2, np.nan, X)
+    detector = NCAEDetector(n_estimators=4, allow_nan=True, random_state=0).fit(holes)
+    lost = np.isnan(holes)
+    error = np.abs(detector.reconstruct(holes) - X)[lost]
+    assert np.median(error) < 0.5 * np.median(np.abs(X - np.median(X, 0))[lost])
+
+
+# --- benchmark -----------------------------------------------------------------
+
+
+def test_benchmark_removes_the_share_asked_for():
+    X = np.random.default_rng(0).normal(size=(2000, 5))
+    for pattern in ("random", "extreme"):
+        missing = np.isnan(benchmark.without(X, pattern, 0.2, np.random.default_rng(1)))
+        assert missing.mean() == pytest.approx(0.2, abs=0.02)
+        far = np.abs(X) > 1.5
+        assert (missing[far].mean() > 0.3) == (pattern == "extreme")
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("way", benchmark.WAYS)
+def test_every_way_of_the_benchmark_scores_incomplete_rows(holes, way):
+    detector = getattr(benchmark, way)(random_state=0)
+    last = detector[-1] if way != "allow_nan" else detector
+    last.set_params(n_estimators=1, max_iter=2)
+    assert np.isfinite(detector.fit(holes).score_samples(holes)).all()
+
+
+def test_benchmark_writes_a_row_for_each_way_and_skips_it_later(
+    tmp_path, monkeypatch, capsys
+):
+    def task_of(dataset, pattern, share, seed):
+        calls.append(pattern)
+        X = np.random.default_rng(0).normal(size=(20, 2))
+        y = np.arange(20) < 3
+        return benchmark.protocols.prepare(X, y, "contaminated", seed)
+
+    calls = []
+    monkeypatch.setattr(benchmark, "task_of", task_of)
+    monkeypatch.setattr(
+        benchmark.isolation,
+        "run_isolated",
+        lambda *_: {"status": "ok", "note": "", "fit_s": 1, "scores": np.arange(20)},
+    )
+    arguments = ["--datasets", "wbc", "--seeds", "0", "--ways", "mean,knn"]
+    for _ in range(2):
+        benchmark.main([*arguments, "--output", str(tmp_path / "missing.csv")])
+    assert len(calls) == len(benchmark.PATTERNS)
+    assert len(pd.read_csv(tmp_path / "missing.csv", comment="#")) == 1 + 2 * 4
+    assert "knn" in capsys.readouterr().out
+
+
+# --- categories ----------------------------------------------------------------
+
+
+def test_rare_and_new_categories_and_rare_pairs_are_among_the_most_abnormal():
+    encoding = categories.encodings()["rarity, with pair"]
+    ranks = dict(zip(categories.PLANTED, categories.ranks(encoding, 0), strict=True))
+    # Of 600 rows.
+    assert max(ranks["category"], ranks["pair"], ranks["unseen"]) < 10
+    assert ranks["price"] < 60
+
+
+def test_rarity_of_a_category_is_minus_the_log_of_its_share():
+    frame = pd.DataFrame({"word": ["a"] * 9 + ["b"] + [None]})
+    new = pd.DataFrame({"word": ["a", "b", "c", None]})
+    rarity = categories.Rarity().fit(frame).transform(new)[:, 0]
+    np.testing.assert_allclose(rarity, -np.log([10 / 12, 2 / 12, 1 / 12, np.nan]))
+
+
+def test_categories_benchmark_prints_a_line_for_each_encoding(monkeypatch, capsys):
+    monkeypatch.setattr(categories, "ranks", lambda encoding, seed: [seed] * 4)
+    categories.main()
+    assert "rarity, with pair          2.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "evidence", ["reconstruction", "dictionary", "tails", EVIDENCE]
+)
+def test_missing_entries_contribute_nothing_also_where_no_observed_one_does(
+    fast, X, evidence
+):
+    detector = fast(allow_nan=True, evidence=evidence).fit(X)
+    # The observed entries of rows like these have an error of zero.
+    rows = np.concatenate([X, detector.generate(50, random_state=0)])
+    rows[:, 1:] = np.nan
+    rows = np.concatenate([rows, [[np.nan, 2.0, np.nan, np.nan, np.nan]]])
+    contributions = detector.explain(rows).contributions
+    assert (contributions[np.isnan(rows)] == 0).all()
+    np.testing.assert_allclose(
+        contributions.sum(1), -detector.score_samples(rows), rtol=1e-9
+    )
+
+
+def test_row_without_any_value_blames_all_columns_alike(fast, X):
+    detector = fast(allow_nan=True).fit(X)
+    row = np.full((1, 5), np.nan)
+    error = -detector.score_samples(row)[0]
+    np.testing.assert_allclose(detector.explain(row).contributions, error / 5)
+
+
+def test_generated_rows_say_nothing_of_a_column_without_any_value(make, X):
+    rows = np.array(X)
+    rows[:, 2] = np.nan
+    with pytest.warns(UserWarning, match="column 2"):
+        detector = make().fit(rows)
+    generated = detector.generate(20, random_state=0)
+    assert np.isnan(generated).all(0).tolist() == [False, False, True, False, False]
+    assert np.isfinite(np.delete(generated, 2, axis=1)).all()

@@ -1,0 +1,459 @@
+"""Displays: what they compute, and what they look like."""
+
+import builtins
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.decomposition import PCA
+
+from skncae import Explanation
+from skncae.plotting import (
+    BLUE,
+    VERMILION,
+    FeatureContributionDisplay,
+    GeneratedSamplesDisplay,
+    LatentSpaceDisplay,
+    ReconstructionDisplay,
+    ScoreDistributionDisplay,
+    TrainingHistoryDisplay,
+)
+
+DISPLAYS = {
+    "contributions": FeatureContributionDisplay,
+    "generated": GeneratedSamplesDisplay,
+    "history": TrainingHistoryDisplay,
+    "latent": LatentSpaceDisplay,
+    "reconstruction": ReconstructionDisplay,
+    "scores": ScoreDistributionDisplay,
+}
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def detector(fast, X):
+    return fast(n_estimators=3).fit(X)
+
+
+@pytest.fixture
+def explanation():
+    """Return three rows of four columns, made by hand."""
+    return Explanation(
+        values=np.array(
+            [[1.0, 2.0, 30.0, 4.0], [1.0, 0.5, 20.0, 4.5], [0, 3, 40, 5.0]]
+        ),
+        expected=np.array(
+            [[1.2, 1.0, 31.0, 4.0], [1.0, 1.5, 25.0, 4.0], [1, 2, 30, 4]]
+        ),
+        contributions=np.array(
+            [[0.2, 1.5, 0.3, 0.0], [0, 0.3, 0.5, 0.1], [1, 1, 2, 2]]
+        ),
+        feature_names=np.array(["width", "depth", "height", "mass"]),
+    )
+
+
+def made_by_hand(name):
+    """Return a display of fixed data, so that no training is in its pixels."""
+    rng = np.random.default_rng(0)
+    if name == "scores":
+        errors = np.concatenate([rng.exponential(size=300), rng.uniform(1, 6, size=30)])
+        y = np.repeat([0, 1], [300, 30])
+        return ScoreDistributionDisplay(errors, 2.3, y=y, mined_share=0.1)
+    if name == "history":
+        decay = np.exp(-np.arange(60) / 20)[:, None]
+        noise = 0.3 * rng.normal(size=(6, 60, 5))
+        return TrainingHistoryDisplay(
+            {
+                "reconstruction_loss": 3 + 5 * decay + 5 * noise[0],
+                "sample_discriminator_loss": 1.4 - decay + noise[1],
+                "latent_discriminator_loss": 1.0 + decay + noise[2],
+                "mined_share": 0.1 + 0 * noise[3],
+                "mining_score_kept": 0.9 - decay + noise[4],
+                "mining_score_mined": 0.3 - decay + noise[5],
+            }
+        )
+    X = rng.normal(size=(200, 6)) * 10.0 ** np.arange(6)
+    if name == "latent":
+        Z = X[:, :2] / [1, 10]
+        return LatentSpaceDisplay(Z, (Z**2).sum(1), Z[:40] / 3, np.zeros(2))
+    names = np.array(["a", "b", "c", "d", "e", "f"])
+    if name == "generated":
+        return GeneratedSamplesDisplay(X, X[:90] / 2, names)
+    contributions = (X / X.std(0)) ** 2
+    explanation = Explanation(X, X / 2, contributions, names)
+    return DISPLAYS[name](explanation, rows=[3, 5], k=4)
+
+
+# --- looks ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+@pytest.mark.mpl_image_compare(
+    style="default", tolerance=6, savefig_kwargs={"dpi": 50}, deterministic=True
+)
+def test_figure_looks_like_its_baseline(name):
+    return made_by_hand(name).plot().figure_
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+@pytest.mark.mpl_image_compare(
+    style="dark_background",
+    tolerance=6,
+    savefig_kwargs={"dpi": 50, "facecolor": "black"},
+    deterministic=True,
+)
+def test_figure_in_a_dark_style_looks_like_its_baseline(name):
+    return made_by_hand(name).plot().figure_
+
+
+# --- all of them ---------------------------------------------------------------
+
+
+def draw(name, detector, X, ax=None):
+    rows = () if name in ("history", "scores") else (X,)
+    return DISPLAYS[name].from_estimator(detector, *rows, ax=ax)
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_display_draws_a_fitted_detector_and_draws_again(detector, X, name):
+    display = draw(name, detector, X)
+    first = display.figure_
+    assert isinstance(display, DISPLAYS[name])
+    assert display.plot() is display
+    assert display.figure_ is not first
+    display.figure_.canvas.draw()
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_display_draws_in_the_axes_that_it_is_given_and_in_no_other(detector, X, name):
+    n_axes = {"history": 3, "reconstruction": 3}.get(name, 1)
+    figure, axes = plt.subplots(n_axes)
+    display = draw(name, detector, X, ax=axes)
+    assert display.figure_ is figure
+    drawn = getattr(display, "axes_", [getattr(display, "ax_", None)])
+    assert list(drawn) == list(np.ravel(axes))
+    assert plt.get_fignums() == [figure.number]
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_display_labels_its_axes_in_words(detector, X, name):
+    display = draw(name, detector, X)
+    axes = getattr(display, "axes_", [getattr(display, "ax_", None)])
+    assert all(a.get_title() for a in axes)
+    assert axes[-1].get_xlabel() or name == "reconstruction"
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_display_works_with_rows_in_a_frame(fast, X, name):
+    frame = pd.DataFrame(X, columns=list("abcde"), index=np.arange(len(X)) + 500)
+    draw(name, fast().fit(frame), frame).figure_.canvas.draw()
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_display_without_matplotlib_says_what_to_install(
+    detector, X, name, monkeypatch
+):
+    original = builtins.__import__
+
+    def without_matplotlib(package, *args, **kwargs):
+        if package.startswith("matplotlib"):
+            raise ImportError(package)
+        return original(package, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_matplotlib)
+    with pytest.raises(ImportError, match=r"pip install .skncae\[plot\]"):
+        draw(name, detector, X)
+
+
+def test_wrong_number_of_axes_raises(detector):
+    with pytest.raises(ValueError, match="ax must hold 3 Axes for this, got 2"):
+        TrainingHistoryDisplay.from_estimator(detector, ax=plt.subplots(2)[1])
+
+
+@pytest.mark.parametrize("rows", [[], [-1], [0, 200]])
+@pytest.mark.parametrize("name", ["contributions", "reconstruction"])
+def test_rows_that_there_are_not_raise(detector, X, name, rows):
+    with pytest.raises(ValueError, match="rows must be positions from 0 to 199"):
+        DISPLAYS[name].from_estimator(detector, X, rows=rows)
+
+
+# --- scores --------------------------------------------------------------------
+
+
+def test_score_distribution_shows_the_training_errors_and_the_threshold(detector, X):
+    display = ScoreDistributionDisplay.from_estimator(detector)
+    np.testing.assert_array_equal(display.errors, -detector.training_scores_)
+    assert display.line_.get_xdata()[0] == detector.threshold_
+    assert sum(bar.get_height() for bar in display.bars_) == 200
+    flagged = 100 * np.mean(detector.predict(X) == -1)
+    title = f"{flagged:.1f} % of 200 rows flagged, 10.2 % mined in training"
+    assert display.ax_.get_title() == title
+
+
+def test_score_distribution_shows_given_rows(detector, X):
+    display = ScoreDistributionDisplay.from_estimator(detector, X[:9])
+    np.testing.assert_array_equal(display.errors, -detector.score_samples(X[:9]))
+
+
+@pytest.mark.parametrize("outlier, normal", [(1, 0), (-1, 1), (True, False)])
+def test_score_distribution_tells_outliers_from_normal_rows(outlier, normal):
+    errors = np.array([0.1, 0.2, 0.3, 5.0, 6.0])
+    y = [normal, normal, normal, outlier, outlier]
+    display = ScoreDistributionDisplay.from_predictions(errors, 1.0, y)
+    counts = [sum(bar.get_height() for bar in bars) for bars in display.bars_]
+    assert counts == [3, 2]
+    assert display.ax_.get_title() == "40.0 % of 5 rows flagged"
+    names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert {"3 normal rows", "2 outliers"} < set(names)
+
+
+@pytest.mark.parametrize("y", [[1, 1, 1], [0, 1, 2], [-1, 0, 1]])
+def test_labels_that_do_not_say_which_is_the_outlier_raise(y):
+    with pytest.raises(ValueError, match="y must be 1 for outliers and 0"):
+        ScoreDistributionDisplay.from_predictions([1.0, 2.0, 3.0], 1.0, y)
+
+
+def test_labels_of_another_number_of_rows_raise():
+    with pytest.raises(ValueError, match="one label for each of the 3 rows"):
+        ScoreDistributionDisplay.from_predictions([1.0, 2.0, 3.0], 1.0, [0, 1])
+
+
+def test_errors_of_many_magnitudes_get_a_logarithmic_axis_that_has_all_of_them():
+    errors = np.concatenate([[0.0], np.geomspace(1e-2, 1e5, 99)])
+    display = ScoreDistributionDisplay.from_predictions(errors, 1.0)
+    assert display.ax_.get_xscale() == "log"
+    assert sum(bar.get_height() for bar in display.bars_) == 100
+
+
+# --- history -------------------------------------------------------------------
+
+
+def test_history_shows_means_over_members(detector):
+    display = TrainingHistoryDisplay.from_estimator(detector)
+    assert set(display.lines_) == set(display.bands_)
+    for name, line in display.lines_.items():
+        np.testing.assert_array_equal(line.get_xdata(), np.arange(1, 11))
+        np.testing.assert_array_equal(line.get_ydata(), detector.history_[name].mean(1))
+
+
+@pytest.mark.parametrize(
+    "parameter, name",
+    [
+        ({"mining_rate": 0.0}, "mining_score_mined"),
+        ({"sample_discriminator": False}, "sample_discriminator_loss"),
+        ({"latent_discriminator": False}, "latent_discriminator_loss"),
+    ],
+)
+def test_history_leaves_out_what_was_switched_off(fast, X, parameter, name):
+    lines = TrainingHistoryDisplay.from_estimator(fast(**parameter).fit(X)).lines_
+    assert name not in lines and len(lines) == 4
+
+
+def test_history_without_discriminators_is_drawn(fast, X):
+    off = fast(sample_discriminator=False, latent_discriminator=False).fit(X)
+    assert not TrainingHistoryDisplay.from_estimator(off).axes_[1].lines
+
+
+# --- contributions and reconstructions -----------------------------------------
+
+
+def test_bars_are_the_largest_contributions_and_sum_to_the_error(explanation):
+    display = FeatureContributionDisplay(explanation, rows=0, k=2).plot()
+    widths = [bar.get_width() for bar in display.bars_[0]]
+    assert widths == pytest.approx([1.5, 0.3, 0.2])
+    axes = display.axes_[0]
+    assert axes.get_title() == "Row 0: error 2"
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        "depth = 2  > 1 expected",
+        "height = 30  < 31 expected",
+        "2 other columns",
+    ]
+
+
+def test_bars_of_values_above_and_below_what_is_expected_differ(explanation):
+    bars = FeatureContributionDisplay(explanation, rows=0, k=2).plot().bars_[0]
+    colours = [matplotlib.colors.to_hex(bar.get_facecolor()).upper() for bar in bars]
+    assert colours[:2] == [VERMILION, BLUE]
+
+
+def test_all_columns_have_bars_of_their_own_where_there_are_few(explanation):
+    display = FeatureContributionDisplay(explanation, rows=[0, 1]).plot()
+    assert [len(bars) for bars in display.bars_] == [4, 4]
+
+
+def test_row_with_the_largest_error_is_drawn_by_default(explanation):
+    display = FeatureContributionDisplay(explanation).plot()
+    assert [axes.get_title() for axes in display.axes_] == ["Row 2: error 6"]
+
+
+def test_rows_of_a_frame_are_named_by_their_labels(detector, X):
+    frame = pd.DataFrame(X, index=[f"patient {i}" for i in range(len(X))])
+    display = FeatureContributionDisplay.from_estimator(detector, frame, rows=[7])
+    assert display.axes_[0].get_title().startswith("Row patient 7: error ")
+
+
+def test_reconstruction_shows_values_and_expected_ones_on_one_scale(explanation):
+    display = ReconstructionDisplay(explanation).plot()
+    titles = [axes.get_title() for axes in display.axes_]
+    assert titles == ["Row 2: error 6", "Row 0: error 2", "Row 1: error 0.9"]
+    low, center, high = np.quantile(explanation.values, [0.05, 0.5, 0.95], axis=0)
+    for row, value, expected in zip(
+        [2, 0, 1], display.values_, display.expected_, strict=True
+    ):
+        for line, numbers in (
+            (value, explanation.values),
+            (expected, explanation.expected),
+        ):
+            np.testing.assert_allclose(
+                line.get_ydata(), (numbers[row] - center) / (high - low) * 3.29
+            )
+
+
+def test_reconstruction_shows_the_columns_that_matter_in_their_order(explanation):
+    axes = ReconstructionDisplay(explanation, rows=0, k=2).plot().axes_[0]
+    names = [label.get_text() for label in axes.get_xticklabels()]
+    assert names == ["depth", "height"]
+
+
+def test_reconstruction_of_a_constant_column_is_drawn(fast):
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    X[:, 1] = 7.0
+    display = ReconstructionDisplay.from_estimator(fast().fit(X), X)
+    assert np.isfinite([line.get_ydata() for line in display.values_]).all()
+
+
+# --- latent space and generated rows -------------------------------------------
+
+
+def test_latent_space_shows_two_latent_features_as_they_are(fast, X):
+    detector = fast(latent_dim=2).fit(X)
+    display = LatentSpaceDisplay.from_estimator(detector, X, member=1)
+    # The most abnormal first, so that they do not hide the normal ones.
+    order = np.argsort(detector.score_samples(X))
+    np.testing.assert_array_equal(
+        display.rows_.get_offsets(), detector.encode(X)[1][order]
+    )
+    np.testing.assert_array_equal(
+        display.rows_.get_array(), -detector.score_samples(X)[order]
+    )
+    np.testing.assert_array_equal(
+        np.ravel(display.mean_.get_data()), detector.latent_mean_[1]
+    )
+
+
+def test_latent_space_of_more_features_is_seen_along_its_principal_components(
+    detector, X
+):
+    display = LatentSpaceDisplay.from_estimator(detector, X)
+    Z = detector.encode(X)[0]
+    order = np.argsort(detector.score_samples(X))
+    np.testing.assert_allclose(
+        display.rows_.get_offsets(), PCA(2).fit_transform(Z)[order]
+    )
+    assert display.ax_.get_xlabel().startswith("principal component 1 of 3")
+
+
+def test_latent_space_of_one_feature_is_seen_against_the_error(fast, X):
+    detector = fast(latent_dim=1).fit(X)
+    display = LatentSpaceDisplay.from_estimator(detector, X)
+    offsets = display.rows_.get_offsets()
+    np.testing.assert_array_equal(offsets[:, 1], display.rows_.get_array())
+    assert display.ax_.get_ylabel() == "error"
+
+
+def test_latent_space_shows_as_many_generated_rows_as_asked_for(detector, X):
+    shown = [
+        LatentSpaceDisplay.from_estimator(
+            detector, X, n_generated=7, random_state=seed
+        ).generated_.get_data()
+        for seed in (0, 0, 1)
+    ]
+    assert np.shape(shown[0]) == (2, 7)
+    np.testing.assert_array_equal(shown[0], shown[1])
+    assert not np.allclose(shown[0], shown[2])
+
+
+def test_entropy_of_normal_features_is_that_of_the_normal_distribution():
+    Z = np.random.default_rng(0).normal(size=(4000, 2))
+    for scale in (1.0, 5.0):
+        display = LatentSpaceDisplay(scale * Z, Z[:, 0], Z[:9], Z[0]).plot()
+        expected = np.log(2 * np.pi * np.e * scale**2)
+        assert display.entropy_ == pytest.approx(expected, abs=0.15)
+        assert f"entropy {display.entropy_:.2f} nats" in display.ax_.get_title()
+
+
+@pytest.mark.parametrize("Z", [np.zeros((30, 2)), np.eye(2)], ids=["constant", "few"])
+def test_entropy_of_features_without_a_density_is_nan(Z):
+    assert np.isnan(LatentSpaceDisplay(Z, Z[:, 0], Z, Z[0]).plot().entropy_)
+
+
+def test_rows_outside_the_frame_are_counted():
+    Z = np.random.default_rng(0).normal(size=(500, 2))
+    Z[0] = 1000
+    display = LatentSpaceDisplay(Z, Z[:, 0], Z[1:9], np.zeros(2)).plot()
+    assert display.ax_.get_xlim()[1] < 10
+    (low, high), (bottom, top) = display.ax_.get_xlim(), display.ax_.get_ylim()
+    outside = (Z < [low, bottom]) | (Z > [high, top])
+    label = f"500 rows ({outside.any(1).sum()} outside the frame)"
+    assert display.rows_.get_label() == label
+
+
+@pytest.mark.parametrize("member", [-1, 3])
+def test_latent_space_of_a_network_that_there_is_not_raises(detector, X, member):
+    with pytest.raises(ValueError, match="member must be from 0 to 2"):
+        LatentSpaceDisplay.from_estimator(detector, X, member=member)
+
+
+def test_generated_rows_are_shown_on_the_scale_of_the_real_ones():
+    X = np.arange(101.0)[:, None] * [1.0, 100.0]
+    display = GeneratedSamplesDisplay(X, X[40:61], ["metres", "grams"]).plot()
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels == ["metres  [5, 95]", "grams  [500, 9500]"]
+    for lines, ends in (
+        (display.real_[0], [0, 1]),
+        (display.generated_[0], [0.4, 0.6]),
+    ):
+        for segment in lines.get_segments():
+            np.testing.assert_allclose(segment[:, 0], ends, atol=0.02)
+
+
+def test_generated_rows_repeat_with_a_seed(detector, X):
+    first, again = (
+        GeneratedSamplesDisplay.from_estimator(detector, X, random_state=1).generated
+        for _ in "ab"
+    )
+    np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.filterwarnings("error")
+def test_rows_with_missing_entries_can_be_drawn_in_every_display(fast, X):
+    rows = np.where(np.random.default_rng(0).random(X.shape) < 0.2, np.nan, X)
+    rows[:, 1] = np.nan
+    with pytest.warns(UserWarning, match="column 1"):
+        detector = fast(allow_nan=True).fit(rows)
+    for display in DISPLAYS.values():
+        arguments = () if display is TrainingHistoryDisplay else (rows,)
+        figure = display.from_estimator(detector, *arguments).figure_
+        figure.canvas.draw()
+
+
+def test_missing_entries_do_not_move_the_quantiles_of_generated_samples():
+    X = np.r_[np.full(7, np.nan), np.arange(101.0)][:, None]
+    display = GeneratedSamplesDisplay(X, X[40:61], ["metres"]).plot()
+    assert display.ax_.get_yticklabels()[0].get_text() == "metres  [5, 95]"
+
+
+def test_one_row_alone_can_be_drawn_in_latent_space(detector, X):
+    display = LatentSpaceDisplay.from_estimator(detector, X[:1], random_state=0)
+    assert display.latent.shape == (1, 3)
+    display.figure_.canvas.draw()
