@@ -87,6 +87,30 @@ class NoLearning:
     double = cpu
 
 
+class InPieces:
+    """`NCAEDetector.partial_fit` on pieces of some rows, in their order.
+
+    By name: ``benchmarks.detectors:InPieces(rows=500)``.
+    """
+
+    def __init__(self, random_state, rows=500):
+        self.random_state = random_state
+        self.rows = rows
+
+    def fit(self, X, y=None):
+        """Hand in the pieces one after the other."""
+        from skncae import NCAEDetector
+
+        self.detector_ = NCAEDetector(random_state=self.random_state)
+        for start in range(0, len(X), self.rows):
+            self.detector_.partial_fit(X[start : start + self.rows])
+        return self
+
+    def decision_function(self, X):
+        """Score rows; higher is more abnormal."""
+        return -self.detector_.score_samples(X)
+
+
 def imported(module, name, **parameters):
     """Make a factory that imports a class when called, and seeds it if it can."""
 

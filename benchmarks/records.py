@@ -28,7 +28,16 @@ COLUMNS = (
     "note",
 )
 KEY = ("dataset", "detector", "protocol", "rows", "seed")
-PACKAGES = ("skncae", "torch", "scikit-learn", "numpy", "scipy", "pyod", "deepod")
+PACKAGES = (
+    "skncae",
+    "torch",
+    "scikit-learn",
+    "numpy",
+    "scipy",
+    "pyod",
+    "deepod",
+    "pythresh",
+)
 
 
 def provenance(**facts):

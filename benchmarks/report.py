@@ -62,7 +62,7 @@ def filled(frame):
     frame = frame.set_index(index.names).reindex(index).reset_index()
     frame["status"] = frame.status.fillna("not run")
     frame["auroc"] = frame.auroc.fillna(0.5)
-    frame["ap"] = frame.ap.fillna(frame.dataset.map(_share_scored(shares, protocol)))
+    frame["ap"] = frame.ap.fillna(frame.dataset.map(share_scored(shares, protocol)))
     return frame
 
 
@@ -190,7 +190,7 @@ def provenance_of(path):
     return [line[2:] for line in path.read_text().splitlines() if line[:2] == "# "]
 
 
-def _share_scored(share, protocol):
+def share_scored(share, protocol):
     """Share of outliers among the scored rows, from the one among all rows."""
     if protocol != "clean":
         return share

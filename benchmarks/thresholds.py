@@ -1,0 +1,290 @@
+"""How many rows to flag: ``python -m benchmarks.thresholds``.
+
+Every rule sees the same fitted `NCAEDetector` and says what share of the training
+rows it would flag; labels then say how good that was. A rule that says nothing
+between 0 and a half falls back to 0.1. ``oracle`` knows the true share.
+
+========  ================================================================
+odds      the 25 sets of ODDS, rows of the protocol contaminated
+real      one class of a set of scikit-learn, and a share of the others
+planted   synthetic rows, and a share planted far out or in a cluster
+========  ================================================================
+
+"log" rules look at the logs of the errors of each kind of evidence, "raw" ones at the
+errors, and answer with the median over the kinds, as "auto" does; "auto of" is its
+answer for one kind alone. PyThresh's see the scores.
+"""
+
+import argparse
+import importlib
+import warnings
+
+import numpy as np
+from sklearn import datasets as sklearn_datasets
+from sklearn.metrics import balanced_accuracy_score, f1_score
+from sklearn.mixture import GaussianMixture
+
+from benchmarks import datasets, isolation, protocols, records
+
+COLUMNS = (
+    "suite",
+    "dataset",
+    "seed",
+    "rule",
+    "true_share",
+    "share",
+    "fell_back",
+    "low",
+    "high",
+    "f1",
+    "balanced_accuracy",
+)
+KEY = ("suite", "dataset", "seed", "rule")
+SUITES = ("odds", "real", "planted")
+SHARES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3)
+PYTHRESH = ("FILTER", "KARCH", "IQR", "MAD", "CLF", "DSN")
+
+
+def log(errors):
+    """Log of errors, where zero is a very small number."""
+    return np.log(np.maximum(errors, 1e-30))
+
+
+def mad_share(values, deviations):
+    """Share of the values that are so many robust deviations above the median."""
+    centre = np.median(values)
+    scale = 1.4826 * np.median(np.abs(values - centre))
+    return np.mean(values > centre + deviations * scale)
+
+
+def otsu_share(values):
+    """Share above the cut that makes the variance between both sides largest."""
+    ascending = np.sort(values)
+    total, n = np.cumsum(ascending), len(ascending)
+    size = np.arange(1, n)
+    gap = total[:-1] / size - (total[-1] - total[:-1]) / (n - size)
+    return 1.0 - size[np.argmax(size * (n - size) * gap**2)] / n
+
+
+def mixture_share(values):
+    """Share of the upper of two Gaussians, if BIC prefers two to one."""
+    values = values[:, None]
+    one, two = (GaussianMixture(k, random_state=0).fit(values) for k in (1, 2))
+    if two.bic(values) > one.bic(values):
+        return 0.0
+    return np.mean(two.predict(values) == np.argmax(two.means_))
+
+
+def gap_share(values):
+    """Share above the largest gap, each gap weighed by its rank from the top."""
+    upper = np.sort(values)[::-1][: len(values) // 2 + 1]
+    weighed = (upper[:-1] - upper[1:]) * np.arange(1, len(upper))
+    return (np.argmax(weighed) + 1) / len(values)
+
+
+def knee_share(errors):
+    """Share above the point of the sorted errors farthest below the chord."""
+    descending = np.sort(errors)[::-1]
+    height = (descending - descending[-1]) / max(np.ptp(errors), 1e-30)
+    return np.argmax(1.0 - np.linspace(0, 1, len(errors)) - height) / len(errors)
+
+
+OURS = {
+    "fixed 0.1": lambda errors: 0.1,
+    "3 MADs, log": lambda errors: mad_share(log(errors), 3.0),
+    "3 MADs, raw": lambda errors: mad_share(errors, 3.0),
+    "otsu, log": lambda errors: otsu_share(log(errors)),
+    "mixture, log": lambda errors: mixture_share(log(errors)),
+    "gap, log": lambda errors: gap_share(log(errors)),
+    "knee, raw": knee_share,
+}
+
+
+def parse(arguments=None):
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.thresholds")
+    parser.add_argument("--suites", default=",".join(SUITES))
+    parser.add_argument("--datasets", default="all", help="of the suite odds")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--output", default="benchmarks/results/thresholds.csv")
+    options = parser.parse_args(arguments)
+    options.suites = options.suites.split(",")
+    return options
+
+
+def tasks(options):
+    """Yield (suite, name, seed, rows, labels) of every fit."""
+    for seed in range(options.seeds):
+        if "odds" in options.suites:
+            for name in datasets.names(options.datasets):
+                X, y = datasets.load(name)
+                task = protocols.prepare(X, y, "contaminated", seed)
+                yield "odds", name, seed, task.X_train, task.y_score
+        for share in SHARES:
+            rng = np.random.default_rng([seed, int(1000 * share)])
+            if "real" in options.suites:
+                for name, X, is_normal in one_against_the_rest():
+                    rows = mixed(X[is_normal], X[~is_normal], share, rng)
+                    yield "real", f"{name} {share}", seed, *rows
+            if "planted" in options.suites:
+                for name, normal, others in planted(rng):
+                    rows = mixed(normal, others, share, rng)
+                    yield "planted", f"{name} {share}", seed, *rows
+
+
+def one_against_the_rest():
+    """Yield (name, rows, which of them are normal) of sets in scikit-learn."""
+    for name, normal in (
+        ("breast_cancer", (1,)),
+        ("digits", (0, 4, 8)),
+        ("wine", (0, 1)),
+    ):
+        X, y = getattr(sklearn_datasets, f"load_{name}")(return_X_y=True)
+        for label in normal:
+            yield f"{name} {label}", X, y == label
+
+
+def planted(rng, n=1000, d=10):
+    """Yield (name, normal rows, outliers) of synthetic distributions."""
+    normal = {
+        "gauss": rng.normal(size=(n, d)),
+        "correlated": rng.normal(size=(n, 3)) @ rng.normal(size=(3, d))
+        + 0.3 * rng.normal(size=(n, d)),
+        "student": rng.standard_t(3, size=(n, d)),
+        "lognormal": rng.lognormal(sigma=0.7, size=(n, d)),
+        "clusters": 4.0 * rng.normal(size=(3, d))[rng.integers(3, size=n)]
+        + rng.normal(size=(n, d)),
+    }
+    for name, rows in normal.items():
+        wide = rng.uniform(-5, 5, size=(n, d))
+        cluster = 3.0 * rng.choice([-1, 1], size=d) + 0.7 * rng.normal(size=(n, d))
+        for kind, outliers in (("wide", wide), ("cluster", cluster)):
+            yield f"{name} {kind}", rows, rows.mean(0) + rows.std(0) * outliers
+
+
+def mixed(normal, others, share, rng):
+    """Shuffle all normal rows with so many others that they are the share."""
+    size = min(round(share / (1.0 - share) * len(normal)), len(others))
+    X = np.concatenate([normal, others[rng.permutation(len(others))[:size]]])
+    y = np.arange(len(X)) >= len(normal)
+    order = rng.permutation(len(X))
+    return X[order], y[order].astype(int)
+
+
+def judge(X, y, seed):
+    """Fit once, and yield a row for every rule."""
+    from skncae import NCAEDetector
+    from skncae._threshold import estimated_share
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        detector = NCAEDetector(contamination="auto", random_state=seed).fit(X)
+        evidence = detector._scorer.evidence(X)
+        low, high = detector.contamination_interval_
+        share = 0.0 if np.isnan(low) else detector.contamination_
+        yield outcome(detector, y, "auto", share) | {"low": low, "high": high}
+        if y.any():
+            yield outcome(detector, y, "oracle", y.mean())
+        scorer = detector._scorer
+        for kind, surprise in zip(scorer.kinds, scorer.surprises, strict=True):
+            share = estimated_share([surprise])
+            yield outcome(detector, y, f"auto of {kind}", share)
+        for name, rule in OURS.items():
+            share = np.median([rule(errors) for errors in evidence])
+            yield outcome(detector, y, name, share)
+        for name in PYTHRESH:
+            share = pythresh_share(name, -detector.training_scores_)
+            yield outcome(detector, y, f"PyThresh {name}", share)
+
+
+def pythresh_share(name, errors):
+    """Share that a thresholder of PyThresh flags; NaN where it fails."""
+    module = importlib.import_module(f"pythresh.thresholds.{name.lower()}")
+    # Its default takes n x n numbers.
+    parameters = {"method": "simple"} if name == "KARCH" else {}
+    try:
+        return np.mean(getattr(module, name)(**parameters).eval(errors))
+    except ValueError:
+        return np.nan
+
+
+def outcome(detector, y, rule, share):
+    """Flag the share, or 0.1 where it is no share, and compare with the labels."""
+    fell_back = not 0.0 < share <= 0.5
+    detector.set_threshold(quantile=0.9 if fell_back else 1.0 - share)
+    flagged = -detector.training_scores_ > detector.threshold_
+    row = {
+        "rule": rule,
+        "true_share": y.mean(),
+        "share": 0.1 if fell_back else float(share),
+        "fell_back": int(fell_back),
+    }
+    if y.any():
+        row["f1"] = f1_score(y, flagged, zero_division=0)
+        row["balanced_accuracy"] = balanced_accuracy_score(y, flagged)
+    return row
+
+
+def table(frame):
+    """Render means over the fits of a suite, in percent but for the log error."""
+    frame = frame.assign(
+        error=(frame.share - frame.true_share).abs(),
+        log_error=np.log(frame.share / frame.true_share.where(frame.true_share > 0)),
+        held=frame.true_share.between(frame.low, frame.high).where(frame.low.notna()),
+    )
+    frame["log_error"] = frame.log_error.abs()
+    lines = []
+    for (suite, clean), part in frame.groupby(["suite", frame.true_share == 0]):
+        fits = part.groupby(["dataset", "seed"]).ngroups
+        lines.append(f"\n{suite}, {'no' if clean else 'some'} outliers, {fits} fits")
+        lines.append(
+            f"{'rule':<22} {'share':>6} {'error':>6} {'log':>6} {'F1':>6} {'bal':>6} "
+            f"{'fell':>6} {'held':>6}"
+        )
+        means = part.groupby("rule")[
+            ["share", "error", "log_error", "f1", "balanced_accuracy", "fell_back"]
+        ].mean()
+        means["held"] = part.dropna(subset="held").groupby("rule").held.mean()
+        for rule, values in means.sort_values(
+            ["f1", "error"], ascending=[False, True]
+        ).T.items():
+            cells = values.to_numpy(float) * [100, 100, 1, 100, 100, 100, 100]
+            digits = (1, 1, 2, 1, 1, 0, 0)
+            shown = (
+                f"{'' if np.isnan(cell) else f'{cell:.{n}f}':>6}"
+                for cell, n in zip(cells, digits, strict=True)
+            )
+            lines.append(f"{rule:<22} {' '.join(shown)}")
+    return "\n".join(lines)
+
+
+def fits_in(path):
+    """Give (suite, name, seed) of the fits that a result file holds."""
+    frame = records.read(path, KEY)
+    if "suite" not in frame:
+        return set()
+    return set(frame[list(KEY[:3])].itertuples(index=False, name=None))
+
+
+def run(options):
+    """Run the fits missing in the output file, and return the file's rows."""
+    isolation.one_thread()
+    line = records.provenance(suite="thresholds")
+    records.append_provenance(options.output, line)
+    known = fits_in(options.output)
+    for suite, name, seed, X, y in tasks(options):
+        if (suite, name, seed) in known:
+            continue
+        for row in list(judge(X, y, seed)):
+            row |= {"suite": suite, "dataset": name, "seed": seed}
+            records.append(options.output, row, COLUMNS)
+    return records.read(options.output, KEY)
+
+
+def main(arguments=None):
+    """Run the benchmark and print its table."""
+    print(table(run(parse(arguments))))
+
+
+if __name__ == "__main__":
+    main()
