@@ -19,6 +19,10 @@ exclude_patterns = ["_build", "examples"]
 
 # The class template lists the members; numpydoc would list them again.
 numpydoc_show_class_members = False
+# scikit-learn makes these; their text refers to pages of its own documentation.
+autodoc_default_options = {
+    "exclude-members": "set_predict_request, set_predict_proba_request"
+}
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 

@@ -31,8 +31,6 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from skncae import NCAEDetector
-
 try:
     import pandas as pd
     from pyod.models.copod import COPOD
@@ -45,6 +43,8 @@ try:
     from pyod.models.pca import PCA
     from pyod.utils.data import generate_data
     from pyod.utils.utility import precision_n_scores
+
+    from skncae.pyod import NCAE
 except ModuleNotFoundError as error:
     raise SystemExit(
         f"This benchmark needs PyOD and pandas, and {error.name} is not installed. "
@@ -124,21 +124,8 @@ def make_classifiers(seed):
         from pyod.models.auto_encoder import AutoEncoder
 
         classifiers["AutoEncoder"] = AutoEncoder(random_state=seed, verbose=0)
-    classifiers["NCAEDetector"] = NCAEDetector(random_state=seed)
+    classifiers["Normality-Calibrated Autoencoder (NCAE)"] = NCAE(random_state=seed)
     return classifiers
-
-
-# %%
-# The scores, the higher the more abnormal. PyOD keeps those of the training rows;
-# scikit-learn's sign, which `NCAEDetector` has, is the other way round.
-
-
-def training_scores(clf, X):
-    """Fit a detector, and return the outlier scores of the rows it was fitted on."""
-    clf.fit(X)
-    if isinstance(clf, NCAEDetector):
-        return -clf.score_samples(X)
-    return clf.decision_scores_
 
 
 # %%
@@ -156,7 +143,7 @@ for data_name, X, y in (
     for clf_name, clf in make_classifiers(options.seed).items():
         start = perf_counter()
         try:
-            scores = training_scores(clf, X)
+            scores = clf.fit(X).decision_scores_
             seconds[row][clf_name] = perf_counter() - start
             roc[row][clf_name] = roc_auc_score(y, scores)
             prn[row][clf_name] = precision_n_scores(y, scores)

@@ -7,6 +7,8 @@ malignant, and nobody has labelled them. `NCAEDetector` is fitted on all of them
 they are. Labels are used at the end, to see how well it did, and nowhere else.
 """
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer
@@ -16,6 +18,7 @@ from sklearn.neighbors import LocalOutlierFactor
 from sklearn.preprocessing import StandardScaler
 
 from skncae import NCAEDetector
+from skncae.plotting import FeatureContributionDisplay, ScoreDistributionDisplay
 
 # %%
 # The data: all 357 benign rows, and 40 malignant ones drawn at random.
@@ -48,65 +51,36 @@ for name, values in outlyingness.items():
 print(f"\nshare of the rows mined as contamination: {detector.mining_share_:.1%}")
 
 # %%
-# Which rows does it flag, and why? What the detector could not reconstruct, in
-# standard deviations of each feature, is the reason.
+# Which rows does it flag, and why? The error of a row is shared out among its columns;
+# those with the largest share are the reason.
 
 score = outlyingness["NCAEDetector"]
 flagged = np.flatnonzero(detector.predict(X) == -1)
 flagged = flagged[np.argsort(-score[flagged])]
-residual = (X - detector.reconstruct(X)) / X.std(axis=0)
+explanation = replace(detector.explain(X), feature_names=data.feature_names)
 
 hits = is_malignant[flagged].sum()
 print(f"\n{len(flagged)} rows flagged, {hits} of them malignant")
-print(f"\n{'row':>4}{'score':>8}  {'truth':10} reasons (std from the reconstruction)")
+print(f"\n{'row':>4}{'score':>8}  {'truth':10} reasons (their share of the score)")
 for row in flagged:
+    share = explanation.contributions[row] / score[row]
     reasons = ", ".join(
-        f"{data.feature_names[feature]} {residual[row, feature]:+.1f}"
-        for feature in np.argsort(-abs(residual[row]))[:3]
+        f"{explanation.feature_names[feature]} {share[feature]:.0%}"
+        for feature in np.argsort(-share)[:3]
     )
     kind = "malignant" if is_malignant[row] else "benign"
     print(f"{row:4}{score[row]:8.2f}  {kind:10} {reasons}")
 
 # %%
-# The picture: how far the two groups are apart, and what sets the flagged rows off.
+# The picture: how far the two groups are apart, and what sets the first row off.
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#B8B8B8"
 plt.rcParams.update({"font.size": 11, "axes.spines.top": False})
 plt.rcParams.update({"axes.spines.right": False, "axes.titlelocation": "left"})
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+figure, (left, right) = plt.subplots(1, 2, figsize=(14, 4.8), layout="constrained")
 
-left.hist(
-    [score[is_malignant], score[~is_malignant]],
-    bins=40,
-    stacked=True,
-    color=[ORANGE, BLUE],
-    label=["malignant", "benign"],
-)
-left.axvline(detector.threshold_, color="black", linestyle="--", linewidth=1.2)
-left.annotate(
-    "flagged →",
-    (detector.threshold_, 1),
-    xycoords=("data", "axes fraction"),
-    xytext=(6, -12),
-    textcoords="offset points",
-)
-left.set(xlabel="outlier score (minus score_samples)", ylabel="rows")
+ScoreDistributionDisplay.from_estimator(detector, X, is_malignant, ax=left)
 left.set_title(f"{hits} of {len(flagged)} flagged rows are malignant")
-left.legend(frameon=False, loc="center right")
 
-typical = np.median(abs(residual), axis=0)
-unusual = np.median(abs(residual[flagged]), axis=0)
-top = np.argsort(unusual - typical)[-10:]
-right.hlines(np.arange(10), typical[top], unusual[top], color=GREY, linewidth=3)
-for distance, color, label in (
-    (typical[top], BLUE, "all rows"),
-    (unusual[top], ORANGE, "flagged rows"),
-):
-    right.plot(distance, np.arange(10), "o", color=color)
-    right.text(distance[-1], 9.4, label, color=color, ha="center")
-right.set_yticks(np.arange(10), data.feature_names[top])
-right.set(xlim=(0, 1.1 * unusual[top].max()), ylim=(-0.6, 10.1))
-right.set_xlabel("median distance from the reconstruction (std)")
-right.set_title("What gives them away")
+FeatureContributionDisplay(explanation, rows=flagged[0]).plot(ax=right)
 
 figure.savefig("demo.png", dpi=150)
