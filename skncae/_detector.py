@@ -4,6 +4,7 @@ import copy
 import json
 import math
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from skncae._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
+from skncae._chunks import Chunks
 from skncae._diagnostics import (
     all_or_nothing,
     raise_if_diverged,
@@ -39,7 +41,8 @@ from skncae._parameters import (
     torch_device,
 )
 from skncae._persistence import load_archive, save_archive, write_whole
-from skncae._sample import Sample, subsample
+from skncae._rows import RowsAtHand, RowsInChunks, checked
+from skncae._sample import Sample
 from skncae._scoring import EVIDENCE, Scorer
 from skncae._stopping import SettledRanking
 from skncae._threshold import threshold_at, threshold_of
@@ -152,7 +155,9 @@ default=("reconstruction", "dictionary", "tails")
         training rows; NaN where no gap was seen. It says how steady the estimate
         is, and nothing of outliers that look like normal rows. None otherwise.
     training_scores_ : ndarray of shape (n_samples,), float64
-        `score_samples` of the training rows.
+        `score_samples` of the training rows. After a fit on `Chunks` of more than
+        20,000 rows: 100,001 quantiles of them at even steps, in descending order,
+        each at most 0.01 % of its value too low.
     n_iter_ : int
         Number of gradient steps taken by the last fit: `max_iter`, or fewer where
         `tol` or a callback stopped it.
@@ -258,8 +263,9 @@ default=("reconstruction", "dictionary", "tails")
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The training rows.
+        X : array-like of shape (n_samples, n_features) or Chunks
+            The training rows. `Chunks`, for rows that memory does not hold, are read
+            once to draw the rows that are learnt from and once to set the threshold.
         y : Ignored
             Not learnt from; callbacks get it.
 
@@ -280,11 +286,11 @@ default=("reconstruction", "dictionary", "tails")
         """
         with all_or_nothing(self), _training():
             goes_on = self.warm_start and hasattr(self, "_scorer")
-            rows = check_rows(self, X, reset=not goes_on)
-            self._fit(rows, X, y, goes_on)
+            rows = self._training_rows(X, reset=not goes_on)
+            sample = self._fit(rows, X, y, goes_on)
             self._sample = None
-            self.n_samples_seen_ = len(rows)
-            warn_if_collapsed(self.training_scores_, rows)
+            self.n_samples_seen_ = rows.n_rows
+            warn_if_collapsed(self.training_scores_, sample)
             warn_if_no_gap(self)
         return self
 
@@ -349,7 +355,7 @@ default=("reconstruction", "dictionary", "tails")
                 sample = self._empty_sample(piece)
             self._sample = sample.extended(piece)
             raise_if_missing(self._sample.rows, self.allow_nan)
-            self._fit(self._sample.rows, self._sample.rows)
+            self._fit(RowsAtHand(self._sample.rows), self._sample.rows)
             self.n_samples_seen_ = self._sample.n_seen
             warn_if_collapsed(self.training_scores_, self._sample.rows)
             warn_if_no_gap(self)
@@ -409,7 +415,7 @@ default=("reconstruction", "dictionary", "tails")
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features) or Chunks
             The rows to score.
 
         Returns
@@ -425,6 +431,10 @@ default=("reconstruction", "dictionary", "tails")
             If X is not valid, or not of the width that the detector was fitted on.
         """
         check_is_fitted(self)
+        if isinstance(X, Chunks):
+            check = partial(check_rows, self)
+            chunks = [self._scorer.errors(chunk) for chunk in checked(X, check)]
+            return -np.concatenate(chunks or [np.empty(0)])
         return -self._scorer.errors(check_rows(self, X, reset=False))
 
     def decision_function(self, X):
@@ -432,7 +442,7 @@ default=("reconstruction", "dictionary", "tails")
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features) or Chunks
             The rows to score.
 
         Returns
@@ -447,7 +457,7 @@ default=("reconstruction", "dictionary", "tails")
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features) or Chunks
             The rows to judge.
 
         Returns
@@ -733,8 +743,11 @@ default=("reconstruction", "dictionary", "tails")
         super().__setstate__(state)
 
     @with_callbacks
-    def _fit(self, X, X_seen, y=None, goes_on=False):
-        """Scale, train, score, and set the threshold. Callbacks get X_seen and y."""
+    def _fit(self, all_rows, X_seen, y=None, goes_on=False):
+        """Scale, train, score, and set the threshold; return the rows learnt from.
+
+        Callbacks get X_seen and y.
+        """
         check_parameters(self)
         if goes_on:
             check_warm_start(self._network_parameters, network_parameters(self))
@@ -745,7 +758,7 @@ default=("reconstruction", "dictionary", "tails")
         # A warm start draws other batches than the fit that it goes on with.
         generator = torch.Generator().manual_seed(seed + n_steps_before)
 
-        rows = subsample(X, MAX_TRAINING_ROWS, random_state)
+        rows = all_rows.sample(MAX_TRAINING_ROWS, seed)
         warn_if_empty(rows)
         if goes_on:
             # The networks' inputs must keep their meaning.
@@ -759,7 +772,7 @@ default=("reconstruction", "dictionary", "tails")
         def judged(model, random_state):
             """Attributes of a detector with these networks."""
             scorer = Scorer(model, view, as_names(self.evidence), completion)
-            return self._judge(scorer, rows, X, random_state, seed)
+            return self._judge(scorer, rows, all_rows, random_state, seed)
 
         def as_if_ended():
             return judged(copy.deepcopy(trainer.model), copy.deepcopy(random_state))
@@ -776,6 +789,7 @@ default=("reconstruction", "dictionary", "tails")
         self._network_parameters: dict = network_parameters(self)
         self._n_steps: int = n_steps_before + self.n_iter_
         tasks.end()
+        return rows
 
     def _completion(self, rows, view):
         """Return the view that completes rows, or None where none may need it."""
@@ -840,12 +854,12 @@ default=("reconstruction", "dictionary", "tails")
         raise_if_diverged(history, trainer.is_finite(), self.learning_rate)
         return history
 
-    def _judge(self, scorer, rows, X, random_state, seed):
-        """Score X with what is learnt from rows, and set the threshold."""
+    def _judge(self, scorer, rows, all_rows, random_state, seed):
+        """Score all rows with what is learnt from some, and set the threshold."""
         dictionary_view = calibrated_view("standardized", rows, self.calibration_rounds)
         errors = scorer.learn(rows, dictionary_view, self.dictionary_size, random_state)
-        if len(rows) < len(X):
-            errors = scorer.errors(X)
+        if len(rows) < all_rows.n_rows:
+            errors = all_rows.errors(scorer)
         threshold = threshold_of(
             self.contamination, errors, scorer.surprises, len(rows), seed
         )
@@ -866,6 +880,12 @@ default=("reconstruction", "dictionary", "tails")
         seed = seed_of(private_random_state(self.random_state))
         surprises = self._scorer.surprises
         return threshold_of(contamination, errors, surprises, n_learnt, seed)
+
+    def _training_rows(self, X, reset):
+        """Return X as rows to fit on, validated now or as they are read."""
+        if isinstance(X, Chunks):
+            return RowsInChunks(X, partial(check_rows, self), reset)
+        return RowsAtHand(check_rows(self, X, reset=reset))
 
     def _empty_sample(self, piece):
         """Return a sample without rows, for rows such as the piece's."""

@@ -18,6 +18,8 @@ import numpy as np
 from sklearn.covariance import OAS
 from sklearn.utils.validation import validate_data
 
+from skncae._chunks import Chunks
+
 VIEWS = ("whitened", "standardized", "minmax")
 
 # Share of the rows that count as normal in a calibration round. Correlations break
@@ -46,6 +48,11 @@ MAX_BLOCK = 2**21
 @np.errstate(invalid="ignore")
 def check_rows(estimator, X, *, reset):
     """Validate X as scikit-learn does, keeping float32 and a memmap as they are."""
+    if isinstance(X, Chunks):
+        raise TypeError(
+            "Chunks can be fitted on and scored; this takes rows in memory. Go over "
+            "them: for chunk in chunks."
+        )
     try:
         return validate_data(
             estimator,
