@@ -45,6 +45,7 @@ from skncae._rows import RowsAtHand, RowsInChunks, checked
 from skncae._sample import Sample
 from skncae._scoring import EVIDENCE, Scorer
 from skncae._stopping import SettledRanking
+from skncae._streams import MemberStreams
 from skncae._threshold import threshold_at, threshold_of
 from skncae._training import Recipe, Trainer, one_thread
 from skncae._version import __version__
@@ -756,7 +757,7 @@ default=("reconstruction", "dictionary", "tails")
         random_state = private_random_state(self.random_state)
         seed = seed_of(random_state)
         # A warm start draws other batches than the fit that it goes on with.
-        generator = torch.Generator().manual_seed(seed + n_steps_before)
+        streams = MemberStreams.of(seed + n_steps_before, range(self.n_estimators))
 
         rows = all_rows.sample(MAX_TRAINING_ROWS, seed)
         warn_if_empty(rows)
@@ -767,7 +768,7 @@ default=("reconstruction", "dictionary", "tails")
         else:
             view = calibrated_view(self.scaling, rows, self.calibration_rounds)
         completion = self._completion(rows, view)
-        trainer = self._trainer(rows, view, completion, generator, device, goes_on)
+        trainer = self._trainer(rows, view, completion, streams, device, goes_on)
 
         def judged(model, random_state):
             """Attributes of a detector with these networks."""
@@ -797,7 +798,7 @@ default=("reconstruction", "dictionary", "tails")
             return view if self.allow_nan else None
         return calibrated_view("whitened", rows, self.calibration_rounds)
 
-    def _trainer(self, rows, view, completion, generator, device, goes_on):
+    def _trainer(self, rows, view, completion, streams, device, goes_on):
         """Set up the training of the members on rows, completed and scaled."""
         recipe = Recipe(
             hidden_units=tuple(self.hidden_units),
@@ -826,9 +827,8 @@ default=("reconstruction", "dictionary", "tails")
             trained = (self._scorer.model, *discriminators)
         return Trainer(
             rows,
-            self.n_estimators,
+            streams,
             recipe,
-            generator,
             trained,
             is_observed,
             by_column,

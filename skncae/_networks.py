@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from skncae._streams import MemberStreams
+
 # The paper's leakiness (section 4, "Implementation").
 LEAKINESS = 0.1
 
@@ -23,15 +25,12 @@ class MemberLinear(nn.Module):
     output : (members, batch, out_features)
     """
 
-    def __init__(self, n_members, in_features, out_features, generator):
+    def __init__(self, streams, in_features, out_features):
         super().__init__()
-        # The bounds of torch.nn.Linear, drawn from a private generator.
+        # The bounds of torch.nn.Linear, drawn from private streams.
         bound = 1.0 / math.sqrt(in_features)
-        # Whatever the default dtype of the caller is.
-        weight = torch.empty(n_members, in_features, out_features, dtype=torch.float32)
-        bias = torch.empty(n_members, 1, out_features, dtype=torch.float32)
-        self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
-        self.bias = nn.Parameter(bias.uniform_(-bound, bound, generator=generator))
+        self.weight = nn.Parameter(streams.uniform((in_features, out_features), bound))
+        self.bias = nn.Parameter(streams.uniform((1, out_features), bound))
 
     def forward(self, x):
         return torch.baddbmm(self.bias, x, self.weight)
@@ -46,10 +45,10 @@ class MemberMLP(nn.Module):
     output : (members, batch, widths[-1])
     """
 
-    def __init__(self, n_members, widths, generator):
+    def __init__(self, streams, widths):
         super().__init__()
         self.layers = nn.ModuleList(
-            MemberLinear(n_members, n_in, n_out, generator)
+            MemberLinear(streams, n_in, n_out)
             for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
         )
 
@@ -67,8 +66,8 @@ class MemberMLP(nn.Module):
     def from_state(cls, state):
         """Build the network that `state` was taken from."""
         n_members, widths = _widths(state)
-        # What the generator draws is overwritten.
-        return _filled(cls(n_members, widths, torch.Generator()), state)
+        # What the streams draw is overwritten.
+        return _filled(cls(MemberStreams.of(0, range(n_members)), widths), state)
 
 
 class Autoencoder(nn.Module):
@@ -82,13 +81,13 @@ class Autoencoder(nn.Module):
 
     mu: torch.Tensor
 
-    def __init__(self, n_members, n_features, hidden_units, latent_dim, generator):
+    def __init__(self, streams, n_features, hidden_units, latent_dim):
         super().__init__()
-        self.n_members = n_members
+        self.n_members = len(streams)
         widths = (n_features, *hidden_units, latent_dim)
-        self.encoder = MemberMLP(n_members, widths, generator)
-        self.decoder = MemberMLP(n_members, widths[::-1], generator)
-        self.register_buffer("mu", torch.zeros(n_members, 1, latent_dim))
+        self.encoder = MemberMLP(streams, widths)
+        self.decoder = MemberMLP(streams, widths[::-1])
+        self.register_buffer("mu", torch.zeros(len(streams), 1, latent_dim))
 
     def forward(self, x):
         return self.decoder(self.encoder(x))
@@ -101,8 +100,9 @@ class Autoencoder(nn.Module):
     def from_state(cls, state):
         """Build the networks that `state` was taken from."""
         n_members, (n_features, *hidden_units, latent_dim) = _widths(state, "encoder.")
-        # What the generator draws is overwritten.
-        model = cls(n_members, n_features, hidden_units, latent_dim, torch.Generator())
+        # What the streams draw is overwritten.
+        streams = MemberStreams.of(0, range(n_members))
+        model = cls(streams, n_features, hidden_units, latent_dim)
         return _filled(model, state)
 
 

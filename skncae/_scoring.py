@@ -373,7 +373,8 @@ class Scorer:
         for block in blocks(n_samples):
             size = block.stop - block.start
             shape = (len(mu), size, mu.shape[-1])
-            generated = self.model.decoder(latent_noise(mu, variance, shape, generator))
+            noise = torch.randn(shape, generator=generator, dtype=mu.dtype)
+            generated = self.model.decoder(latent_noise(mu, variance, noise))
             members = random_state.randint(len(mu), size=size)
             rows[block] = self.view.inverse_transform(
                 generated[members, np.arange(size)].numpy()

@@ -18,6 +18,9 @@ from skncae._networks import Autoencoder, MemberMLP
 # What decay_steps multiplies the learning rate by (section 4, "Implementation").
 DECAY = 0.1
 
+# Steps whose random numbers are drawn together.
+DRAWN_AT_ONCE = 25
+
 HISTORY = (
     "sample_discriminator_loss",
     "latent_discriminator_loss",
@@ -89,12 +92,10 @@ class Trainer:
     ----------
     rows : Tensor of shape (n_samples, features)
         The scaled rows, on the device to train on.
-    n_members : int
-        Number of autoencoders to train side by side.
+    streams : MemberStreams
+        The only source of randomness, one for each of the autoencoders that are
+        trained side by side.
     recipe : Recipe
-    generator : torch.Generator
-        The only source of randomness; on the CPU, so that every device draws the
-        same numbers.
     trained : tuple of Module, optional
         A model, a D_s and a D_l of an earlier round to go on with. They are copied.
     is_observed : bool Tensor of shape (n_samples, features), optional
@@ -106,9 +107,8 @@ class Trainer:
     def __init__(
         self,
         rows,
-        n_members,
+        streams,
         recipe,
-        generator,
         trained=None,
         is_observed=None,
         by_column=None,
@@ -116,20 +116,19 @@ class Trainer:
         self.rows = rows
         self.is_observed = is_observed
         self.by_column = by_column
-        self.n_members = n_members
+        self.n_members = len(streams)
         self.recipe = recipe
-        self.generator = generator
         self.n_steps = 0
         self.drift_rate = recipe.learning_rate
         n_features = rows.shape[-1]
         self.model = Autoencoder(
-            n_members, n_features, recipe.hidden_units, recipe.latent_dim, generator
+            streams, n_features, recipe.hidden_units, recipe.latent_dim
         ).to(rows.device)
-        self.d_s = MemberMLP(
-            n_members, (n_features, *recipe.hidden_units, 1), generator
-        ).to(rows.device)
+        self.d_s = MemberMLP(streams, (n_features, *recipe.hidden_units, 1)).to(
+            rows.device
+        )
         self.d_l = MemberMLP(
-            n_members, (recipe.latent_dim, recipe.hidden_units[-1], 1), generator
+            streams, (recipe.latent_dim, recipe.hidden_units[-1], 1)
         ).to(rows.device)
         encoder = list(self.model.encoder.parameters())
         decoder = list(self.model.decoder.parameters())
@@ -138,6 +137,12 @@ class Trainer:
         )
         aligned = list(self.d_l.parameters()) if recipe.latent_discriminator else []
         self._joint = _Descent([*encoder, *decoder, *aligned], recipe.learning_rate)
+        self._batches = self._drawn(
+            lambda shape: streams.integers(len(rows), shape), (recipe.batch_size,)
+        )
+        self._noise = self._drawn(
+            streams.normal, (recipe.batch_size, recipe.latent_dim)
+        )
         if trained is None:
             self._set_mu()
         else:
@@ -181,7 +186,7 @@ class Trainer:
 
     def _step(self):
         x = self._draw_batch()
-        omega = self._draw_latent(x.shape[1], self.recipe.generation_scale)
+        omega = self._draw_latent(self.recipe.generation_scale)
 
         # Generate: g learns to fool D_s, D_s to tell x from g(omega). Eq. 6.
         sample_loss = self._generation_step(x, omega)
@@ -229,7 +234,7 @@ class Trainer:
         if not self.recipe.latent_discriminator:
             self._joint.step(torch.autograd.grad(reconstruction_loss.sum(), players))
             return z.new_zeros(len(z))
-        omega = self._draw_latent(z.shape[1], 1.0)
+        omega = self._draw_latent(1.0)
         loss, d_l_gradients, z_gradient = _play(self.d_l, omega, z)
         gradients = torch.autograd.grad(
             [reconstruction_loss.sum(), z], players, [None, z_gradient]
@@ -250,20 +255,20 @@ class Trainer:
 
     def _draw_batch(self):
         """Draw each member's own rows, with replacement."""
-        index = torch.randint(
-            len(self.rows),
-            (self.n_members, self.recipe.batch_size),
-            generator=self.generator,
-        )
-        self.drawn = index.to(self.rows.device)
+        self.drawn = next(self._batches)
         return self.rows[self.drawn]
 
-    def _draw_latent(self, n_rows, variance):
-        """Draw omega around mu."""
-        mu = self.model.mu
-        return _losses.latent_noise(
-            mu, variance, (len(mu), n_rows, mu.shape[-1]), self.generator
-        )
+    def _draw_latent(self, variance):
+        """Draw omega around mu, for a batch."""
+        return _losses.latent_noise(self.model.mu, variance, next(self._noise))
+
+    def _drawn(self, draw, shape):
+        """Yield numbers of (members, *shape) for ever, drawn for many steps at once.
+
+        So there are few calls, and few transfers to a GPU.
+        """
+        while True:
+            yield from draw((DRAWN_AT_ONCE, *shape)).to(self.rows.device).unbind(1)
 
     @torch.no_grad()
     def _set_mu(self):

@@ -5,12 +5,13 @@ from torch import nn
 
 from skncae import _networks
 from skncae._networks import Autoencoder, MemberLinear, MemberMLP
+from skncae._streams import MemberStreams
 
 WIDTHS = (5, 8, 4, 2)
 
 
 def network(n_members=3, seed=0):
-    return MemberMLP(n_members, WIDTHS, torch.Generator().manual_seed(seed))
+    return MemberMLP(MemberStreams.of(seed, range(n_members)), WIDTHS)
 
 
 def draw(*shape):
@@ -67,13 +68,20 @@ def test_members_start_from_different_weights():
     assert not torch.equal(weight[0], weight[1])
 
 
+def test_initial_weights_of_a_member_do_not_depend_on_how_many_there_are():
+    alone = MemberMLP(MemberStreams.of(0, range(2, 3)), WIDTHS)
+    for own, shared in zip(alone.layers, network().layers, strict=True):
+        assert torch.equal(own.weight[0], shared.weight[2])
+        assert torch.equal(own.bias[0], shared.bias[2])
+
+
 def test_initial_weights_keep_to_the_bounds_of_a_torch_linear_layer():
-    layer = MemberLinear(4, 100, 50, torch.Generator().manual_seed(0))
+    layer = MemberLinear(MemberStreams.of(0, range(4)), 100, 50)
     for values in (layer.weight, layer.bias):
         assert 0.09 < values.abs().max() <= 0.1  # 1 / sqrt(100)
 
 
-def test_initial_weights_come_from_the_given_generator_only():
+def test_initial_weights_come_from_the_given_streams_only():
     state = torch.get_rng_state()
     first, again, other = network(seed=5), network(seed=5), network(seed=6)
     assert torch.equal(first.layers[0].weight, again.layers[0].weight)
@@ -82,7 +90,7 @@ def test_initial_weights_come_from_the_given_generator_only():
 
 
 def test_autoencoder_decodes_what_it_encodes_through_a_mirrored_decoder():
-    model = Autoencoder(3, 5, (8, 4), 2, torch.Generator().manual_seed(0))
+    model = Autoencoder(MemberStreams.of(0, range(3)), 5, (8, 4), 2)
     widths = [tuple(layer.weight.shape[1:]) for layer in model.decoder.layers]
     assert widths == [(2, 4), (4, 8), (8, 5)]
     x = draw(3, 6, 5)
