@@ -3,7 +3,6 @@
 import copy
 import json
 import math
-from contextlib import contextmanager
 from functools import partial
 from numbers import Integral
 
@@ -47,7 +46,7 @@ from skncae._scoring import EVIDENCE, Scorer
 from skncae._stopping import SettledRanking
 from skncae._streams import MemberStreams
 from skncae._threshold import threshold_at, threshold_of
-from skncae._training import Recipe, Trainer, one_thread
+from skncae._training import Recipe, Trainer, training
 from skncae._version import __version__
 
 # Everything but the threshold is learnt from at most this many rows, drawn at
@@ -285,7 +284,7 @@ default=("reconstruction", "dictionary", "tails")
         RuntimeError
             If the training diverges.
         """
-        with all_or_nothing(self), _training():
+        with all_or_nothing(self), training():
             goes_on = self.warm_start and hasattr(self, "_scorer")
             rows = self._training_rows(X, reset=not goes_on)
             sample = self._fit(rows, X, y, goes_on)
@@ -347,7 +346,7 @@ default=("reconstruction", "dictionary", "tails")
         >>> detector.n_samples_seen_
         300
         """
-        with all_or_nothing(self), _training():
+        with all_or_nothing(self), training():
             sample = getattr(self, "_sample", None)
             piece = check_rows(self, X, reset=sample is None)
             check_parameters(self)
@@ -744,10 +743,10 @@ default=("reconstruction", "dictionary", "tails")
         super().__setstate__(state)
 
     @with_callbacks
-    def _fit(self, all_rows, X_seen, y=None, goes_on=False):
+    def _fit(self, all_rows, X_seen, y=None, goes_on=False, trainer_type=Trainer):
         """Scale, train, score, and set the threshold; return the rows learnt from.
 
-        Callbacks get X_seen and y.
+        Callbacks get X_seen and y. A trainer of another type trains elsewhere.
         """
         check_parameters(self)
         if goes_on:
@@ -757,7 +756,7 @@ default=("reconstruction", "dictionary", "tails")
         random_state = private_random_state(self.random_state)
         seed = seed_of(random_state)
         # A warm start draws other batches than the fit that it goes on with.
-        streams = MemberStreams.of(seed + n_steps_before, range(self.n_estimators))
+        streams = MemberStreams(seed + n_steps_before, range(self.n_estimators))
 
         rows = all_rows.sample(MAX_TRAINING_ROWS, seed)
         warn_if_empty(rows)
@@ -768,7 +767,8 @@ default=("reconstruction", "dictionary", "tails")
         else:
             view = calibrated_view(self.scaling, rows, self.calibration_rounds)
         completion = self._completion(rows, view)
-        trainer = self._trainer(rows, view, completion, streams, device, goes_on)
+        make_trainer = partial(trainer_type, streams=streams)
+        trainer = self._trainer(rows, view, completion, make_trainer, device, goes_on)
 
         def judged(model, random_state):
             """Attributes of a detector with these networks."""
@@ -798,7 +798,7 @@ default=("reconstruction", "dictionary", "tails")
             return view if self.allow_nan else None
         return calibrated_view("whitened", rows, self.calibration_rounds)
 
-    def _trainer(self, rows, view, completion, streams, device, goes_on):
+    def _trainer(self, rows, view, completion, make_trainer, device, goes_on):
         """Set up the training of the members on rows, completed and scaled."""
         recipe = Recipe(
             hidden_units=tuple(self.hidden_units),
@@ -825,13 +825,12 @@ default=("reconstruction", "dictionary", "tails")
         if goes_on:
             discriminators = map(MemberMLP.from_state, self._discriminators)
             trained = (self._scorer.model, *discriminators)
-        return Trainer(
+        return make_trainer(
             rows,
-            streams,
-            recipe,
-            trained,
-            is_observed,
-            by_column,
+            recipe=recipe,
+            trained=trained,
+            is_observed=is_observed,
+            by_column=by_column,
         )
 
     def _train(self, trainer, tasks, as_if_ended):
@@ -891,10 +890,3 @@ default=("reconstruction", "dictionary", "tails")
         """Return a sample without rows, for rows such as the piece's."""
         seed = seed_of(private_random_state(self.random_state))
         return Sample.empty(MAX_TRAINING_ROWS, seed, piece)
-
-
-@contextmanager
-def _training():
-    """Train in one thread, also where the caller has switched gradients off."""
-    with one_thread(), torch.inference_mode(False):
-        yield

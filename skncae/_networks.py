@@ -67,7 +67,7 @@ class MemberMLP(nn.Module):
         """Build the network that `state` was taken from."""
         n_members, widths = _widths(state)
         # What the streams draw is overwritten.
-        return _filled(cls(MemberStreams.of(0, range(n_members)), widths), state)
+        return _filled(cls(MemberStreams(0, range(n_members)), widths), state)
 
 
 class Autoencoder(nn.Module):
@@ -101,7 +101,7 @@ class Autoencoder(nn.Module):
         """Build the networks that `state` was taken from."""
         n_members, (n_features, *hidden_units, latent_dim) = _widths(state, "encoder.")
         # What the streams draw is overwritten.
-        streams = MemberStreams.of(0, range(n_members))
+        streams = MemberStreams(0, range(n_members))
         model = cls(streams, n_features, hidden_units, latent_dim)
         return _filled(model, state)
 

@@ -1,5 +1,6 @@
 """Uniform samples of rows, the same ones however the rows arrive."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,28 @@ class Sample:
     n_seen: int = 0
 
     @classmethod
+    def of_part(cls, size, seed, part, start, n_rows):
+        """Sample the part that begins at row `start` of n_rows rows, for `total`.
+
+        Where the parts are many, few rows of each can be among the smallest keys of
+        all; the others are left out.
+        """
+        keys = row_keys(seed, start, len(part))
+        # Ten deviations above the expected largest key of the sample.
+        enough = keys < (size + 10 * math.sqrt(size)) / n_rows
+        return cls(size, seed, part[enough], keys[enough], len(part))
+
+    @classmethod
+    def total(cls, samples):
+        """Return the sample of all parts, given in the order of their rows."""
+        first = samples[0]
+        rows = np.concatenate([sample.rows for sample in samples])
+        keys = np.concatenate([sample.keys for sample in samples])
+        n_seen = sum(sample.n_seen for sample in samples)
+        rows, keys = _smallest(first.size, rows, keys)
+        return cls(first.size, first.seed, rows, keys, n_seen)
+
+    @classmethod
     def empty(cls, size, seed, piece):
         """Make the sample that has seen no row yet, for rows such as the piece's."""
         return cls(size, seed, np.asarray(piece[:0]), np.empty(0))
@@ -70,7 +93,13 @@ class Sample:
             piece, keys = piece[in_time], keys[in_time]
         rows = np.concatenate([self.rows, piece])
         keys = np.concatenate([self.keys, keys])
-        if len(rows) > self.size:
-            kept = np.sort(np.argpartition(keys, self.size - 1)[: self.size])
-            rows, keys = rows[kept], keys[kept]
+        rows, keys = _smallest(self.size, rows, keys)
         return Sample(self.size, self.seed, rows, keys, n_seen)
+
+
+def _smallest(size, rows, keys):
+    """Return the rows of the smallest keys, in their order, and these keys."""
+    if len(rows) <= size:
+        return rows, keys
+    kept = np.sort(np.argpartition(keys, size - 1)[:size])
+    return rows[kept], keys[kept]

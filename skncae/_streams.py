@@ -15,25 +15,19 @@ class MemberStreams:
 
     Parameters
     ----------
-    generators : sequence of torch.Generator
-        One for each member.
+    seed : int
+    members : range
+        Their numbers; the streams of a member depend on its number only.
     """
 
-    def __init__(self, generators):
-        self._generators = generators
-
-    @classmethod
-    def of(cls, seed, members):
-        """Streams of the members of the given numbers, a range."""
-        seeds = [
-            np.random.SeedSequence(seed, spawn_key=(member,)) for member in members
+    def __init__(self, seed, members):
+        self.seed = seed
+        self.members = members
+        seeds = [np.random.SeedSequence(seed, spawn_key=(m,)) for m in members]
+        self._generators = [
+            torch.Generator().manual_seed(int(s.generate_state(1, np.uint64)[0]))
+            for s in seeds
         ]
-        return cls(
-            [
-                torch.Generator().manual_seed(int(s.generate_state(1, np.uint64)[0]))
-                for s in seeds
-            ]
-        )
 
     def __len__(self):
         return len(self._generators)

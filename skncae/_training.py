@@ -85,6 +85,13 @@ class _OneThread:
 one_thread = _OneThread()
 
 
+@contextmanager
+def training():
+    """Train in one thread, also where the caller has switched gradients off."""
+    with one_thread(), torch.inference_mode(False):
+        yield
+
+
 class Trainer:
     """One round of Algorithm 1 on scaled rows.
 

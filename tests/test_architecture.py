@@ -16,6 +16,19 @@ PACKAGE = ROOT / "skncae"
 MAY_IMPORT = {
     "__init__": {"_detector", "_explanation", "_chunks", "_version"},
     "pyod": {"_detector", "_diagnostics", "pyod", "sklearn"},
+    "dask": {
+        "_diagnostics",
+        "_parameters",
+        "_sample",
+        "_sketch",
+        "_training",
+        "_networks",
+        "_streams",
+        "_inputs",
+        "dask",
+        "sklearn",
+        "torch",
+    },
     "plotting": {"_inputs", "matplotlib", "scipy", "sklearn"},
     "metrics": {"sklearn"},
     "_detector": {
@@ -66,7 +79,7 @@ OPTIONAL = {"dask", "matplotlib", "onnx", "pandas", "polars", "pyod"}
 OPTIONAL |= {"pyarrow", "pythresh", "safetensors", "spox"}
 # Except a module that is of no use without the package it has its name from: in its
 # row the name is that package, and nothing else of ours may import the module.
-NAMESAKES = {"pyod"}
+NAMESAKES = {"dask", "pyod"}
 ALWAYS = {"numpy"} | sys.stdlib_module_names
 
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))

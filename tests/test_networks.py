@@ -11,7 +11,7 @@ WIDTHS = (5, 8, 4, 2)
 
 
 def network(n_members=3, seed=0):
-    return MemberMLP(MemberStreams.of(seed, range(n_members)), WIDTHS)
+    return MemberMLP(MemberStreams(seed, range(n_members)), WIDTHS)
 
 
 def draw(*shape):
@@ -69,14 +69,14 @@ def test_members_start_from_different_weights():
 
 
 def test_initial_weights_of_a_member_do_not_depend_on_how_many_there_are():
-    alone = MemberMLP(MemberStreams.of(0, range(2, 3)), WIDTHS)
+    alone = MemberMLP(MemberStreams(0, range(2, 3)), WIDTHS)
     for own, shared in zip(alone.layers, network().layers, strict=True):
         assert torch.equal(own.weight[0], shared.weight[2])
         assert torch.equal(own.bias[0], shared.bias[2])
 
 
 def test_initial_weights_keep_to_the_bounds_of_a_torch_linear_layer():
-    layer = MemberLinear(MemberStreams.of(0, range(4)), 100, 50)
+    layer = MemberLinear(MemberStreams(0, range(4)), 100, 50)
     for values in (layer.weight, layer.bias):
         assert 0.09 < values.abs().max() <= 0.1  # 1 / sqrt(100)
 
@@ -90,7 +90,7 @@ def test_initial_weights_come_from_the_given_streams_only():
 
 
 def test_autoencoder_decodes_what_it_encodes_through_a_mirrored_decoder():
-    model = Autoencoder(MemberStreams.of(0, range(3)), 5, (8, 4), 2)
+    model = Autoencoder(MemberStreams(0, range(3)), 5, (8, 4), 2)
     widths = [tuple(layer.weight.shape[1:]) for layer in model.decoder.layers]
     assert widths == [(2, 4), (4, 8), (8, 5)]
     x = draw(3, 6, 5)

@@ -39,7 +39,7 @@ def rows():
 @pytest.fixture
 def make(rows):
     def make(n_members=2, seed=0, members=None, **changes):
-        streams = MemberStreams.of(seed, members or range(n_members))
+        streams = MemberStreams(seed, members or range(n_members))
         return Trainer(rows, streams, Recipe(**RECIPE | changes))
 
     return make
