@@ -98,8 +98,8 @@ def fit(detector, X, *, client=None):
     _refuse_going_together(detector)
     with all_or_nothing(detector), training():
         check_rows(detector, _example(X), reset=True)
-        rows = RowsOfPartitions(client, X, _checker(detector))
-        trainer_type = partial(GroupTrainer, client, detector.device)
+        rows = _RowsOfPartitions(client, X, _checker(detector))
+        trainer_type = partial(_GroupTrainer, client, detector.device)
         sample = detector._fit(rows, X, trainer_type=trainer_type)
         detector._sample = None
         detector.n_samples_seen_ = rows.n_rows
@@ -148,7 +148,7 @@ def predict(detector, X):
     return _mapped(partial(_scores, detector._scorer, check, offset), X, np.int64)
 
 
-class RowsOfPartitions:
+class _RowsOfPartitions:
     """The rows of a Dask collection, for `NCAEDetector._fit`; see `_rows`.
 
     Parameters
@@ -204,7 +204,7 @@ class RowsOfPartitions:
         return self.client.gather(self.client.compute(tasks))
 
 
-class GroupTrainer:
+class _GroupTrainer:
     """Trains groups of members on the workers; to `NCAEDetector._fit` a `Trainer`.
 
     Parameters
