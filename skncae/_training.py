@@ -137,13 +137,19 @@ class Trainer:
         self.d_l = MemberMLP(
             streams, (recipe.latent_dim, recipe.hidden_units[-1], 1)
         ).to(rows.device)
-        encoder = list(self.model.encoder.parameters())
-        decoder = list(self.model.decoder.parameters())
-        self._generation = _Descent(
-            [*decoder, *self.d_s.parameters()], recipe.learning_rate
+        d_s, decoder, encoder, d_l = (
+            list(network.parameters())
+            for network in (self.d_s, self.model.decoder, self.model.encoder, self.d_l)
         )
-        aligned = list(self.d_l.parameters()) if recipe.latent_discriminator else []
-        self._joint = _Descent([*encoder, *decoder, *aligned], recipe.learning_rate)
+        flat = _flattened([*d_s, *decoder, *encoder, *d_l])
+        aligned = d_l if recipe.latent_discriminator else []
+        # Neighbours in memory, so that each phase updates one vector.
+        self._generation = _Descent([*d_s, *decoder], flat, recipe.learning_rate)
+        self._joint = _Descent(
+            [*decoder, *encoder, *aligned],
+            flat[sum(p.numel() for p in d_s) :],
+            recipe.learning_rate,
+        )
         self._batches = self._drawn(
             lambda shape: streams.integers(len(rows), shape), (recipe.batch_size,)
         )
@@ -201,15 +207,14 @@ class Trainer:
         # Mine: the rows least like the generated normals. Eq. 7.
         with torch.no_grad():
             x_generated = self.model.decoder(omega)
-        # One forward pass encodes the rows and the dictionary.
-        z, z_generated = self.model.encoder(torch.cat([x, x_generated], 1)).split(
-            [x.shape[1], omega.shape[1]], 1
-        )
+            # Apart from the rows: there is nothing to pass back through it.
+            z_generated = self.model.encoder(x_generated)
+        z = self.model.encoder(x)
         x_hat = self.model.decoder(z)
         if self.is_observed is not None:
             is_observed = self.is_observed[self.drawn]
             x = _losses.observed_target(x, x_hat, is_observed, self.by_column)
-        c = self._mining_score(x, x_hat.detach(), z.detach(), z_generated.detach())
+        c = self._mining_score(x, x_hat.detach(), z.detach(), z_generated)
         is_mined = _mining.least(c, self.recipe.mining_rate)
 
         # Calibrate and align: Eq. 8(a), and f learns to fool D_l. Eq. 4.
@@ -232,12 +237,12 @@ class Trainer:
         decoder_gradients = torch.autograd.grad(
             x_generated, list(self.model.decoder.parameters()), x_gradient
         )
-        self._generation.step([*decoder_gradients, *d_s_gradients])
+        self._generation.step([*d_s_gradients, *decoder_gradients])
         return loss
 
     def _joint_step(self, reconstruction_loss, z):
         """Update f, g and D_l on Eq. 8(a) and 4 and return the loss of D_l."""
-        players = [*self.model.encoder.parameters(), *self.model.decoder.parameters()]
+        players = [*self.model.decoder.parameters(), *self.model.encoder.parameters()]
         if not self.recipe.latent_discriminator:
             self._joint.step(torch.autograd.grad(reconstruction_loss.sum(), players))
             return z.new_zeros(len(z))
@@ -291,17 +296,36 @@ class Trainer:
             network.load_state_dict(other.state_dict())
 
 
-class _Descent:
-    """Adam on the parameters that one phase may move."""
+def _flattened(parameters):
+    """Lay parameters side by side in one vector, which is returned."""
+    flat = torch.cat([parameter.detach().flatten() for parameter in parameters])
+    sizes = [parameter.numel() for parameter in parameters]
+    for parameter, part in zip(parameters, flat.split(sizes), strict=True):
+        parameter.data = part.view_as(parameter)
+    return flat
 
-    def __init__(self, parameters, learning_rate):
+
+class _Descent:
+    """Adam on the parameters that one phase may move.
+
+    Parameters
+    ----------
+    parameters : list of Parameter
+    flat : Tensor
+        The vector that they lie in, from its beginning on.
+    learning_rate : float
+    """
+
+    def __init__(self, parameters, flat, learning_rate):
         self.parameters = parameters
-        # Fused: one call for all tensors instead of a dozen small ones for each.
-        self._adam = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+        # One vector: a step on many tensors spends its time on their number.
+        self._flat = flat[: sum(parameter.numel() for parameter in parameters)]
+        self._adam = torch.optim.Adam([self._flat], lr=learning_rate, fused=True)
 
     def step(self, gradients):
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
+        self._flat.grad = torch.cat([gradient.flatten() for gradient in gradients])
         self._adam.step()
 
     def decay(self, factor):

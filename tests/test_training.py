@@ -460,7 +460,7 @@ def test_members_trained_together_match_members_trained_alone(make, rows, rule):
                 network.parameters(), networks(together)[name].parameters(), strict=True
             )
             for own, shared in pairs:
-                own.data = shared.data[member : member + 1].clone()
+                own.data.copy_(shared.data[member : member + 1])
         single.model.mu = together.model.mu[member : member + 1].clone()
         sliced(single, batches, noise, slice(member, member + 1))
     sliced(together, batches, noise, slice(None))
