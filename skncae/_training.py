@@ -8,6 +8,7 @@ players.
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -150,12 +151,10 @@ class Trainer:
             flat[sum(p.numel() for p in d_s) :],
             recipe.learning_rate,
         )
-        self._batches = self._drawn(
-            lambda shape: streams.integers(len(rows), shape), (recipe.batch_size,)
-        )
-        self._noise = self._drawn(
-            streams.normal, (recipe.batch_size, recipe.latent_dim)
-        )
+        draw_indices = partial(streams.integers, len(rows))
+        self._batches = _drawn(draw_indices, (recipe.batch_size,), rows.device)
+        shape = recipe.batch_size, recipe.latent_dim
+        self._noise = _drawn(streams.normal, shape, rows.device)
         if trained is None:
             self._set_mu()
         else:
@@ -274,14 +273,6 @@ class Trainer:
         """Draw omega around mu, for a batch."""
         return _losses.latent_noise(self.model.mu, variance, next(self._noise))
 
-    def _drawn(self, draw, shape):
-        """Yield numbers of (members, *shape) for ever, drawn for many steps at once.
-
-        So there are few calls, and few transfers to a GPU.
-        """
-        while True:
-            yield from draw((DRAWN_AT_ONCE, *shape)).to(self.rows.device).unbind(1)
-
     @torch.no_grad()
     def _set_mu(self):
         """Start mu at the mean of the latent features. Eq. 5."""
@@ -294,6 +285,15 @@ class Trainer:
         networks = (self.model, self.d_s, self.d_l)
         for network, other in zip(networks, trained, strict=True):
             network.load_state_dict(other.state_dict())
+
+
+def _drawn(draw, shape, device):
+    """Yield numbers of (members, *shape) for ever, drawn for many steps at once.
+
+    So there are few calls, and few transfers to a GPU.
+    """
+    while True:
+        yield from draw((DRAWN_AT_ONCE, *shape)).to(device).unbind(1)
 
 
 def _flattened(parameters):
