@@ -709,6 +709,8 @@ default=("reconstruction", "dictionary", "tails")
         detector.__setstate__(fitted)
         with np.errstate(all="ignore"):
             detector._scorer.errors(np.zeros((1, detector.n_features_in_)))
+        # What is no number trips here and not in `predict`.
+        np.isfinite([detector.threshold_, detector.offset_])
         return detector
 
     def __sklearn_tags__(self):
