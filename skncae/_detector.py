@@ -514,6 +514,19 @@ default=("reconstruction", "dictionary", "tails")
         .. [1] P. H. Garthwaite and I. Koch, "Evaluating the Contributions of
            Individual Variables to a Quadratic Form", Australian & New Zealand Journal
            of Statistics 58 (2016), 99-119.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skncae import NCAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(300, 4))
+        >>> X[0, 2] = 9
+        >>> detector = NCAEDetector(random_state=0).fit(X)
+        >>> explanation = detector.explain(X[:1])
+        >>> explanation.feature_names[explanation.contributions[0].argmax()]
+        'x2'
+        >>> np.allclose(explanation.contributions.sum(), -detector.score_samples(X[:1]))
+        True
         """
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
@@ -550,6 +563,14 @@ default=("reconstruction", "dictionary", "tails")
         -------
         Z : ndarray of shape (n_estimators, n_samples, latent_dim), float64
             The latent spaces of two members have nothing to do with each other.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skncae import NCAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(300, 4))
+        >>> NCAEDetector(n_estimators=2, random_state=0).fit(X).encode(X).shape
+        (2, 300, 3)
         """
         check_is_fitted(self)
         return self._scorer.encode(check_rows(self, X, reset=False))
@@ -577,6 +598,15 @@ default=("reconstruction", "dictionary", "tails")
         ------
         ValueError
             If n_samples is less than 1.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skncae import NCAEDetector
+        >>> X = np.random.default_rng(0).normal(5, 1, size=(300, 4))
+        >>> detector = NCAEDetector(random_state=0).fit(X)
+        >>> detector.generate(1000, random_state=0).mean().round()
+        np.float64(5.0)
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
@@ -651,6 +681,18 @@ default=("reconstruction", "dictionary", "tails")
             If there is no such file.
         ImportError
             Without safetensors, which `pip install "skncae[files]"` adds.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from skncae import NCAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(300, 4))
+        >>> detector = NCAEDetector(n_estimators=2, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     detector.save(f"{folder}/detector.safetensors")
+        ...     NCAEDetector.load(f"{folder}/detector.safetensors")
+        NCAEDetector(n_estimators=2, random_state=0)
         """
         content = load_archive(path, cls.__name__)
         try:
@@ -719,6 +761,8 @@ default=("reconstruction", "dictionary", "tails")
         detector.__setstate__(fitted)
         with np.errstate(all="ignore"):
             detector._scorer.errors(np.zeros((1, detector.n_features_in_)))
+        # What is no number trips here and not in `predict`.
+        np.isfinite([detector.threshold_, detector.offset_])
         return detector
 
     def __sklearn_tags__(self):

@@ -102,7 +102,10 @@ def check_contamination(contamination):
     elif not callable(getattr(contamination, "eval", None)):
         if isinstance(contamination, bool) or not isinstance(contamination, Real):
             raise TypeError(f"contamination must be {accepted}; got {contamination!r}.")
-        _check_number(contamination, "contamination", Real, 0.0, 0.5, "right")
+        if not 0.0 < float(contamination) <= 0.5:
+            raise ValueError(
+                f"contamination must be {accepted}; got {contamination!r}."
+            )
 
 
 def check_cut(contamination=None, quantile=None, value=None):
