@@ -103,13 +103,14 @@ default="similarity"
     latent_discriminator : bool, default=True
         Train the encoder towards normally distributed latent features (Eq. 4).
     evidence : str or sequence of str, \
-default=("reconstruction", "dictionary", "tails")
-        What speaks against a row: its "reconstruction" error (Eq. 9), its distance
-        to the nearest row of a "dictionary" of normal rows, how far out its columns
-        are by their ranks ("tails"). One kind is reported as it is, so
-        `evidence="reconstruction"` is the paper's score; of several, the median of
-        their surprises (minus the log of the share of training rows with a larger
-        error).
+default=("reconstruction", "distance", "dictionary", "tails", "rarity")
+        What speaks against a row: its "reconstruction" error (Eq. 9); its "distance"
+        to the median row, as the columns are scaled for the networks; its distance to
+        the nearest row of a "dictionary" of normal rows; how far out its columns are
+        by their ranks ("tails"); how few values are like those of its columns
+        ("rarity"). One kind is reported as it is, so `evidence="reconstruction"` is
+        the paper's score; of several, the median of their surprises (minus the log of
+        the share of training rows with a larger error).
     dictionary_size : int, default=64
         Number of rows in the dictionary of each member, drawn from the rows that it
         reconstructs best.
