@@ -58,7 +58,7 @@ class Refuse:
         raise ZeroDivisionError("no spread")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def X(X):  # noqa: N802
     """Return the rows with outliers that most of the evidence sees a gap before."""
     rows = X.copy()
