@@ -2,11 +2,11 @@
 
 `registry.csv` has one row a set: its suite (the 25 sets of ODDS, or the tabular sets
 of ADBench that are "outside" ODDS), its size, the public file that it comes from with
-the SHA-256 of that file, and the SHA-256 of the same rows as an ``.npz`` with ``X`` and
-``y``, which of ADBench is that file itself. `load` looks for that ``.npz`` in the folder
-that the environment variable ``SKNCAE_DATA`` names, and downloads the public file when
-there is none. Both carry the same rows in the same order, so a seed means the
-same rows either way.
+the SHA-256 of that file, and the SHA-256 of the same rows as an ``.npz`` with ``X``
+and ``y``, which of ADBench is that file itself. `load` looks for that ``.npz`` in the
+folder that the environment variable ``SKNCAE_DATA`` names, and downloads the public
+file when there is none. Both carry the same rows in the same order, so a seed means
+the same rows either way.
 """
 
 import csv
