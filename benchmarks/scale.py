@@ -389,7 +389,8 @@ def table(frame):
             continue
         s, cpu_s, floor_s, anon_mb = good[["s", "cpu_s", "floor_s", "anon_mb"]].median()
         lines.append(
-            f"{head} {s:9.4f} {cpu_s:9.4f} {cpu_s / floor_s:8.2f} {n / cpu_s:9.0f} "
+            f"{head} {s:9.4f} {cpu_s:9.4f} {cpu_s / floor_s:8.2f} "
+            f"{'' if experiment == 'step' else round(n / cpu_s):>9} "
             f"{anon_mb:8.0f}"
         )
     return "\n".join(lines)
