@@ -27,7 +27,7 @@ from skncae._diagnostics import (
 from skncae._explanation import Explanation
 from skncae._export import onnx_model
 from skncae._inputs import calibrated_view, check_rows, feature_names
-from skncae._networks import MemberMLP
+from skncae._networks import encoder_from_state
 from skncae._parameters import (
     as_names,
     check_cut,
@@ -808,7 +808,7 @@ default=("reconstruction", "dictionary", "tails")
         rows = torch.from_numpy(view.transform(rows).astype(np.float32)).to(device)
         trained = None
         if goes_on:
-            discriminators = map(MemberMLP.from_state, self._discriminators)
+            discriminators = map(encoder_from_state, self._discriminators)
             trained = (self._scorer.model, *discriminators)
         return Trainer(
             rows,

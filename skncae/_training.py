@@ -13,7 +13,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 
 from skncae import _losses, _mining
-from skncae._networks import Autoencoder, MemberMLP
+from skncae._networks import Autoencoder, MemberMLP, build_encoder
 
 # What decay_steps multiplies the learning rate by (section 4, "Implementation").
 DECAY = 0.1
@@ -101,6 +101,8 @@ class Trainer:
         Which columns of the completed rows count; all of them by default.
     by_column : Tensor of shape (features, features), optional
         Turns a residual to one coordinate a column; needed with `is_observed`.
+    image_shape : tuple of (height, width, channels), optional
+        What rows are folded to by convolutional networks; None for an MLP.
     """
 
     def __init__(
@@ -112,6 +114,7 @@ class Trainer:
         trained=None,
         is_observed=None,
         by_column=None,
+        image_shape=None,
     ):
         self.rows = rows
         self.is_observed = is_observed
@@ -121,12 +124,12 @@ class Trainer:
         self.generator = generator
         self.n_steps = 0
         self.drift_rate = recipe.learning_rate
-        n_features = rows.shape[-1]
+        row_shape = image_shape or rows.shape[1:]
         self.model = Autoencoder(
-            n_members, n_features, recipe.hidden_units, recipe.latent_dim, generator
+            n_members, row_shape, recipe.hidden_units, recipe.latent_dim, generator
         ).to(rows.device)
-        self.d_s = MemberMLP(
-            n_members, (n_features, *recipe.hidden_units, 1), generator
+        self.d_s = build_encoder(
+            n_members, row_shape, recipe.hidden_units, 1, generator
         ).to(rows.device)
         self.d_l = MemberMLP(
             n_members, (recipe.latent_dim, recipe.hidden_units[-1], 1), generator

@@ -82,7 +82,7 @@ def test_initial_weights_come_from_the_given_generator_only():
 
 
 def test_autoencoder_decodes_what_it_encodes_through_a_mirrored_decoder():
-    model = Autoencoder(3, 5, (8, 4), 2, torch.Generator().manual_seed(0))
+    model = Autoencoder(3, (5,), (8, 4), 2, torch.Generator().manual_seed(0))
     widths = [tuple(layer.weight.shape[1:]) for layer in model.decoder.layers]
     assert widths == [(2, 4), (4, 8), (8, 5)]
     x = draw(3, 6, 5)
