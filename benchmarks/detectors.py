@@ -60,13 +60,13 @@ class NoLearning:
     def fit(self, X, y=None):
         """Learn scales, dictionaries and tails as `NCAEDetector` does."""
         from skncae._inputs import calibrated_view
-        from skncae._scoring import EVIDENCE, Scorer
+        from skncae._scoring import Scorer
 
         view = calibrated_view("whitened", X, rounds=5)
-        self.scorer_ = Scorer(self, view, EVIDENCE)
+        self.scorer_ = Scorer(self, view, ("reconstruction", "dictionary", "tails"))
         self.scorer_.learn(
             X,
-            calibrated_view("standardized", X, rounds=5),
+            rounds=5,
             dictionary_size=64,
             random_state=np.random.RandomState(self.seed),
         )

@@ -33,6 +33,7 @@ from skncae._parameters import (
     check_cut,
     check_parameters,
     check_warm_start,
+    chosen,
     network_parameters,
     private_random_state,
     seed_of,
@@ -40,7 +41,7 @@ from skncae._parameters import (
 )
 from skncae._persistence import load_archive, save_archive, write_whole
 from skncae._sample import Sample, subsample
-from skncae._scoring import EVIDENCE, Scorer
+from skncae._scoring import Scorer
 from skncae._stopping import SettledRanking
 from skncae._threshold import threshold_at, threshold_of
 from skncae._training import Recipe, Trainer, one_thread
@@ -204,17 +205,17 @@ default=("reconstruction", "dictionary", "tails")
         self,
         contamination=0.1,
         *,
-        n_estimators=16,
-        hidden_units=(32, 16),
-        latent_dim=3,
-        scaling="whitened",
+        n_estimators="auto",
+        hidden_units="auto",
+        latent_dim="auto",
+        scaling="auto",
         calibration_rounds=5,
-        mining="similarity",
+        mining="auto",
         mining_rate=0.1,
         generation_scale=0.1,
         sample_discriminator=True,
         latent_discriminator=True,
-        evidence=EVIDENCE,
+        evidence="auto",
         dictionary_size=64,
         max_iter=200,
         batch_size=128,
@@ -223,6 +224,7 @@ default=("reconstruction", "dictionary", "tails")
         tol=None,
         warm_start=False,
         allow_nan=False,
+        image_shape=None,
         device="auto",
         random_state=None,
         verbose=0,
@@ -247,6 +249,7 @@ default=("reconstruction", "dictionary", "tails")
         self.tol = tol
         self.warm_start = warm_start
         self.allow_nan = allow_nan
+        self.image_shape = image_shape
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -472,8 +475,8 @@ default=("reconstruction", "dictionary", "tails")
             missing entries; NaN in a column without any value in `fit`.
         """
         check_is_fitted(self)
-        X = check_rows(self, X, reset=False)
-        return self._scorer.reconstruct(X)
+        rows = check_rows(self, X, reset=False)
+        return self._folded(self._scorer.reconstruct(rows))
 
     def explain(self, X):
         """Say which columns speak against each row, and what was expected instead.
@@ -508,9 +511,9 @@ default=("reconstruction", "dictionary", "tails")
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
         return Explanation(
-            values=rows.astype(np.float64),
-            expected=self._scorer.reconstruct(rows),
-            contributions=self._scorer.contributions(rows),
+            values=self._folded(rows.astype(np.float64)),
+            expected=self._folded(self._scorer.reconstruct(rows)),
+            contributions=self._folded(self._scorer.contributions(rows)),
             feature_names=feature_names(self),
             # A list has an index too, which is a method.
             index=X.index if hasattr(X, "columns") and hasattr(X, "index") else None,
@@ -570,9 +573,10 @@ default=("reconstruction", "dictionary", "tails")
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        return self._scorer.generate(
+        rows = self._scorer.generate(
             n_samples, self.generation_scale, private_random_state(random_state)
         )
+        return self._folded(rows)
 
     def save(self, path):
         """Write the fitted detector to one file, without pickle.
@@ -752,13 +756,15 @@ default=("reconstruction", "dictionary", "tails")
             view = self._scorer.view
             raise_if_filled(self._scorer.is_empty, rows)
         else:
-            view = calibrated_view(self.scaling, rows, self.calibration_rounds)
+            view = calibrated_view(
+                chosen(self)["scaling"], rows, self.calibration_rounds
+            )
         completion = self._completion(rows, view)
         trainer = self._trainer(rows, view, completion, generator, device, goes_on)
 
         def judged(model, random_state):
             """Attributes of a detector with these networks."""
-            scorer = Scorer(model, view, as_names(self.evidence), completion)
+            scorer = Scorer(model, view, as_names(chosen(self)["evidence"]), completion)
             return self._judge(scorer, rows, X, random_state, seed)
 
         def as_if_ended():
@@ -777,18 +783,23 @@ default=("reconstruction", "dictionary", "tails")
         self._n_steps: int = n_steps_before + self.n_iter_
         tasks.end()
 
+    def _folded(self, rows):
+        """Give flat rows the shape that the rows of X had in fit."""
+        return rows.reshape(len(rows), *self.row_shape_)
+
     def _completion(self, rows, view):
         """Return the view that completes rows, or None where none may need it."""
-        if not self.allow_nan or self.scaling == "whitened":
+        if not self.allow_nan or chosen(self)["scaling"] == "whitened":
             return view if self.allow_nan else None
         return calibrated_view("whitened", rows, self.calibration_rounds)
 
     def _trainer(self, rows, view, completion, generator, device, goes_on):
         """Set up the training of the members on rows, completed and scaled."""
+        parameters = chosen(self)
         recipe = Recipe(
-            hidden_units=tuple(self.hidden_units),
-            latent_dim=self.latent_dim,
-            mining=self.mining,
+            hidden_units=tuple(parameters["hidden_units"]),
+            latent_dim=parameters["latent_dim"],
+            mining=parameters["mining"],
             mining_rate=self.mining_rate,
             generation_scale=self.generation_scale,
             sample_discriminator=self.sample_discriminator,
@@ -812,12 +823,13 @@ default=("reconstruction", "dictionary", "tails")
             trained = (self._scorer.model, *discriminators)
         return Trainer(
             rows,
-            self.n_estimators,
+            parameters["n_estimators"],
             recipe,
             generator,
             trained,
             is_observed,
             by_column,
+            self.image_shape_,
         )
 
     def _train(self, trainer, tasks, as_if_ended):
@@ -842,8 +854,9 @@ default=("reconstruction", "dictionary", "tails")
 
     def _judge(self, scorer, rows, X, random_state, seed):
         """Score X with what is learnt from rows, and set the threshold."""
-        dictionary_view = calibrated_view("standardized", rows, self.calibration_rounds)
-        errors = scorer.learn(rows, dictionary_view, self.dictionary_size, random_state)
+        errors = scorer.learn(
+            rows, self.calibration_rounds, self.dictionary_size, random_state
+        )
         if len(rows) < len(X):
             errors = scorer.errors(X)
         threshold = threshold_of(

@@ -76,7 +76,7 @@ class Explanation:
             Without pandas.
         """
         return _pandas().DataFrame(
-            self.contributions, index=self.index, columns=self.feature_names
+            _flat(self.contributions), index=self.index, columns=self.feature_names
         )
 
     def top(self, k=5):
@@ -103,9 +103,11 @@ class Explanation:
         """
         if k < 1:
             raise ValueError(f"k must be 1 or more contributions a row, got {k!r}.")
-        order = np.argsort(-self.contributions, axis=1, kind="stable")[:, :k]
+        order = np.argsort(-_flat(self.contributions), axis=1, kind="stable")[:, :k]
         columns = {
-            name: np.take_along_axis(getattr(self, source), order, axis=1).ravel()
+            name: np.take_along_axis(
+                _flat(getattr(self, source)), order, axis=1
+            ).ravel()
             for name, source in (
                 ("contribution", "contributions"),
                 ("value", "values"),
@@ -116,6 +118,11 @@ class Explanation:
         rows = self.labels.repeat(order.shape[1])
         features = self.feature_names[order.ravel()]
         return _pandas().DataFrame({"row": rows, "feature": features, **columns})
+
+
+def _flat(images):
+    """One column a pixel and channel; tables as they are."""
+    return images.reshape(len(images), -1)
 
 
 def _pandas():

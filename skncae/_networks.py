@@ -5,9 +5,9 @@ convolution, so the members of an ensemble train side by side at little more tha
 cost of one.
 
 Rows are flat outside. Networks of images (LeNet-style, section 4 of the paper) fold
-them to (batch, height, width, members, channels) and halve the grid by moving the pixels
-of each 2 x 2 block to channels: a 3 x 3 convolution then sees what a 6 x 6 one of stride 2
-would, and runs several times as fast, since it has channels to work on.
+them to (batch, height, width, members, channels) and halve the grid by moving the
+pixels of each 2 x 2 block to channels: a 3 x 3 convolution then sees what a 6 x 6 one
+of stride 2 would, and runs several times as fast, since it has channels to work on.
 """
 
 import math

@@ -11,6 +11,22 @@ from skncae._inputs import VIEWS
 from skncae._mining import RULES
 from skncae._scoring import EVIDENCE
 
+# What "auto" stands for: for the rows of a table, and for images.
+AUTO = {
+    "n_estimators": (16, 2),
+    "hidden_units": ((32, 16), (8, 16)),
+    "latent_dim": (3, 16),
+    "scaling": ("whitened", "contrast"),
+    "mining": ("similarity", "reconstruction"),
+    "evidence": (
+        ("reconstruction", "dictionary", "tails"),
+        ("reconstruction", "pixel_neighbors", "contrast_neighbors"),
+    ),
+}
+
+# Views and evidence that compare whole rows.
+COMPLETE_ONLY = ("pixels", "contrast", "pixel_neighbors", "contrast_neighbors")
+
 # name: (type, minimum, maximum, which ends belong to the range)
 _RANGES = {
     "n_estimators": (Integral, 1, None, "left"),
@@ -28,8 +44,7 @@ _RANGES = {
 
 def check_parameters(detector):
     """Raise a ValueError or TypeError for the first parameter that is not valid."""
-    # Not get_params: a subclass may fix some of them.
-    parameters = vars(detector)
+    parameters = chosen(detector)
     check_contamination(parameters["contamination"])
     for name, (kind, low, high, ends) in _RANGES.items():
         if isinstance(parameters[name], bool) and name != "verbose":
@@ -61,16 +76,37 @@ def check_parameters(detector):
         )
     _check_hidden_units(parameters["hidden_units"])
     _check_evidence(parameters["evidence"])
+    if parameters["allow_nan"]:
+        for name in (parameters["scaling"], *as_names(parameters["evidence"])):
+            if name in COMPLETE_ONLY:
+                raise ValueError(
+                    f"{name!r} compares whole rows, and allow_nan=True lets entries be "
+                    "missing. Set allow_nan=False, or choose another."
+                )
+
+
+def chosen(detector):
+    """Return all parameters, those that are "auto" by the shape of the rows."""
+    # Not get_params: a subclass may fix some of them.
+    parameters = vars(detector).copy()
+    is_image = detector.image_shape_ is not None
+    for name, values in AUTO.items():
+        # Not ==, which of an array is an array.
+        if isinstance(parameters[name], str) and parameters[name] == "auto":
+            parameters[name] = values[is_image]
+    return parameters
 
 
 def network_parameters(detector):
     """Return the parameters that say what the networks are and what they see."""
+    parameters = chosen(detector)
     return {
-        "n_estimators": detector.n_estimators,
-        "hidden_units": tuple(detector.hidden_units),
-        "latent_dim": detector.latent_dim,
-        "scaling": detector.scaling,
-        "calibration_rounds": detector.calibration_rounds,
+        "n_estimators": parameters["n_estimators"],
+        "hidden_units": tuple(parameters["hidden_units"]),
+        "latent_dim": parameters["latent_dim"],
+        "scaling": parameters["scaling"],
+        "calibration_rounds": parameters["calibration_rounds"],
+        "image_shape": parameters["image_shape_"],
     }
 
 

@@ -13,6 +13,8 @@ dictionary      distance to the nearest of the rows that a member is sure are
                 dictionary of Eq. 7, of real rows)
 tails           squared surprise of each column alone, summed: many columns are far
                 out, or a few very far
+..._neighbors   distance to training images that are near but not nearest, in pixels
+                or after every image was evened out to one brightness and contrast
 ==============  ==========================================================
 
 Errors of different kinds are made comparable by their *surprise*, minus the log of
@@ -32,14 +34,20 @@ import numpy as np
 import torch
 from scipy.stats import skew
 
-from skncae._inputs import View, over_all_columns
+from skncae._inputs import View, calibrated_view, over_all_columns
 from skncae._losses import latent_noise, reconstruction_error
+from skncae._neighbors import Neighbors
 from skncae._networks import Autoencoder
 
-EVIDENCE = ("reconstruction", "dictionary", "tails")
-
 # An error to this power is a sum over columns.
-POWER = {"reconstruction": 1, "dictionary": 2, "tails": 1}
+POWER = {
+    "reconstruction": 1,
+    "dictionary": 2,
+    "tails": 1,
+    "pixel_neighbors": 2,
+    "contrast_neighbors": 2,
+}
+EVIDENCE = tuple(POWER)
 
 # Dictionaries hold rows of the lowest error only: this share of the rows ...
 SURE_SHARE = 0.8
@@ -245,6 +253,7 @@ class Scorer:
         self.is_empty = np.zeros(0, dtype=bool)
         self.typical: list[float | None] = [None] * len(kinds)
         self.surprises: list[Surprise] = []
+        self.neighbors: dict[str, Neighbors] = {}
 
     def state(self):
         """Everything learnt, as nested dictionaries and lists of arrays."""
@@ -262,6 +271,10 @@ class Scorer:
             state["dictionaries"] = self.dictionaries.numpy()
         if "tails" in self.kinds:
             state["column_tails"] = vars(self.column_tails).copy()
+        if self.neighbors:
+            state["neighbors"] = {
+                kind: neighbors.state() for kind, neighbors in self.neighbors.items()
+            }
         return state
 
     @classmethod
@@ -283,16 +296,20 @@ class Scorer:
             scorer.dictionaries = torch.tensor(state["dictionaries"])
         if "tails" in kinds:
             scorer.column_tails = ColumnTails(**state["column_tails"])
+        scorer.neighbors = {
+            kind: Neighbors.from_state(neighbors)
+            for kind, neighbors in state.get("neighbors", {}).items()
+        }
         return scorer
 
-    def learn(self, X, dictionary_view, dictionary_size, random_state):
+    def learn(self, X, rounds, dictionary_size, random_state):
         """Learn from training rows what an error of each kind is worth.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-        dictionary_view : View
-            The view that rows are compared with the dictionaries in.
+        rounds : int
+            Calibration rounds of the views that rows are compared in.
         dictionary_size : int
         random_state : RandomState
 
@@ -303,10 +320,15 @@ class Scorer:
         """
         self.is_empty = np.isnan(X).all(0)
         if "dictionary" in self.kinds:
-            self.dictionary_view = dictionary_view
+            self.dictionary_view = calibrated_view("standardized", X, rounds)
             self._fill_dictionaries(X, dictionary_size, random_state)
         if "tails" in self.kinds:
             self.column_tails = ColumnTails.of(X)
+        self.neighbors = {
+            kind: Neighbors.of(kind, X, rounds, random_state)
+            for kind in self.kinds
+            if kind.endswith("_neighbors")
+        }
         evidence = self.evidence(X)
         self.typical = [float(np.median(errors)) for errors in evidence]
         self.surprises = [Surprise.of(errors) for errors in evidence]
@@ -388,7 +410,7 @@ class Scorer:
         for block in blocks(len(X)):
             rows, _ = self._completed(X[block])
             for x_hat in self.model(self._rows(rows)).numpy():
-                expected[block] += self.view.inverse_transform(x_hat)
+                expected[block] += self.view.inverse_transform(x_hat, like=rows)
         expected[:, self.is_empty] = np.nan
         return expected / self.model.n_members
 
@@ -467,6 +489,12 @@ class Scorer:
     def _tails(self, X, missing):
         return self.column_tails(X if missing is None else np.where(missing, np.nan, X))
 
+    def _pixel_neighbors(self, X, missing):
+        return self.neighbors["pixel_neighbors"](X)
+
+    def _contrast_neighbors(self, X, missing):
+        return self.neighbors["contrast_neighbors"](X)
+
     # What the columns of complete rows add to the errors of each kind. Apart from
     # scoring, which needs neither the directions of the view nor to know which row of a
     # dictionary is the nearest.
@@ -489,6 +517,12 @@ class Scorer:
 
     def _tails_by_column(self, X, missing):
         return self.column_tails.by_column(X)
+
+    def _pixel_neighbors_by_column(self, X, missing):
+        return self.neighbors["pixel_neighbors"].by_column(X)
+
+    def _contrast_neighbors_by_column(self, X, missing):
+        return self.neighbors["contrast_neighbors"].by_column(X)
 
     @torch.no_grad()
     def _member_errors(self, X, missing=None):
