@@ -855,7 +855,11 @@ default=("reconstruction", "dictionary", "tails")
     def _judge(self, scorer, rows, X, random_state, seed):
         """Score X with what is learnt from rows, and set the threshold."""
         errors = scorer.learn(
-            rows, self.calibration_rounds, self.dictionary_size, random_state
+            rows,
+            self.calibration_rounds,
+            self.dictionary_size,
+            random_state,
+            self.image_shape_,
         )
         if len(rows) < len(X):
             errors = scorer.errors(X)

@@ -1,4 +1,4 @@
-"""How far a row is from the rows that are like it, in a view of pixels.
+"""How far an image is from the images that are like it, in one of three views.
 
 Contamination of many kinds forms small crowds: the nearest rows of an outlier may be
 outliers of its kind. So the nearest ones do not count, and neither do those further
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skncae._images import Edges
 from skncae._inputs import View, calibrated_view
 
-# The view of each kind.
-VIEW = {"pixel_neighbors": "pixels", "contrast_neighbors": "contrast"}
+# The view of each kind; edges have their own.
+VIEWS = {"pixel_neighbors": "pixels", "contrast_neighbors": "contrast"}
 
 # Rows are compared with this many training rows at most ...
 MAX_REFERENCES = 1024
@@ -27,18 +28,22 @@ class Neighbors:
 
     Parameters
     ----------
-    view : View
-    references : ndarray of shape (n_references, n_features)
+    view : View or Edges
+    references : ndarray of shape (n_references, n_view_features)
         Training rows in that view.
     """
 
-    view: View
+    view: View | Edges
     references: np.ndarray
 
     @classmethod
-    def of(cls, kind, X, rounds, random_state):
+    def of(cls, kind, X, rounds, random_state, image_shape):
         """Draw the references from training rows."""
-        view = calibrated_view(VIEW[kind], X, rounds)
+        view: View | Edges
+        if kind == "edge_neighbors":
+            view = Edges(image_shape)
+        else:
+            view = calibrated_view(VIEWS[kind], X, rounds)
         picked = random_state.permutation(len(X))[:MAX_REFERENCES]
         return cls(view, view.transform(X[picked]))
 
@@ -49,7 +54,8 @@ class Neighbors:
     @classmethod
     def from_state(cls, state):
         """Build the neighbors that `state` was taken from."""
-        return cls(View(**state["view"]), state["references"])
+        view = Edges if "image_shape" in state["view"] else View
+        return cls(view(**state["view"]), state["references"])
 
     def __call__(self, X):
         """Root mean square distance of each row to its neighbors, (n_samples,)."""
@@ -71,7 +77,8 @@ class Neighbors:
         square = np.maximum(square + weight @ self.references**2, 0.0)
         # A distance is its square over itself; nothing adds to a distance of zero.
         distance = np.sqrt(square.sum(1, keepdims=True))
-        return square / np.where(distance > 0, distance, 1.0)
+        parts = square / np.where(distance > 0, distance, 1.0)
+        return self.view.by_column(parts) if isinstance(self.view, Edges) else parts
 
     def _squares(self, Z):
         """Squared distances to all references, (n_samples, n_references)."""

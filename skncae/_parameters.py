@@ -20,12 +20,20 @@ AUTO = {
     "mining": ("similarity", "reconstruction"),
     "evidence": (
         ("reconstruction", "dictionary", "tails"),
-        ("reconstruction", "pixel_neighbors", "contrast_neighbors"),
+        (
+            "reconstruction",
+            "pixel_neighbors",
+            "contrast_neighbors",
+            "edge_neighbors",
+        ),
     ),
 }
 
 # Views and evidence that compare whole rows.
 COMPLETE_ONLY = ("pixels", "contrast", "pixel_neighbors", "contrast_neighbors")
+
+# Evidence that needs to know which pixels are side by side.
+IMAGES_ONLY = "edge_neighbors"
 
 # name: (type, minimum, maximum, which ends belong to the range)
 _RANGES = {
@@ -76,6 +84,13 @@ def check_parameters(detector):
         )
     _check_hidden_units(parameters["hidden_units"])
     _check_evidence(parameters["evidence"])
+    if parameters["image_shape_"] is None and IMAGES_ONLY in as_names(
+        parameters["evidence"]
+    ):
+        raise ValueError(
+            f"evidence={IMAGES_ONLY!r} is for images, and X is a table. Give X the "
+            "shape (n_samples, height, width), or set image_shape=(height, width)."
+        )
     if parameters["allow_nan"]:
         for name in (parameters["scaling"], *as_names(parameters["evidence"])):
             if name in COMPLETE_ONLY:

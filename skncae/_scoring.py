@@ -13,8 +13,9 @@ dictionary      distance to the nearest of the rows that a member is sure are
                 dictionary of Eq. 7, of real rows)
 tails           squared surprise of each column alone, summed: many columns are far
                 out, or a few very far
-..._neighbors   distance to training images that are near but not nearest, in pixels
-                or after every image was evened out to one brightness and contrast
+..._neighbors   distance to training images that are near but not nearest: in pixels;
+                in "contrast", all of one brightness and contrast; in histograms of the
+                directions of "edge"s
 ==============  ==========================================================
 
 Errors of different kinds are made comparable by their *surprise*, minus the log of
@@ -46,6 +47,7 @@ POWER = {
     "tails": 1,
     "pixel_neighbors": 2,
     "contrast_neighbors": 2,
+    "edge_neighbors": 2,
 }
 EVIDENCE = tuple(POWER)
 
@@ -302,7 +304,7 @@ class Scorer:
         }
         return scorer
 
-    def learn(self, X, rounds, dictionary_size, random_state):
+    def learn(self, X, rounds, dictionary_size, random_state, image_shape=None):
         """Learn from training rows what an error of each kind is worth.
 
         Parameters
@@ -312,6 +314,7 @@ class Scorer:
             Calibration rounds of the views that rows are compared in.
         dictionary_size : int
         random_state : RandomState
+        image_shape : tuple of (height, width, channels), optional
 
         Returns
         -------
@@ -325,7 +328,7 @@ class Scorer:
         if "tails" in self.kinds:
             self.column_tails = ColumnTails.of(X)
         self.neighbors = {
-            kind: Neighbors.of(kind, X, rounds, random_state)
+            kind: Neighbors.of(kind, X, rounds, random_state, image_shape)
             for kind in self.kinds
             if kind.endswith("_neighbors")
         }
@@ -367,8 +370,7 @@ class Scorer:
         contributions = np.empty(X.shape)
         for block in blocks(len(X)):
             rows, missing = self._completed(X[block])
-            kinds = [f"_{kind}_by_column" for kind in self.kinds]
-            parts = np.stack([getattr(self, kind)(rows, missing) for kind in kinds])
+            parts = np.stack([self._by_column(k, rows, missing) for k in self.kinds])
             is_observed = np.ones(rows.shape, bool) if missing is None else ~missing
             contributions[block] = self._verdict_by_column(
                 self.evidence(X[block]), parts * is_observed, is_observed
@@ -438,7 +440,10 @@ class Scorer:
             if missing is not None:
                 n_missing[block] = missing.sum(1)
             for row, kind in zip(evidence, self.kinds, strict=True):
-                row[block] = getattr(self, f"_{kind}")(rows, missing)
+                if kind in self.neighbors:
+                    row[block] = self.neighbors[kind](rows)
+                else:
+                    row[block] = getattr(self, f"_{kind}")(rows, missing)
         return evidence, n_missing
 
     def _over_all_columns(self, evidence, n_missing):
@@ -489,11 +494,11 @@ class Scorer:
     def _tails(self, X, missing):
         return self.column_tails(X if missing is None else np.where(missing, np.nan, X))
 
-    def _pixel_neighbors(self, X, missing):
-        return self.neighbors["pixel_neighbors"](X)
-
-    def _contrast_neighbors(self, X, missing):
-        return self.neighbors["contrast_neighbors"](X)
+    def _by_column(self, kind, X, missing):
+        """What the columns of complete rows add to the errors of a kind."""
+        if kind in self.neighbors:
+            return self.neighbors[kind].by_column(X)
+        return getattr(self, f"_{kind}_by_column")(X, missing)
 
     # What the columns of complete rows add to the errors of each kind. Apart from
     # scoring, which needs neither the directions of the view nor to know which row of a
@@ -517,12 +522,6 @@ class Scorer:
 
     def _tails_by_column(self, X, missing):
         return self.column_tails.by_column(X)
-
-    def _pixel_neighbors_by_column(self, X, missing):
-        return self.neighbors["pixel_neighbors"].by_column(X)
-
-    def _contrast_neighbors_by_column(self, X, missing):
-        return self.neighbors["contrast_neighbors"].by_column(X)
 
     @torch.no_grad()
     def _member_errors(self, X, missing=None):

@@ -192,10 +192,10 @@ class Trainer:
         # Mine: the rows least like the generated normals. Eq. 7.
         with torch.no_grad():
             x_generated = self.model.decoder(omega)
-        # One forward pass encodes the rows and the dictionary.
-        z, z_generated = self.model.encoder(torch.cat([x, x_generated], 1)).split(
-            [x.shape[1], omega.shape[1]], 1
-        )
+        # One forward pass encodes the rows and the dictionary, where there is one.
+        has_dictionary = self.recipe.mining == "similarity"
+        encoded = torch.cat([x, x_generated], 1) if has_dictionary else x
+        z, z_generated = self.model.encoder(encoded).tensor_split([x.shape[1]], 1)
         x_hat = self.model.decoder(z)
         if self.is_observed is not None:
             is_observed = self.is_observed[self.drawn]

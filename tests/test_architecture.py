@@ -46,12 +46,14 @@ MAY_IMPORT = {
     "_threshold": {"scipy", "torch"},
     "_stopping": {"_losses", "scipy", "torch"},
     "_sample": set(),
-    "_scoring": {"_losses", "_networks", "_inputs", "scipy", "torch"},
+    "_scoring": {"_neighbors", "_losses", "_networks", "_inputs", "scipy", "torch"},
+    "_neighbors": {"_inputs", "_images"},
     "_training": {"_mining", "_losses", "_networks", "threadpoolctl", "torch"},
     "_mining": {"torch"},
     "_losses": {"torch"},
     "_networks": {"torch"},
-    "_inputs": {"sklearn"},
+    "_inputs": {"_images", "sklearn"},
+    "_images": set(),
     "_version": set(),
 }
 # Never imported with the package, only by the function that needs them.
