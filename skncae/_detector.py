@@ -517,6 +517,7 @@ default=("reconstruction", "dictionary", "tails")
             feature_names=feature_names(self),
             # A list has an index too, which is a method.
             index=X.index if hasattr(X, "columns") and hasattr(X, "index") else None,
+            image_shape=self.image_shape_,
         )
 
     @property

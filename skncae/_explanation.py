@@ -1,6 +1,6 @@
 """Which columns speak against a row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,9 @@ class Explanation:
         The names of the columns, or "x0", "x1", ... where they have none.
     index : pandas Index or None
         The labels of the rows, when they came in a pandas frame.
+    image_shape : tuple of (height, width, channels) or None
+        Of images, whose arrays have the shape that X has. A frame has a column for each
+        pixel and channel.
 
     Attributes
     ----------
@@ -50,6 +53,7 @@ class Explanation:
     contributions: np.ndarray
     feature_names: np.ndarray
     index: Any = None
+    image_shape: Any = None
 
     @property
     def residual(self):
@@ -60,6 +64,18 @@ class Explanation:
     def labels(self):
         """Return the labels of the rows: of the frame, or their positions."""
         return np.arange(len(self.values)) if self.index is None else self.index
+
+    def flattened(self):
+        """Return the explanation with one column for each pixel and channel.
+
+        Returns
+        -------
+        explanation : Explanation
+            Itself, where the rows are those of a table.
+        """
+        names = ("values", "expected", "contributions")
+        arrays = {name: getattr(self, name) for name in names}
+        return replace(self, **{k: v.reshape(len(v), -1) for k, v in arrays.items()})
 
     def to_frame(self):
         """Return the contributions as a pandas frame.
@@ -76,7 +92,7 @@ class Explanation:
             Without pandas.
         """
         return _pandas().DataFrame(
-            _flat(self.contributions), index=self.index, columns=self.feature_names
+            self.flattened().contributions, index=self.index, columns=self.feature_names
         )
 
     def top(self, k=5):
@@ -103,11 +119,10 @@ class Explanation:
         """
         if k < 1:
             raise ValueError(f"k must be 1 or more contributions a row, got {k!r}.")
-        order = np.argsort(-_flat(self.contributions), axis=1, kind="stable")[:, :k]
+        flat = self.flattened()
+        order = np.argsort(-flat.contributions, axis=1, kind="stable")[:, :k]
         columns = {
-            name: np.take_along_axis(
-                _flat(getattr(self, source)), order, axis=1
-            ).ravel()
+            name: np.take_along_axis(getattr(flat, source), order, axis=1).ravel()
             for name, source in (
                 ("contribution", "contributions"),
                 ("value", "values"),
@@ -118,11 +133,6 @@ class Explanation:
         rows = self.labels.repeat(order.shape[1])
         features = self.feature_names[order.ravel()]
         return _pandas().DataFrame({"row": rows, "feature": features, **columns})
-
-
-def _flat(images):
-    """One column a pixel and channel; tables as they are."""
-    return images.reshape(len(images), -1)
 
 
 def _pandas():

@@ -16,7 +16,8 @@ PACKAGE = ROOT / "skncae"
 MAY_IMPORT = {
     "__init__": {"_detector", "_explanation", "_version"},
     "pyod": {"_detector", "_diagnostics", "pyod", "sklearn"},
-    "plotting": {"_inputs", "matplotlib", "scipy", "sklearn"},
+    "plotting": {"_montage", "_inputs", "matplotlib", "scipy", "sklearn"},
+    "_montage": set(),
     "metrics": {"sklearn"},
     "_detector": {
         "_callbacks",
