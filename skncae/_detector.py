@@ -675,7 +675,7 @@ default=("reconstruction", "dictionary", "tails")
         NotFittedError
             Before `fit`.
         ValueError
-            If a column had no value at all in `fit`.
+            If a column had no value at all in `fit`, or it was fitted on images.
         ImportError
             Without spox, which `pip install "skncae[onnx]"` adds.
 
@@ -695,6 +695,11 @@ default=("reconstruction", "dictionary", "tails")
         True
         """
         check_is_fitted(self)
+        if self.image_shape_ is not None:
+            raise ValueError(
+                "to_onnx is for tables: runtimes have no convolutions in float64, and "
+                "this NCAEDetector was fitted on images. Use save and load instead."
+            )
         metadata = {"skncae_version": __version__}
         if hasattr(self, "feature_names_in_"):
             metadata["feature_names"] = json.dumps(self.feature_names_in_.tolist())
