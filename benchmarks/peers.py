@@ -323,9 +323,9 @@ def plain_autoencoder():
 def paper_configuration(max_iter=400):
     """Give the paper's configuration for images (section 4).
 
-    It names no number of epochs; the learning rate decays four times, as with 50
-    epochs and a decay every ten. Its LeNet-based autoencoder has 8 and 4 channels and
-    32 latent features (Ruff et al., 2020).
+    It names no number of epochs; the learning rate decays once, half way. Its
+    LeNet-based autoencoder has 8 and 4 channels and 32 latent features (Ruff et al.,
+    2020).
     """
     return {
         "n_estimators": 1,
@@ -340,5 +340,5 @@ def paper_configuration(max_iter=400):
         "max_iter": max_iter,
         "batch_size": 128,
         "learning_rate": 0.01,
-        "decay_steps": max(max_iter // 5, 1),
+        "decay_steps": max(max_iter // 2, 1),
     }

@@ -72,27 +72,34 @@ class NCAEDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         `eval(errors)` labels the training errors 0 or 1 (an outlier), such as those
         of PyThresh; where its labels are not a cut of the errors, the share that it
         flags is flagged. It sets `threshold_` only; the scores do not depend on it.
-    n_estimators : int, default=16
-        Number of autoencoders (members), trained side by side.
-    hidden_units : tuple of int, default=(32, 16)
-        Widths of the encoder's hidden layers; the decoder mirrors them.
-    latent_dim : int, default=3
-        Width of the latent space.
-    scaling : {"whitened", "standardized", "minmax"}, default="whitened"
+    n_estimators : int or "auto", default="auto"
+        Number of autoencoders (members), trained side by side. Here and below, "auto"
+        chooses by the shape of the rows: 16 for a table, 2 for images.
+    hidden_units : tuple of int or "auto", default="auto"
+        Widths of the encoder's hidden layers, or for images the channels of its
+        convolutions, each of which halves height and width; the decoder mirrors them.
+        "auto" is (32, 16) for a table, (8, 16) for images.
+    latent_dim : int or "auto", default="auto"
+        Width of the latent space. "auto" is 3 for a table, 16 for images.
+    scaling : {"auto", "whitened", "standardized", "minmax", "pixels", "contrast"}, \
+default="auto"
         How the columns are scaled for the networks: "standardized" (each column to
         mean 0 and variance 1, with logarithmic tails), "whitened" (and
-        decorrelated), "minmax" (each column to [0, 1], the paper's).
+        decorrelated), "minmax" (each column to [0, 1], the paper's), "pixels" (each
+        column less its mean, all over one deviation), "contrast" (each row to mean 0
+        and deviation 1 first). "auto" is "whitened" for a table, "contrast" for images.
     calibration_rounds : int, default=5
         How often the location and scale of the columns are estimated again on the
         rows that look normal. 0 trusts all rows.
-    mining : {"similarity", "reconstruction", "latent_distance", "latent_density"}, \
-default="similarity"
+    mining : {"auto", "similarity", "reconstruction", "latent_distance", \
+"latent_density"}, default="auto"
         How rows are found that look contaminated: least similar to the generated
-        normals (Eq. 7), or, for comparison (section 5.2 of the paper), of the largest
-        reconstruction error, the largest latent distance to the mean, the lowest
-        latent density.
-    mining_rate : float in [0, 1), default=0.1
-        Share of each batch that is mined (the paper's tau). 0 mines nothing.
+        normals (Eq. 7), or (section 5.2 of the paper) of the largest reconstruction
+        error, the largest latent distance to the mean, the lowest latent density.
+        "auto" is "similarity" for a table, "reconstruction" for images.
+    mining_rate : float in [0, 1) or "auto", default="auto"
+        Share of each batch that is mined (the paper's tau). 0 mines nothing. "auto" is
+        0.1 for a table, 0.2 for images.
     generation_scale : float, default=0.1
         Variance of the latent noise that normal rows are generated from (the paper's
         sigma).
@@ -100,14 +107,17 @@ default="similarity"
         Train the decoder to generate rows like the training rows (Eq. 6).
     latent_discriminator : bool, default=True
         Train the encoder towards normally distributed latent features (Eq. 4).
-    evidence : str or sequence of str, \
-default=("reconstruction", "dictionary", "tails")
+    evidence : str or sequence of str, default="auto"
         What speaks against a row: its "reconstruction" error (Eq. 9), its distance
         to the nearest row of a "dictionary" of normal rows, how far out its columns
-        are by their ranks ("tails"). One kind is reported as it is, so
+        are by their ranks ("tails"); of images, their distance to training images that
+        are near, but not the nearest, as they are ("pixel_neighbors"), with the same
+        brightness and contrast ("contrast_neighbors"), or in histograms of the
+        directions of their edges ("edge_neighbors"). One kind is reported as it is, so
         `evidence="reconstruction"` is the paper's score; of several, the median of
         their surprises (minus the log of the share of training rows with a larger
-        error).
+        error). "auto" takes the first three for a table, and "reconstruction" with the
+        three kinds of neighbors for images.
     dictionary_size : int, default=64
         Number of rows in the dictionary of each member, drawn from the rows that it
         reconstructs best.
@@ -115,8 +125,9 @@ default=("reconstruction", "dictionary", "tails")
         Number of gradient steps.
     batch_size : int, default=128
         Rows a step, for each member, drawn with replacement.
-    learning_rate : float, default=0.005
-        Step size of Adam, and the rate at which the latent mean drifts (Eq. 5).
+    learning_rate : float or "auto", default="auto"
+        Step size of Adam, and the rate at which the latent mean drifts (Eq. 5). "auto"
+        is 0.005 for a table, 0.003 for images.
     decay_steps : int or None, default=None
         Multiply the learning rate by 0.1 every this many steps; None never does.
     tol : float or None, default=None
@@ -130,6 +141,10 @@ default=("reconstruction", "dictionary", "tails")
     allow_nan : bool, default=False
         Whether X may hold missing entries (NaN). They are left out of the training
         loss and of the scores: a row is judged by what is there. False refuses them.
+    image_shape : tuple of (height, width) or (height, width, channels), default=None
+        What each row of a 2-D X is folded to: 8 to 64 pixels a side, 1 to 4 channels.
+        An X of shape (n_samples, height, width) or (n_samples, height, width, channels)
+        holds images anyway. None takes a 2-D X for a table.
     device : str, default="auto"
         Where to train: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ...
         The fitted networks are kept and scored on the CPU.
@@ -170,7 +185,11 @@ default=("reconstruction", "dictionary", "tails")
     device_ : str
         The device trained on.
     n_features_in_ : int
-        Number of columns seen in `fit`.
+        Number of columns seen in `fit`; of images, of pixels times channels.
+    row_shape_ : tuple of int
+        Shape of a row of X in `fit`: (n_features,) for a table.
+    image_shape_ : tuple of (height, width, channels) or None
+        What the networks fold a row to; None for a table.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, when X had string names.
 
@@ -211,7 +230,7 @@ default=("reconstruction", "dictionary", "tails")
         scaling="auto",
         calibration_rounds=5,
         mining="auto",
-        mining_rate=0.1,
+        mining_rate="auto",
         generation_scale=0.1,
         sample_discriminator=True,
         latent_discriminator=True,
@@ -219,7 +238,7 @@ default=("reconstruction", "dictionary", "tails")
         dictionary_size=64,
         max_iter=200,
         batch_size=128,
-        learning_rate=5e-3,
+        learning_rate="auto",
         decay_steps=None,
         tol=None,
         warm_start=False,
@@ -261,8 +280,9 @@ default=("reconstruction", "dictionary", "tails")
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            The training rows.
+        X : array-like of shape (n_samples, n_features), or images
+            The training rows; images have the shape (n_samples, height, width) or
+            (n_samples, height, width, channels).
         y : Ignored
             Not learnt from; callbacks get it.
 
@@ -470,7 +490,7 @@ default=("reconstruction", "dictionary", "tails")
 
         Returns
         -------
-        X_expected : ndarray of shape (n_samples, n_features), float64
+        X_expected : ndarray of the shape of X, float64
             The mean reconstruction of the members, in the units of X, also of
             missing entries; NaN in a column without any value in `fit`.
         """
@@ -489,11 +509,11 @@ default=("reconstruction", "dictionary", "tails")
         Returns
         -------
         explanation : Explanation
-            `contributions` of shape (n_samples, n_features), whose sums over the
-            columns are the errors, -`score_samples(X)`, and which are zero for missing
-            entries (of a row without any value all are equal); the `expected` rows; the
-            `residual`, X minus the expected rows, in the units of X; and pandas
-            frames of them (`to_frame`, `top`).
+            `contributions` in the shape of X (of images, a map for each), whose sums
+            over the columns are the errors, -`score_samples(X)`, and which are zero for
+            missing entries (of a row without any value all are equal); the `expected`
+            rows; the `residual`, X minus the expected rows, in the units of X; and
+            pandas frames of them (`to_frame`, `top`).
 
         Notes
         -----
@@ -563,9 +583,9 @@ default=("reconstruction", "dictionary", "tails")
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features), float64
-            The rows, in the units of the training rows; NaN in a column without any
-            value in `fit`.
+        X : ndarray of shape (n_samples, n_features) or of images, float64
+            The rows, in the shape and units of the training rows; NaN in a column
+            without any value in `fit`.
 
         Raises
         ------
@@ -806,13 +826,13 @@ default=("reconstruction", "dictionary", "tails")
             hidden_units=tuple(parameters["hidden_units"]),
             latent_dim=parameters["latent_dim"],
             mining=parameters["mining"],
-            mining_rate=self.mining_rate,
+            mining_rate=parameters["mining_rate"],
             generation_scale=self.generation_scale,
             sample_discriminator=self.sample_discriminator,
             latent_discriminator=self.latent_discriminator,
             max_iter=self.max_iter,
             batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
+            learning_rate=parameters["learning_rate"],
             decay_steps=self.decay_steps,
         )
         is_observed = by_column = None
@@ -855,7 +875,7 @@ default=("reconstruction", "dictionary", "tails")
             name: torch.cat([steps[name] for steps in rounds]).cpu().numpy()
             for name in rounds[0]
         }
-        raise_if_diverged(history, trainer.is_finite(), self.learning_rate)
+        raise_if_diverged(history, trainer.is_finite(), trainer.recipe.learning_rate)
         return history
 
     def _judge(self, scorer, rows, X, random_state, seed):

@@ -54,6 +54,7 @@ class MemberMLP(nn.Module):
 
     def __init__(self, n_members, widths, generator):
         super().__init__()
+        self.n_features = widths[0]
         self.layers = nn.ModuleList(
             MemberLinear(n_members, n_in, n_out, generator)
             for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
@@ -67,7 +68,7 @@ class MemberMLP(nn.Module):
 
     def state(self):
         """Weights as a dictionary of arrays."""
-        return _state(self, self.layers[0].weight.shape[1:2])
+        return _state(self, (self.n_features,))
 
 
 class MemberConv(nn.Module):
@@ -221,7 +222,8 @@ class Autoencoder(nn.Module):
     def from_state(cls, state):
         """Build the networks that `state` was taken from."""
         # What the generator draws is overwritten.
-        model = cls(*_architecture(state, "encoder."), torch.Generator())
+        n_members, row_shape, hidden_units, n_out = _architecture(state, "encoder.")
+        model = cls(n_members, row_shape, hidden_units, n_out, torch.Generator())
         return _filled(model, state)
 
 

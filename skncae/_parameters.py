@@ -18,6 +18,8 @@ AUTO = {
     "latent_dim": (3, 16),
     "scaling": ("whitened", "contrast"),
     "mining": ("similarity", "reconstruction"),
+    "mining_rate": (0.1, 0.2),
+    "learning_rate": (5e-3, 3e-3),
     "evidence": (
         ("reconstruction", "dictionary", "tails"),
         (
