@@ -60,10 +60,10 @@ class NoLearning:
     def fit(self, X, y=None):
         """Learn scales, dictionaries and tails as `NCAEDetector` does."""
         from skncae._inputs import calibrated_view
-        from skncae._scoring import Scorer
+        from skncae._scoring import EVIDENCE, Scorer
 
         view = calibrated_view("whitened", X, rounds=5)
-        self.scorer_ = Scorer(self, view, ("reconstruction", "dictionary", "tails"))
+        self.scorer_ = Scorer(self, view, EVIDENCE)
         self.scorer_.learn(
             X,
             rounds=5,

@@ -23,6 +23,7 @@ from skncae import NCAEDetector, _mining
 from skncae._inputs import calibrated_view
 from skncae._losses import reconstruction_error
 from skncae._mining import RULES
+from skncae._streams import MemberStreams
 from skncae._training import Recipe, Trainer, one_thread
 
 RESULTS = Path("benchmarks/results")
@@ -133,7 +134,6 @@ def _scores_in_training(task, rule, limits, seed, every=20):
     X = _flat(task.X_train)
     rows = calibrated_view("contrast", X, 5).transform(X).astype(np.float32)
     rows = torch.from_numpy(rows)
-    generator = torch.Generator().manual_seed(seed)
     shape = (*task.X_train.shape[1:], 1)[:3]
     recipe = Recipe(
         hidden_units=(8, 16),
@@ -148,14 +148,14 @@ def _scores_in_training(task, rule, limits, seed, every=20):
         learning_rate=3e-3,
         decay_steps=None,
     )
-    trainer = Trainer(rows, 2, recipe, generator, image_shape=shape)
+    trainer = Trainer(rows, MemberStreams(seed, range(2)), recipe, image_shape=shape)
     while trainer.n_steps < limits.max_iter:
         with one_thread():
             trainer.run(n_steps=every)
         with torch.no_grad():
             x = rows.expand(2, *rows.shape)
             if rule == "similarity":
-                omega = trainer._draw_latent(256, SIGMA)
+                omega = trainer._draw_latent(SIGMA)
                 z_generated = trainer.model.encoder(trainer.model.decoder(omega))
                 scores = _mining.similarity(trainer.model.encoder(x), z_generated)
             else:

@@ -29,8 +29,7 @@ from torch import nn
 
 from skncae import NCAEDetector
 from skncae._neighbors import Neighbors as NeighborsEvidence
-from skncae._parameters import AUTO
-from skncae._scoring import Surprise
+from skncae._scoring import IMAGE_EVIDENCE, Surprise
 
 
 def pixels(X):
@@ -106,7 +105,7 @@ class Neighbors:
         """Learn views and references as `NCAEDetector` does."""
         shape = (*X.shape[1:], 1)[:3]
         draw = np.random.RandomState(self.random_state)
-        kinds = [kind for kind in AUTO["evidence"][1] if kind.endswith("_neighbors")]
+        kinds = [kind for kind in IMAGE_EVIDENCE if kind.endswith("_neighbors")]
         self.neighbors_ = [
             NeighborsEvidence.of(kind, pixels(X), 5, draw, shape) for kind in kinds
         ]

@@ -1,6 +1,7 @@
 """Which columns speak against a row."""
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -114,9 +115,13 @@ class Explanation:
         ------
         ValueError
             If k is less than 1.
+        TypeError
+            If k is no integer.
         ImportError
             Without pandas.
         """
+        if not isinstance(k, Integral):
+            raise TypeError(f"k must be an integer, got {k!r}.")
         if k < 1:
             raise ValueError(f"k must be 1 or more contributions a row, got {k!r}.")
         flat = self.flattened()

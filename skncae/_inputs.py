@@ -19,6 +19,7 @@ from sklearn.covariance import OAS
 from sklearn.utils.validation import validate_data
 
 from skncae import _images
+from skncae._chunks import Chunks
 
 VIEWS = ("whitened", "standardized", "minmax", "pixels", "contrast")
 
@@ -50,6 +51,11 @@ def check_rows(estimator, X, *, reset):
     Returns flat rows. With `reset` the estimator remembers their shape, and whether
     they are images.
     """
+    if isinstance(X, Chunks):
+        raise TypeError(
+            "Chunks can be fitted on and scored; this takes rows in memory. Go over "
+            "them: for chunk in chunks."
+        )
     X = _images.as_array(X)
     if reset:
         image_shape = _images.image_shape_of(X, estimator.image_shape)

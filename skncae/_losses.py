@@ -127,22 +127,19 @@ def drifted_mean(mu, z, rate):
     return torch.lerp(mu, z.mean(1, keepdim=True), rate)
 
 
-def latent_noise(mu, variance, shape, generator):
-    """Draw omega from N(mu, variance I). Eq. 4 and 6.
+def latent_noise(mu, variance, noise):
+    """Turn standard noise into omega of N(mu, variance I). Eq. 4 and 6.
 
     Parameters
     ----------
     mu : Tensor of shape (members, 1, latent)
     variance : float
         A variance, so the noise is scaled by its square root.
-    shape : tuple of (members, batch, latent)
-    generator : torch.Generator
+    noise : Tensor of shape (members, batch, latent)
+        Of N(0, I).
 
     Returns
     -------
     omega : Tensor of shape (members, batch, latent)
     """
-    noise = torch.randn(
-        shape, generator=generator, dtype=mu.dtype, device=generator.device
-    ).to(mu.device)
-    return torch.addcmul(mu, noise, noise.new_tensor(variance**0.5))
+    return torch.add(mu, noise, alpha=variance**0.5)

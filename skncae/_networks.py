@@ -16,6 +16,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from skncae._streams import MemberStreams
+
 # The paper's leakiness (section 4, "Implementation").
 LEAKINESS = 0.1
 
@@ -29,15 +31,12 @@ class MemberLinear(nn.Module):
     output : (members, batch, out_features)
     """
 
-    def __init__(self, n_members, in_features, out_features, generator):
+    def __init__(self, streams, in_features, out_features):
         super().__init__()
-        # The bounds of torch.nn.Linear, drawn from a private generator.
+        # The bounds of torch.nn.Linear, drawn from private streams.
         bound = 1.0 / math.sqrt(in_features)
-        # Whatever the default dtype of the caller is.
-        weight = torch.empty(n_members, in_features, out_features, dtype=torch.float32)
-        bias = torch.empty(n_members, 1, out_features, dtype=torch.float32)
-        self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
-        self.bias = nn.Parameter(bias.uniform_(-bound, bound, generator=generator))
+        self.weight = nn.Parameter(streams.uniform((in_features, out_features), bound))
+        self.bias = nn.Parameter(streams.uniform((1, out_features), bound))
 
     def forward(self, x):
         return torch.baddbmm(self.bias, x, self.weight)
@@ -52,11 +51,11 @@ class MemberMLP(nn.Module):
     output : (members, batch, widths[-1])
     """
 
-    def __init__(self, n_members, widths, generator):
+    def __init__(self, streams, widths):
         super().__init__()
         self.n_features = widths[0]
         self.layers = nn.ModuleList(
-            MemberLinear(n_members, n_in, n_out, generator)
+            MemberLinear(streams, n_in, n_out)
             for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
         )
 
@@ -80,23 +79,22 @@ class MemberConv(nn.Module):
     output : (batch, height, width, members, out_channels)
     """
 
-    def __init__(self, n_members, in_channels, out_channels, generator):
+    def __init__(self, streams, in_channels, out_channels):
         super().__init__()
-        self.n_members = n_members
         # The bounds of torch.nn.Conv2d.
         bound = 1.0 / math.sqrt(9 * in_channels)
-        shape = (n_members * out_channels, in_channels, 3, 3)
-        weight = torch.empty(shape, dtype=torch.float32)
-        bias = torch.empty(n_members * out_channels, dtype=torch.float32)
-        self.weight = nn.Parameter(weight.uniform_(-bound, bound, generator=generator))
-        self.bias = nn.Parameter(bias.uniform_(-bound, bound, generator=generator))
+        shape = (out_channels, in_channels, 3, 3)
+        self.weight = nn.Parameter(streams.uniform(shape, bound))
+        self.bias = nn.Parameter(streams.uniform((out_channels,), bound))
 
     def forward(self, x):
         # To torch this is (batch, channels, height, width) in the memory order that
         # its convolutions are fastest in, "channels last".
         grid = x.flatten(3).permute(0, 3, 1, 2)
-        grid = F.conv2d(grid, self.weight, self.bias, padding=1, groups=self.n_members)
-        return grid.permute(0, 2, 3, 1).unflatten(3, (self.n_members, -1))
+        n_members = len(self.weight)
+        weight, bias = self.weight.flatten(0, 1), self.bias.flatten()
+        grid = F.conv2d(grid, weight, bias, padding=1, groups=n_members)
+        return grid.permute(0, 2, 3, 1).unflatten(3, (n_members, -1))
 
 
 class ImageEncoder(nn.Module):
@@ -108,17 +106,17 @@ class ImageEncoder(nn.Module):
     output : (members, batch, n_out)
     """
 
-    def __init__(self, n_members, image_shape, channels, n_out, generator):
+    def __init__(self, streams, image_shape, channels, n_out):
         super().__init__()
         self.image_shape = image_shape
         self.padding, grid = _grid(image_shape, len(channels))
         widths = (image_shape[-1], *channels)
         self.convolutions = nn.ModuleList(
-            MemberConv(n_members, 4 * n_in, n, generator)
+            MemberConv(streams, 4 * n_in, n)
             for n_in, n in zip(widths[:-1], channels, strict=True)
         )
         n_features = math.prod(grid) * channels[-1]
-        self.linear = MemberLinear(n_members, n_features, n_out, generator)
+        self.linear = MemberLinear(streams, n_features, n_out)
 
     def forward(self, x):
         x = F.pad(x.unflatten(2, self.image_shape), self.padding)
@@ -141,15 +139,15 @@ class ImageDecoder(nn.Module):
     output : (members, batch, height * width * channels)
     """
 
-    def __init__(self, n_members, image_shape, channels, n_in, generator):
+    def __init__(self, streams, image_shape, channels, n_in):
         super().__init__()
         self.image_shape = image_shape
         _, self.grid = _grid(image_shape, len(channels))
         n_features = math.prod(self.grid) * channels[-1]
-        self.linear = MemberLinear(n_members, n_in, n_features, generator)
+        self.linear = MemberLinear(streams, n_in, n_features)
         widths = (*channels[::-1], image_shape[-1])
         self.convolutions = nn.ModuleList(
-            MemberConv(n_members, n, 4 * n_out, generator)
+            MemberConv(streams, n, 4 * n_out)
             for n, n_out in zip(widths[:-1], widths[1:], strict=True)
         )
 
@@ -161,26 +159,25 @@ class ImageDecoder(nn.Module):
         return x[:, :height, :width].permute(3, 0, 1, 2, 4).flatten(2)
 
 
-def build_encoder(n_members, row_shape, hidden_units, n_out, generator):
+def build_encoder(streams, row_shape, hidden_units, n_out):
     """Build a network from rows to n_out numbers: an MLP, or convolutions for images.
 
     Parameters
     ----------
-    n_members : int
+    streams : MemberStreams
     row_shape : tuple of int
         (n_features,), or (height, width, channels).
     hidden_units : sequence of int
         Widths of the hidden layers; of the convolutions, their channels.
     n_out : int
-    generator : torch.Generator
 
     Returns
     -------
     network : MemberMLP or ImageEncoder
     """
     if len(row_shape) == 1:
-        return MemberMLP(n_members, (*row_shape, *hidden_units, n_out), generator)
-    return ImageEncoder(n_members, row_shape, hidden_units, n_out, generator)
+        return MemberMLP(streams, (*row_shape, *hidden_units, n_out))
+    return ImageEncoder(streams, row_shape, hidden_units, n_out)
 
 
 class Autoencoder(nn.Module):
@@ -194,22 +191,18 @@ class Autoencoder(nn.Module):
 
     mu: torch.Tensor
 
-    def __init__(self, n_members, row_shape, hidden_units, latent_dim, generator):
+    def __init__(self, streams, row_shape, hidden_units, latent_dim):
         super().__init__()
-        self.n_members = n_members
-        self.row_shape = row_shape
-        self.encoder = build_encoder(
-            n_members, row_shape, hidden_units, latent_dim, generator
-        )
+        self.n_members = len(streams)
+        self.row_shape = tuple(row_shape)
+        self.encoder = build_encoder(streams, row_shape, hidden_units, latent_dim)
         self.decoder: nn.Module
         if len(row_shape) == 1:
             widths = (latent_dim, *hidden_units[::-1], *row_shape)
-            self.decoder = MemberMLP(n_members, widths, generator)
+            self.decoder = MemberMLP(streams, widths)
         else:
-            self.decoder = ImageDecoder(
-                n_members, row_shape, hidden_units, latent_dim, generator
-            )
-        self.register_buffer("mu", torch.zeros(n_members, 1, latent_dim))
+            self.decoder = ImageDecoder(streams, row_shape, hidden_units, latent_dim)
+        self.register_buffer("mu", torch.zeros(len(streams), 1, latent_dim))
 
     def forward(self, x):
         return self.decoder(self.encoder(x))
@@ -221,20 +214,14 @@ class Autoencoder(nn.Module):
     @classmethod
     def from_state(cls, state):
         """Build the networks that `state` was taken from."""
-        # What the generator draws is overwritten.
-        n_members, row_shape, hidden_units, n_out = _architecture(state, "encoder.")
-        model = cls(n_members, row_shape, hidden_units, n_out, torch.Generator())
-        return _filled(model, state)
+        # What the streams draw is overwritten.
+        return _filled(cls(*_architecture(state, "encoder.")), state)
 
 
 def encoder_from_state(state):
     """Build the network of `build_encoder` that `state` was taken from."""
-    n_members, row_shape, hidden_units, n_out = _architecture(state)
-    # What the generator draws is overwritten.
-    network = build_encoder(
-        n_members, row_shape, hidden_units, n_out, torch.Generator()
-    )
-    return _filled(network, state)
+    # What the streams draw is overwritten.
+    return _filled(build_encoder(*_architecture(state)), state)
 
 
 def _state(network, row_shape):
@@ -246,21 +233,22 @@ def _state(network, row_shape):
 
 
 def _architecture(state, prefix=""):
-    """Members, row shape, hidden units and outputs of the encoder of a `_state`."""
+    """Streams, row shape, hidden units and outputs of the encoder of a `_state`."""
     shapes = {
         name.removeprefix(prefix): array.shape
         for name, array in state.items()
         if name.startswith(prefix) and name.endswith(".weight")
     }
+    streams = MemberStreams(0, range(next(iter(shapes.values()))[0]))
     if "image_shape" not in state:
         # (members, in_features, out_features)
-        (n_members, n_features, _), *_ = shapes.values()
+        row_shape = next(iter(shapes.values()))[1:2]
         *hidden_units, n_out = (width for _, _, width in shapes.values())
-        return n_members, (n_features,), hidden_units, n_out
-    n_members, _, n_out = shapes.pop("linear.weight")
-    # (members * out_channels, in_channels, 3, 3)
-    channels = [shape[0] // n_members for shape in shapes.values()]
-    return n_members, tuple(state["image_shape"]), channels, n_out
+        return streams, row_shape, hidden_units, n_out
+    _, _, n_out = shapes.pop("linear.weight")
+    # (members, out_channels, in_channels, 3, 3)
+    channels = [shape[1] for shape in shapes.values()]
+    return streams, tuple(state["image_shape"]), channels, n_out
 
 
 def _filled(network, state):

@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state, check_scalar
 
 from skncae._inputs import VIEWS
 from skncae._mining import RULES
-from skncae._scoring import EVIDENCE
+from skncae._scoring import EVIDENCE, IMAGE_EVIDENCE, KINDS
 
 # What "auto" stands for: for the rows of a table, and for images.
 AUTO = {
@@ -20,15 +20,7 @@ AUTO = {
     "mining": ("similarity", "reconstruction"),
     "mining_rate": (0.1, 0.2),
     "learning_rate": (5e-3, 3e-3),
-    "evidence": (
-        ("reconstruction", "dictionary", "tails"),
-        (
-            "reconstruction",
-            "pixel_neighbors",
-            "contrast_neighbors",
-            "edge_neighbors",
-        ),
-    ),
+    "evidence": (EVIDENCE, IMAGE_EVIDENCE),
 }
 
 # Views and evidence that compare whole rows.
@@ -105,8 +97,8 @@ def check_parameters(detector):
 def chosen(detector):
     """Return all parameters, those that are "auto" by the shape of the rows."""
     # Not get_params: a subclass may fix some of them.
-    parameters = vars(detector).copy()
-    is_image = detector.image_shape_ is not None
+    parameters = {"image_shape_": None} | vars(detector)
+    is_image = parameters["image_shape_"] is not None
     for name, values in AUTO.items():
         # Not ==, which of an array is an array.
         if isinstance(parameters[name], str) and parameters[name] == "auto":
@@ -155,7 +147,10 @@ def check_contamination(contamination):
     elif not callable(getattr(contamination, "eval", None)):
         if isinstance(contamination, bool) or not isinstance(contamination, Real):
             raise TypeError(f"contamination must be {accepted}; got {contamination!r}.")
-        _check_number(contamination, "contamination", Real, 0.0, 0.5, "right")
+        if not 0.0 < float(contamination) <= 0.5:
+            raise ValueError(
+                f"contamination must be {accepted}; got {contamination!r}."
+            )
 
 
 def check_cut(contamination=None, quantile=None, value=None):
@@ -246,11 +241,10 @@ def _check_hidden_units(hidden_units):
 def _check_evidence(evidence):
     """Evidence must name some of the kinds, each once."""
     names = as_names(evidence)
-    known = [kind for kind in EVIDENCE if kind in names]
+    known = [kind for kind in KINDS if kind in names]
     if not names or len(known) < len(names):
         raise ValueError(
-            f"evidence must name one or more of {EVIDENCE}, each once; "
-            f"got {evidence!r}."
+            f"evidence must name one or more of {KINDS}, each once; got {evidence!r}."
         )
 
 

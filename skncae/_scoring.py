@@ -49,7 +49,16 @@ POWER = {
     "contrast_neighbors": 2,
     "edge_neighbors": 2,
 }
-EVIDENCE = tuple(POWER)
+KINDS = tuple(POWER)
+
+# What is asked by default: of the rows of a table, and of images.
+EVIDENCE = ("reconstruction", "dictionary", "tails")
+IMAGE_EVIDENCE = (
+    "reconstruction",
+    "pixel_neighbors",
+    "contrast_neighbors",
+    "edge_neighbors",
+)
 
 # Dictionaries hold rows of the lowest error only: this share of the rows ...
 SURE_SHARE = 0.8
@@ -242,7 +251,7 @@ class Scorer:
     view : View
         The view that the networks were trained on.
     kinds : tuple of str
-        Some of `EVIDENCE`.
+        Some of `KINDS`.
     completion : View, optional
         Completes rows that hold NaN; without it they are refused.
     """
@@ -282,7 +291,7 @@ class Scorer:
     @classmethod
     def from_state(cls, state):
         """Build the scorer that `state` was taken from."""
-        kinds = [kind for kind in EVIDENCE if kind in state["kinds"]]
+        kinds = [kind for kind in KINDS if kind in state["kinds"]]
         if len(kinds) < len(state["kinds"]):
             raise ValueError(f"unknown evidence in {state['kinds']}")
         scorer = cls(
@@ -397,7 +406,8 @@ class Scorer:
         for block in blocks(n_samples):
             size = block.stop - block.start
             shape = (len(mu), size, mu.shape[-1])
-            generated = self.model.decoder(latent_noise(mu, variance, shape, generator))
+            noise = torch.randn(shape, generator=generator, dtype=mu.dtype)
+            generated = self.model.decoder(latent_noise(mu, variance, noise))
             members = random_state.randint(len(mu), size=size)
             rows[block] = self.view.inverse_transform(
                 generated[members, np.arange(size)].numpy()

@@ -8,6 +8,7 @@ players.
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -17,6 +18,9 @@ from skncae._networks import Autoencoder, MemberMLP, build_encoder
 
 # What decay_steps multiplies the learning rate by (section 4, "Implementation").
 DECAY = 0.1
+
+# Steps whose random numbers are drawn together.
+DRAWN_AT_ONCE = 25
 
 HISTORY = (
     "sample_discriminator_loss",
@@ -82,6 +86,13 @@ class _OneThread:
 one_thread = _OneThread()
 
 
+@contextmanager
+def training():
+    """Train in one thread, also where the caller has switched gradients off."""
+    with one_thread(), torch.inference_mode(False):
+        yield
+
+
 class Trainer:
     """One round of Algorithm 1 on scaled rows.
 
@@ -89,12 +100,10 @@ class Trainer:
     ----------
     rows : Tensor of shape (n_samples, features)
         The scaled rows, on the device to train on.
-    n_members : int
-        Number of autoencoders to train side by side.
+    streams : MemberStreams
+        The only source of randomness, one for each of the autoencoders that are
+        trained side by side.
     recipe : Recipe
-    generator : torch.Generator
-        The only source of randomness; on the CPU, so that every device draws the
-        same numbers.
     trained : tuple of Module, optional
         A model, a D_s and a D_l of an earlier round to go on with. They are copied.
     is_observed : bool Tensor of shape (n_samples, features), optional
@@ -108,9 +117,8 @@ class Trainer:
     def __init__(
         self,
         rows,
-        n_members,
+        streams,
         recipe,
-        generator,
         trained=None,
         is_observed=None,
         by_column=None,
@@ -119,28 +127,37 @@ class Trainer:
         self.rows = rows
         self.is_observed = is_observed
         self.by_column = by_column
-        self.n_members = n_members
+        self.n_members = len(streams)
         self.recipe = recipe
-        self.generator = generator
         self.n_steps = 0
         self.drift_rate = recipe.learning_rate
         row_shape = image_shape or rows.shape[1:]
         self.model = Autoencoder(
-            n_members, row_shape, recipe.hidden_units, recipe.latent_dim, generator
+            streams, row_shape, recipe.hidden_units, recipe.latent_dim
         ).to(rows.device)
-        self.d_s = build_encoder(
-            n_members, row_shape, recipe.hidden_units, 1, generator
-        ).to(rows.device)
-        self.d_l = MemberMLP(
-            n_members, (recipe.latent_dim, recipe.hidden_units[-1], 1), generator
-        ).to(rows.device)
-        encoder = list(self.model.encoder.parameters())
-        decoder = list(self.model.decoder.parameters())
-        self._generation = _Descent(
-            [*decoder, *self.d_s.parameters()], recipe.learning_rate
+        self.d_s = build_encoder(streams, row_shape, recipe.hidden_units, 1).to(
+            rows.device
         )
-        aligned = list(self.d_l.parameters()) if recipe.latent_discriminator else []
-        self._joint = _Descent([*encoder, *decoder, *aligned], recipe.learning_rate)
+        self.d_l = MemberMLP(
+            streams, (recipe.latent_dim, recipe.hidden_units[-1], 1)
+        ).to(rows.device)
+        d_s, decoder, encoder, d_l = (
+            list(network.parameters())
+            for network in (self.d_s, self.model.decoder, self.model.encoder, self.d_l)
+        )
+        flat = _flattened([*d_s, *decoder, *encoder, *d_l])
+        aligned = d_l if recipe.latent_discriminator else []
+        # Neighbours in memory, so that each phase updates one vector.
+        self._generation = _Descent([*d_s, *decoder], flat, recipe.learning_rate)
+        self._joint = _Descent(
+            [*decoder, *encoder, *aligned],
+            flat[sum(p.numel() for p in d_s) :],
+            recipe.learning_rate,
+        )
+        draw_indices = partial(streams.integers, len(rows))
+        self._batches = _drawn(draw_indices, (recipe.batch_size,), rows.device)
+        shape = recipe.batch_size, recipe.latent_dim
+        self._noise = _drawn(streams.normal, shape, rows.device)
         if trained is None:
             self._set_mu()
         else:
@@ -184,7 +201,7 @@ class Trainer:
 
     def _step(self):
         x = self._draw_batch()
-        omega = self._draw_latent(x.shape[1], self.recipe.generation_scale)
+        omega = self._draw_latent(self.recipe.generation_scale)
 
         # Generate: g learns to fool D_s, D_s to tell x from g(omega). Eq. 6.
         sample_loss = self._generation_step(x, omega)
@@ -192,15 +209,14 @@ class Trainer:
         # Mine: the rows least like the generated normals. Eq. 7.
         with torch.no_grad():
             x_generated = self.model.decoder(omega)
-        # One forward pass encodes the rows and the dictionary, where there is one.
-        has_dictionary = self.recipe.mining == "similarity"
-        encoded = torch.cat([x, x_generated], 1) if has_dictionary else x
-        z, z_generated = self.model.encoder(encoded).tensor_split([x.shape[1]], 1)
+            # Apart from the rows: there is nothing to pass back through it.
+            z_generated = self.model.encoder(x_generated)
+        z = self.model.encoder(x)
         x_hat = self.model.decoder(z)
         if self.is_observed is not None:
             is_observed = self.is_observed[self.drawn]
             x = _losses.observed_target(x, x_hat, is_observed, self.by_column)
-        c = self._mining_score(x, x_hat.detach(), z.detach(), z_generated.detach())
+        c = self._mining_score(x, x_hat.detach(), z.detach(), z_generated)
         is_mined = _mining.least(c, self.recipe.mining_rate)
 
         # Calibrate and align: Eq. 8(a), and f learns to fool D_l. Eq. 4.
@@ -223,16 +239,16 @@ class Trainer:
         decoder_gradients = torch.autograd.grad(
             x_generated, list(self.model.decoder.parameters()), x_gradient
         )
-        self._generation.step([*decoder_gradients, *d_s_gradients])
+        self._generation.step([*d_s_gradients, *decoder_gradients])
         return loss
 
     def _joint_step(self, reconstruction_loss, z):
         """Update f, g and D_l on Eq. 8(a) and 4 and return the loss of D_l."""
-        players = [*self.model.encoder.parameters(), *self.model.decoder.parameters()]
+        players = [*self.model.decoder.parameters(), *self.model.encoder.parameters()]
         if not self.recipe.latent_discriminator:
             self._joint.step(torch.autograd.grad(reconstruction_loss.sum(), players))
             return z.new_zeros(len(z))
-        omega = self._draw_latent(z.shape[1], 1.0)
+        omega = self._draw_latent(1.0)
         loss, d_l_gradients, z_gradient = _play(self.d_l, omega, z)
         gradients = torch.autograd.grad(
             [reconstruction_loss.sum(), z], players, [None, z_gradient]
@@ -253,20 +269,12 @@ class Trainer:
 
     def _draw_batch(self):
         """Draw each member's own rows, with replacement."""
-        index = torch.randint(
-            len(self.rows),
-            (self.n_members, self.recipe.batch_size),
-            generator=self.generator,
-        )
-        self.drawn = index.to(self.rows.device)
+        self.drawn = next(self._batches)
         return self.rows[self.drawn]
 
-    def _draw_latent(self, n_rows, variance):
-        """Draw omega around mu."""
-        mu = self.model.mu
-        return _losses.latent_noise(
-            mu, variance, (len(mu), n_rows, mu.shape[-1]), self.generator
-        )
+    def _draw_latent(self, variance):
+        """Draw omega around mu, for a batch."""
+        return _losses.latent_noise(self.model.mu, variance, next(self._noise))
 
     @torch.no_grad()
     def _set_mu(self):
@@ -282,17 +290,45 @@ class Trainer:
             network.load_state_dict(other.state_dict())
 
 
-class _Descent:
-    """Adam on the parameters that one phase may move."""
+def _drawn(draw, shape, device):
+    """Yield numbers of (members, *shape) for ever, drawn for many steps at once.
 
-    def __init__(self, parameters, learning_rate):
+    So there are few calls, and few transfers to a GPU.
+    """
+    while True:
+        yield from draw((DRAWN_AT_ONCE, *shape)).to(device).unbind(1)
+
+
+def _flattened(parameters):
+    """Lay parameters side by side in one vector, which is returned."""
+    flat = torch.cat([parameter.detach().flatten() for parameter in parameters])
+    sizes = [parameter.numel() for parameter in parameters]
+    for parameter, part in zip(parameters, flat.split(sizes), strict=True):
+        parameter.data = part.view_as(parameter)
+    return flat
+
+
+class _Descent:
+    """Adam on the parameters that one phase may move.
+
+    Parameters
+    ----------
+    parameters : list of Parameter
+    flat : Tensor
+        The vector that they lie in, from its beginning on.
+    learning_rate : float
+    """
+
+    def __init__(self, parameters, flat, learning_rate):
         self.parameters = parameters
-        # Fused: one call for all tensors instead of a dozen small ones for each.
-        self._adam = torch.optim.Adam(parameters, lr=learning_rate, fused=True)
+        # One vector: a step on many tensors spends its time on their number.
+        self._flat = flat[: sum(parameter.numel() for parameter in parameters)]
+        self._adam = torch.optim.Adam([self._flat], lr=learning_rate, fused=True)
 
     def step(self, gradients):
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
+        self._flat.grad = torch.cat([gradient.flatten() for gradient in gradients])
         self._adam.step()
 
     def decay(self, factor):

@@ -169,7 +169,8 @@ def pseudo_outlier_scorer(detector, X, y=None):
         one.
     X : array-like of shape (n_samples, n_features)
         Rows of numbers, better not those that the detector was fitted on. They may
-        hold outliers. A pandas DataFrame keeps its column names.
+        hold outliers. Entries that are missing (NaN) are missing in the copies too. A
+        pandas DataFrame keeps its column names.
     y : Ignored
         Present for API consistency.
 
@@ -181,7 +182,8 @@ def pseudo_outlier_scorer(detector, X, y=None):
     Raises
     ------
     ValueError
-        If X holds anything but finite numbers, or the scores are not finite.
+        If X holds anything but finite numbers and NaN, or NaN that the detector does
+        not take, or the scores are not finite.
     TypeError
         If `detector` is no outlier detector.
 
@@ -200,7 +202,8 @@ def pseudo_outlier_scorer(detector, X, y=None):
     >>> search.fit(X).best_params_
     {'max_samples': 64}
     """
-    copies = _spoilt_copies(check_array(X), np.random.default_rng(0))
+    rows = check_array(X, ensure_all_finite="allow-nan")
+    copies = _spoilt_copies(rows, np.random.default_rng(0))
     if hasattr(X, "iloc"):
         copies = type(X)(copies, columns=X.columns)
     scores = [_response(detector, rows, "decision_function") for rows in (X, copies)]
@@ -209,11 +212,16 @@ def pseudo_outlier_scorer(detector, X, y=None):
 
 
 def _spoilt_copies(X, rng):
-    """Replace a fifth of the columns of each row, at least one, by uniform values."""
+    """Replace a fifth of the columns of each row, at least one, by uniform values.
+
+    What is missing stays missing: being missing must not give a copy away.
+    """
     n_replaced = max(1, round(0.2 * X.shape[1]))
     order = rng.permuted(np.tile(np.arange(X.shape[1]), (len(X), 1)), axis=1)
-    uniform = rng.uniform(X.min(axis=0), X.max(axis=0), size=X.shape)
-    return np.where(order < n_replaced, uniform, X)
+    # Unlike min and max these pass NaN over; a column of nothing else draws in vain.
+    low, high = np.nan_to_num([np.fmin.reduce(X), np.fmax.reduce(X)])
+    uniform = rng.uniform(low, high, size=X.shape)
+    return np.where((order < n_replaced) & ~np.isnan(X), uniform, X)
 
 
 def _as_outlier_labels(y, outlier_label=None):

@@ -9,11 +9,13 @@ higher, the more abnormal.
 """
 
 import warnings
+from numbers import Integral
 
 import numpy as np
 from scipy.stats import gaussian_kde
 from sklearn.decomposition import PCA
-from sklearn.utils import check_array
+from sklearn.utils import check_array, check_scalar
+from sklearn.utils.validation import check_is_fitted
 
 from skncae._inputs import feature_names
 from skncae._montage import montage, shown
@@ -87,6 +89,7 @@ class ScoreDistributionDisplay:
         display : ScoreDistributionDisplay
             What was drawn.
         """
+        _check_detector(estimator)
         scores = estimator.training_scores_ if X is None else estimator.score_samples(X)
         share = estimator.mining_share_
         display = cls(-scores, estimator.threshold_, y=y, mined_share=share)
@@ -112,7 +115,13 @@ class ScoreDistributionDisplay:
         display : ScoreDistributionDisplay
             What was drawn.
         """
-        return cls(np.asarray(errors, dtype=float), threshold, y=y).plot(ax)
+        errors = np.asarray(errors, dtype=float)
+        if errors.ndim != 1 or not len(errors) or not np.isfinite(errors).all():
+            raise ValueError(
+                "errors must be finite numbers, one for each row, got "
+                f"{np.array2string(errors, threshold=5)} of shape {errors.shape}."
+            )
+        return cls(errors, threshold, y=y).plot(ax)
 
     def plot(self, ax=None):
         """Draw.
@@ -217,6 +226,7 @@ class TrainingHistoryDisplay:
         display : TrainingHistoryDisplay
             What was drawn.
         """
+        _check_detector(estimator)
         return cls(estimator.history_).plot(ax)
 
     def plot(self, ax=None):
@@ -348,6 +358,7 @@ class FeatureContributionDisplay:
         display : FeatureContributionDisplay
             What was drawn.
         """
+        _check_detector(estimator)
         return cls(estimator.explain(X), rows=rows, k=k).plot(ax)
 
     def plot(self, ax=None):
@@ -364,6 +375,7 @@ class FeatureContributionDisplay:
             This display.
         """
         found = self.explanation.flattened()
+        check_scalar(self.k, "k", Integral, min_val=1)
         rows = _positions(self.rows, found, 1)
         n_bars = min(self.k + 1, len(found.feature_names))
         height = len(rows) * (1.2 + 0.3 * n_bars)
@@ -381,11 +393,7 @@ class FeatureContributionDisplay:
         order = np.argsort(-contributions, kind="stable")
         top, others = order[: self.k], order[self.k :]
         above = found.residual[row, top] > 0
-        labels = [
-            f"{found.feature_names[j]} = {found.values[row, j]:.4g}"
-            f"  {'>' if is_above else '<'} {found.expected[row, j]:.4g} expected"
-            for j, is_above in zip(top, above, strict=True)
-        ]
+        labels = [_label(found, row, j) for j in top]
         sizes = list(contributions[top])
         colours = list(np.where(above, VERMILION, BLUE))
         if len(others):
@@ -469,6 +477,7 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
             What was drawn.
         """
+        _check_detector(estimator)
         return cls(estimator.explain(X), rows=rows, k=k).plot(ax)
 
     def plot(self, ax=None):
@@ -485,6 +494,7 @@ class ReconstructionDisplay:
             This display.
         """
         found = self.explanation.flattened()
+        check_scalar(self.k, "k", Integral, min_val=1)
         rows = _positions(self.rows, found, 3)
         if found.image_shape is not None:
             return self._plot_images(found, rows, ax)
@@ -627,8 +637,9 @@ class LatentSpaceDisplay:
         ValueError
             If there is no such member.
         """
+        _check_detector(estimator)
         means = estimator.latent_mean_
-        if not 0 <= member < len(means):
+        if not (isinstance(member, int | np.integer) and 0 <= member < len(means)):
             raise ValueError(
                 f"member must be from 0 to {len(means) - 1}, as the detector has "
                 f"{len(means)} networks; got {member!r}."
@@ -752,6 +763,9 @@ class GeneratedSamplesDisplay:
         Generated rows.
     feature_names : sequence of str of length n_features
         The names of the columns.
+    k : int, default=30
+        How many columns to draw: those whose medians differ most between real and
+        generated rows, in their order in X.
     image_shape : tuple of (height, width, channels) or None, default=None
         Of images: some real ones are drawn above as many generated ones.
 
@@ -776,15 +790,16 @@ class GeneratedSamplesDisplay:
     (1000, 4)
     """
 
-    def __init__(self, X, generated, feature_names, image_shape=None):
+    def __init__(self, X, generated, feature_names, *, k=30, image_shape=None):
         self.X = X
         self.generated = generated
         self.feature_names = feature_names
+        self.k = k
         self.image_shape = image_shape
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, n_generated=1000, random_state=None, ax=None
+        cls, estimator, X, *, n_generated=1000, random_state=None, k=30, ax=None
     ):
         """Generate rows and draw them beside real ones.
 
@@ -798,6 +813,9 @@ class GeneratedSamplesDisplay:
             How many rows to generate.
         random_state : int, RandomState instance or None, default=None
             Seed of the generated rows.
+        k : int, default=30
+            How many columns to draw: those whose medians differ most between real and
+            generated rows, in their order in X.
         ax : Axes, default=None
             Where to draw; None makes a figure.
 
@@ -806,10 +824,17 @@ class GeneratedSamplesDisplay:
         display : GeneratedSamplesDisplay
             What was drawn.
         """
+        _check_detector(estimator)
         generated = estimator.generate(n_generated, random_state)
         X = check_array(X, ensure_all_finite="allow-nan", allow_nd=True)
-        shape = estimator.image_shape_
-        return cls(X, generated, feature_names(estimator), shape).plot(ax)
+        display = cls(
+            X,
+            generated,
+            feature_names(estimator),
+            k=k,
+            image_shape=estimator.image_shape_,
+        )
+        return display.plot(ax)
 
     def plot(self, ax=None):
         """Draw.
@@ -824,31 +849,36 @@ class GeneratedSamplesDisplay:
         display : GeneratedSamplesDisplay
             This display.
         """
+        check_scalar(self.k, "k", Integral, min_val=1)
         if self.image_shape is not None:
             return self._plot_images(ax)
-        n_features = len(self.feature_names)
+        X, generated, names = self._columns()
+        n_features = len(names)
         (self.ax_,) = _axes(ax, 1, (7.5, 1.7 + 0.34 * n_features))
         self.figure_ = self.ax_.figure
-        low, high = _quantiles(self.X, [0.05, 0.95])
+        low, high = _quantiles(X, [0.05, 0.95])
         width = np.where(high > low, high - low, 1.0)
         for x in (0, 1):
             self.ax_.axvline(x, color=_ink(), alpha=0.3, linewidth=0.8)
         rows = np.arange(n_features)
         self.real_ = self._plot_quantiles(
-            (self.X - low) / width, rows - 0.17, BLUE, f"{len(self.X)} real rows"
+            (X - low) / width, rows - 0.17, BLUE, f"{len(X)} real rows"
         )
         self.generated_ = self._plot_quantiles(
-            (self.generated - low) / width,
+            (generated - low) / width,
             rows + 0.17,
             VERMILION,
-            f"{len(self.generated)} generated rows",
+            f"{len(generated)} generated rows",
         )
-        ranges = zip(self.feature_names, low, high, strict=True)
+        ranges = zip(names, low, high, strict=True)
         self.ax_.set_yticks(rows, [f"{n}  [{a:.4g}, {b:.4g}]" for n, a, b in ranges])
         self.ax_.set_ylim(n_features - 0.4, -1.7)
         self.ax_.set_xticks([0, 1], ["5 %", "95 %"])
         self.ax_.set_xlabel("quantiles of the real rows, in brackets in units of X")
-        self.ax_.set_title("What the networks are sure is normal")
+        title = "What the networks are sure is normal"
+        if n_features < len(self.feature_names):
+            title += f"\n{n_features} of {len(self.feature_names)} columns"
+        self.ax_.set_title(title)
         # In the empty row above the columns.
         self.ax_.legend(
             handles=[self.real_[-1], self.generated_[-1]], loc="upper center", ncols=2
@@ -884,6 +914,15 @@ class GeneratedSamplesDisplay:
         self.ax_.set_title("What the networks are sure is normal")
         return self
 
+    def _columns(self):
+        """Real rows, generated rows and names, of the columns that differ most."""
+        center, spread = _center_and_spread(self.X)
+        (generated,) = _quantiles(self.generated, [0.5])
+        gap = np.abs(generated - center) / spread
+        columns = np.sort(np.argsort(-np.nan_to_num(gap), kind="stable")[: self.k])
+        names = np.asarray(self.feature_names)[columns]
+        return self.X[:, columns], self.generated[:, columns], names
+
     def _plot_quantiles(self, X, rows, colour, label):
         """Draw the middle 90 %, the middle half and the median of each column."""
         low, quarter, median, three, high = _quantiles(X, [0.05, 0.25, 0.5, 0.75, 0.95])
@@ -901,6 +940,18 @@ def _quantiles(X, shares):
         # Which is left empty in a figure.
         warnings.filterwarnings("ignore", "All-NaN slice")
         return np.nanquantile(X, shares, axis=0)
+
+
+def _check_detector(estimator):
+    """Refuse what is no fitted detector, and say where one may be found in it."""
+    if not hasattr(estimator, "explain"):
+        raise TypeError(
+            f"The displays draw an NCAEDetector, got {type(estimator).__name__}. Of a "
+            "pipeline pass the last step, pipeline[-1], with the rows as that step "
+            "gets them, pipeline[:-1].transform(X); of a search its best_estimator_; "
+            "of skncae.pyod.NCAE its detector_."
+        )
+    check_is_fitted(estimator)
 
 
 def _axes(ax, n_axes, figsize, n_columns=1, sharex=False):
@@ -927,6 +978,19 @@ def _ink():
     from matplotlib import rcParams
 
     return rcParams["text.color"]
+
+
+def _label(found, row, column):
+    """Say what a row has in a column, and what was expected instead."""
+    name, value, expected = (
+        found.feature_names[column],
+        found.values[row, column],
+        found.expected[row, column],
+    )
+    if np.isnan(value):
+        return f"{name} is missing, {expected:.4g} expected"
+    sign = ">" if value > expected else "<"
+    return f"{name} = {value:.4g}  {sign} {expected:.4g} expected"
 
 
 def _rgb(image):
@@ -977,6 +1041,12 @@ def _positions(rows, explanation, n_default):
         errors = explanation.contributions.sum(1)
         return np.argsort(-errors, kind="stable")[:n_default]
     rows = np.atleast_1d(rows)
+    # An empty list is one of floats.
+    if rows.size and not np.issubdtype(rows.dtype, np.integer):
+        raise TypeError(
+            "rows must be integers, the positions of rows, got "
+            f"{np.array2string(rows, threshold=5)}. Of a mask take np.flatnonzero."
+        )
     if not (0 < rows.size and 0 <= rows.min() and rows.max() < n_rows):
         raise ValueError(
             f"rows must be positions from 0 to {n_rows - 1}, got {rows.tolist()}."
@@ -998,8 +1068,10 @@ def _plot_value_and_expected(axes, value, expected):
 
 def _center_and_spread(X):
     """Median, and the deviation of a normal distribution with the middle 90 % of X."""
-    low, center, high = np.quantile(X, [0.05, 0.5, 0.95], axis=0)
-    spread = np.where(high > low, (high - low) / 3.29, X.std(0))
+    low, center, high = _quantiles(X, [0.05, 0.5, 0.95])
+    # Where these are one value, the rest decides; NaN of a column without any value.
+    rest = np.sqrt(np.nan_to_num(np.square(X - center)).mean(0))
+    spread = np.where(high > low, (high - low) / 3.29, rest)
     return center, np.where(spread > 0, spread, 1.0)
 
 

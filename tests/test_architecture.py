@@ -14,8 +14,21 @@ PACKAGE = ROOT / "skncae"
 # From top to bottom: what each module may import besides numpy and the standard
 # library. Of the modules of skncae, only rows below count.
 MAY_IMPORT = {
-    "__init__": {"_detector", "_explanation", "_version"},
+    "__init__": {"_detector", "_explanation", "_chunks", "_version"},
     "pyod": {"_detector", "_diagnostics", "pyod", "sklearn"},
+    "dask": {
+        "_diagnostics",
+        "_parameters",
+        "_sample",
+        "_sketch",
+        "_training",
+        "_networks",
+        "_streams",
+        "_inputs",
+        "dask",
+        "sklearn",
+        "torch",
+    },
     "plotting": {"_montage", "_inputs", "matplotlib", "scipy", "sklearn"},
     "_montage": set(),
     "metrics": {"sklearn"},
@@ -28,11 +41,14 @@ MAY_IMPORT = {
         "_parameters",
         "_threshold",
         "_stopping",
+        "_rows",
         "_sample",
         "_scoring",
         "_training",
         "_networks",
+        "_streams",
         "_inputs",
+        "_chunks",
         "_version",
         "sklearn",
         "torch",
@@ -46,23 +62,27 @@ MAY_IMPORT = {
     "_parameters": {"_scoring", "_mining", "_inputs", "sklearn", "torch"},
     "_threshold": {"scipy", "torch"},
     "_stopping": {"_losses", "scipy", "torch"},
+    "_rows": {"_sample", "_sketch"},
     "_sample": set(),
+    "_sketch": set(),
     "_scoring": {"_neighbors", "_losses", "_networks", "_inputs", "scipy", "torch"},
     "_neighbors": {"_inputs", "_images"},
     "_training": {"_mining", "_losses", "_networks", "threadpoolctl", "torch"},
     "_mining": {"torch"},
     "_losses": {"torch"},
-    "_networks": {"torch"},
-    "_inputs": {"_images", "sklearn"},
+    "_networks": {"_streams", "torch"},
+    "_streams": {"torch"},
+    "_inputs": {"_images", "_chunks", "sklearn"},
     "_images": set(),
+    "_chunks": {"pyarrow"},
     "_version": set(),
 }
 # Never imported with the package, only by the function that needs them.
 OPTIONAL = {"dask", "matplotlib", "onnx", "pandas", "polars", "pyod"}
-OPTIONAL |= {"pythresh", "safetensors", "spox"}
+OPTIONAL |= {"pyarrow", "pythresh", "safetensors", "spox"}
 # Except a module that is of no use without the package it has its name from: in its
 # row the name is that package, and nothing else of ours may import the module.
-NAMESAKES = {"pyod"}
+NAMESAKES = {"dask", "pyod"}
 ALWAYS = {"numpy"} | sys.stdlib_module_names
 
 MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))

@@ -1,6 +1,7 @@
 """The examples of the documentation run, and show what their text says."""
 
 import runpy
+import sys
 from pathlib import Path
 
 import matplotlib
@@ -113,3 +114,23 @@ def test_example_runs_and_shows_what_its_text_says(name, run):
     assert len(figures) == n_figures
     assert all(ax.has_data() for figure in figures for ax in figure.axes)
     check(names)
+
+
+def test_benchmark_script_compares_detectors_on_a_folder(tmp_path, monkeypatch, capsys):
+    X = np.random.default_rng(0).normal(size=(120, 4))
+    y = np.repeat([1, 0], [6, 114])
+    X[y == 1] += 8
+    np.savez(tmp_path / "planted.npz", X=X, y=y)
+    monkeypatch.setattr(sys, "argv", ["benchmark_pyod.py", str(tmp_path)])
+    names = runpy.run_path(str(EXAMPLES / "benchmark_pyod.py"))
+    means = names["means"]
+    assert len(means) == 9
+    assert means.notna().all(axis=None)
+    assert means.loc["NCAE", ["ROC", "Precision @ rank n"]].tolist() == [1.0, 1.0]
+    assert "planted: 120 rows, 4 columns, 5.0%" in capsys.readouterr().out
+
+
+def test_benchmark_script_says_what_a_folder_has_to_hold(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["benchmark_pyod.py", str(tmp_path)])
+    with pytest.raises(SystemExit, match="holds no .npz files"):
+        runpy.run_path(str(EXAMPLES / "benchmark_pyod.py"))

@@ -222,6 +222,12 @@ def test_top_of_no_column_raises(fast, X):
         fast().fit(X).explain(X).top(k=0)
 
 
+@pytest.mark.parametrize("k", [1.5, "2", None])
+def test_top_of_what_is_no_number_of_columns_raises(fast, X, k):
+    with pytest.raises(TypeError, match="k must be an integer, got"):
+        fast().fit(X).explain(X).top(k)
+
+
 def test_frames_without_pandas_say_what_to_install(fast, X, monkeypatch):
     explanation, original = fast().fit(X).explain(X), builtins.__import__
 

@@ -329,12 +329,41 @@ def test_scorer_without_labels_ignores_them(balanced):
     )
 
 
-@pytest.mark.parametrize("value", [np.nan, "word"])
+@pytest.mark.parametrize("value", [np.inf, "word"])
 def test_rows_that_are_no_numbers_cannot_be_spoilt(balanced, value):
     X = balanced.astype(object)
     X[3, 2] = value
-    with pytest.raises(ValueError, match="NaN|could not convert"):
+    with pytest.raises(ValueError, match="infinity|could not convert"):
         pseudo_outlier_scorer(Given().fit(balanced), X)
+
+
+def test_missing_entries_stay_missing_in_spoilt_copies(balanced):
+    X = np.where(
+        np.random.default_rng(1).random(balanced.shape) < 0.2, np.nan, balanced
+    )
+    X[:, 1] = np.nan
+    seen = []
+
+    class Watched(Given):
+        def decision_function(self, X):
+            seen.append(X)
+            return np.zeros(len(X))
+
+    assert pseudo_outlier_scorer(Watched().fit(balanced), X) == 0.5
+    rows, copies = seen
+    np.testing.assert_array_equal(np.isnan(copies), np.isnan(rows))
+    assert ((copies != rows) & ~np.isnan(rows)).any(axis=1).mean() > 0.5
+
+
+def test_search_without_labels_takes_rows_with_missing_entries(fast, balanced):
+    X = np.where(
+        np.random.default_rng(1).random(balanced.shape) < 0.1, np.nan, balanced
+    )
+    grid = {"evidence": ["tails", "reconstruction"]}
+    search = GridSearchCV(
+        fast(allow_nan=True), grid, scoring=pseudo_outlier_scorer, cv=2
+    ).fit(X)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
 # --- errors --------------------------------------------------------------------

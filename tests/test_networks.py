@@ -13,12 +13,13 @@ from skncae._networks import (
     MemberMLP,
     encoder_from_state,
 )
+from skncae._streams import MemberStreams
 
 WIDTHS = (5, 8, 4, 2)
 
 
 def network(n_members=3, seed=0):
-    return MemberMLP(n_members, WIDTHS, torch.Generator().manual_seed(seed))
+    return MemberMLP(MemberStreams(seed, range(n_members)), WIDTHS)
 
 
 def draw(*shape):
@@ -75,13 +76,20 @@ def test_members_start_from_different_weights():
     assert not torch.equal(weight[0], weight[1])
 
 
+def test_initial_weights_of_a_member_do_not_depend_on_how_many_there_are():
+    alone = MemberMLP(MemberStreams(0, range(2, 3)), WIDTHS)
+    for own, shared in zip(alone.layers, network().layers, strict=True):
+        assert torch.equal(own.weight[0], shared.weight[2])
+        assert torch.equal(own.bias[0], shared.bias[2])
+
+
 def test_initial_weights_keep_to_the_bounds_of_a_torch_linear_layer():
-    layer = MemberLinear(4, 100, 50, torch.Generator().manual_seed(0))
+    layer = MemberLinear(MemberStreams(0, range(4)), 100, 50)
     for values in (layer.weight, layer.bias):
         assert 0.09 < values.abs().max() <= 0.1  # 1 / sqrt(100)
 
 
-def test_initial_weights_come_from_the_given_generator_only():
+def test_initial_weights_come_from_the_given_streams_only():
     state = torch.get_rng_state()
     first, again, other = network(seed=5), network(seed=5), network(seed=6)
     assert torch.equal(first.layers[0].weight, again.layers[0].weight)
@@ -90,7 +98,7 @@ def test_initial_weights_come_from_the_given_generator_only():
 
 
 def test_autoencoder_decodes_what_it_encodes_through_a_mirrored_decoder():
-    model = Autoencoder(3, (5,), (8, 4), 2, torch.Generator().manual_seed(0))
+    model = Autoencoder(MemberStreams(0, range(3)), (5,), (8, 4), 2)
     widths = [tuple(layer.weight.shape[1:]) for layer in model.decoder.layers]
     assert widths == [(2, 4), (4, 8), (8, 5)]
     x = draw(3, 6, 5)
@@ -104,30 +112,29 @@ IMAGE = (9, 13, 2)
 
 
 def image_model(n_members=3):
-    return Autoencoder(n_members, IMAGE, (4, 6), 5, torch.Generator().manual_seed(0))
+    return Autoencoder(MemberStreams(0, range(n_members)), IMAGE, (4, 6), 5)
 
 
 def test_convolution_of_a_member_is_a_plain_one_with_its_weights():
-    layer = MemberConv(3, 2, 4, torch.Generator().manual_seed(0))
+    layer = MemberConv(MemberStreams(0, range(3)), 2, 4)
     x = draw(5, 6, 7, 3, 2)
     y = layer(x)
     for member in range(3):
         plain = nn.Conv2d(2, 4, 3, padding=1)
-        plain.weight.data = layer.weight.data[4 * member : 4 * member + 4]
-        plain.bias.data = layer.bias.data[4 * member : 4 * member + 4]
+        plain.weight.data = layer.weight.data[member]
+        plain.bias.data = layer.bias.data[member]
         expected = plain(x[..., member, :].permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         torch.testing.assert_close(y[..., member, :], expected)
 
 
 def test_first_layer_is_a_convolution_of_6_by_6_pixels_with_stride_2():
-    generator = torch.Generator().manual_seed(0)
-    encoder = ImageEncoder(1, (8, 10, 1), (3,), 2, generator)
+    encoder = ImageEncoder(MemberStreams(0, range(1)), (8, 10, 1), (3,), 2)
     layer = encoder.convolutions[0]
     # Channel 2 i + j of a block is its pixel (i, j).
     kernel = layer.weight.view(3, 2, 2, 3, 3).permute(0, 3, 1, 4, 2).reshape(3, 1, 6, 6)
     x = draw(1, 4, 80)
     grid = nn.functional.conv2d(
-        x.view(4, 1, 8, 10), kernel, layer.bias, stride=2, padding=2
+        x.view(4, 1, 8, 10), kernel, layer.bias[0], stride=2, padding=2
     )
     grid = nn.functional.leaky_relu(grid, _networks.LEAKINESS)
     expected = encoder.linear(grid.permute(0, 2, 3, 1).reshape(1, 4, -1))
@@ -169,14 +176,14 @@ def test_gradient_of_an_image_member_reaches_no_other_member():
 def test_image_networks_are_built_again_from_their_state():
     model, x = image_model(), draw(3, 6, 9 * 13 * 2)
     torch.testing.assert_close(Autoencoder.from_state(model.state())(x), model(x))
-    encoder = ImageEncoder(2, IMAGE, (4,), 1, torch.Generator().manual_seed(0))
+    encoder = ImageEncoder(MemberStreams(0, range(2)), IMAGE, (4,), 1)
     again = encoder_from_state(encoder.state())
     torch.testing.assert_close(again(x[:2]), encoder(x[:2]))
 
 
 def test_pixels_are_seen_where_they_are():
     # An image of which one half is white is unlike the one of which the other is.
-    encoder = ImageEncoder(1, (8, 8, 1), (4,), 3, torch.Generator().manual_seed(0))
+    encoder = ImageEncoder(MemberStreams(0, range(1)), (8, 8, 1), (4,), 3)
     left = torch.zeros(8, 8)
     left[:, :4] = 1.0
     z = encoder(torch.stack([left.flatten(), left.T.flatten()])[None])[0]

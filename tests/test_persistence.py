@@ -430,6 +430,8 @@ FORGED = {
     "kind of value": set_item("fitted", "a_", {"eval": "1"}),
     "two kinds of value": set_item("fitted", "a_", {"dict": {}, "tuple": []}),
     "no such tensor": set_item("fitted", "a_", {"array": ["b", "C"]}),
+    "text as threshold": set_item("fitted", "threshold_", "abc"),
+    "no offset": set_item("fitted", "offset_", None),
     "no networks": delete_state("networks"),
     "no weight": delete_state("networks", "encoder.layers.1.weight"),
     "no dictionaries": delete_state("dictionaries"),

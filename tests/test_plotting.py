@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skncae import Explanation
 from skncae.plotting import (
@@ -23,6 +26,7 @@ from skncae.plotting import (
     ScoreDistributionDisplay,
     TrainingHistoryDisplay,
 )
+from skncae.pyod import NCAE
 
 DISPLAYS = {
     "contributions": FeatureContributionDisplay,
@@ -187,6 +191,41 @@ def test_rows_that_there_are_not_raise(detector, X, name, rows):
         DISPLAYS[name].from_estimator(detector, X, rows=rows)
 
 
+@pytest.mark.parametrize("rows", [[0, 1.0], ["a"], [True, False]])
+@pytest.mark.parametrize("name", ["contributions", "reconstruction"])
+def test_rows_that_are_no_positions_raise(detector, X, name, rows):
+    with pytest.raises(TypeError, match="rows must be integers.*flatnonzero"):
+        DISPLAYS[name].from_estimator(detector, X, rows=rows)
+
+
+@pytest.mark.parametrize("k, error", [(0, ValueError), (2.5, TypeError)])
+@pytest.mark.parametrize("name", ["contributions", "generated", "reconstruction"])
+def test_number_of_columns_that_is_none_raises(detector, X, name, k, error):
+    with pytest.raises(error, match="k "):
+        DISPLAYS[name].from_estimator(detector, X, k=k)
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_display_of_an_unfitted_detector_raises_not_fitted(fast, X, name):
+    with pytest.raises(NotFittedError):
+        draw(name, fast(), X)
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+@pytest.mark.parametrize(
+    "wrap, found",
+    [
+        (lambda detector: make_pipeline(StandardScaler(), detector), "Pipeline"),
+        (lambda detector: NCAE(**detector.get_params()), "NCAE"),
+    ],
+    ids=["pipeline", "pyod"],
+)
+def test_display_of_what_holds_a_detector_says_where_it_is(fast, X, name, wrap, found):
+    message = rf"got {found}\..*pipeline\[-1\].*its detector_"
+    with pytest.raises(TypeError, match=message):
+        draw(name, wrap(fast()).fit(X), X)
+
+
 # --- scores --------------------------------------------------------------------
 
 
@@ -226,6 +265,12 @@ def test_labels_that_do_not_say_which_is_the_outlier_raise(y):
 def test_labels_of_another_number_of_rows_raise():
     with pytest.raises(ValueError, match="one label for each of the 3 rows"):
         ScoreDistributionDisplay.from_predictions([1.0, 2.0, 3.0], 1.0, [0, 1])
+
+
+@pytest.mark.parametrize("errors", [[], [1.0, np.nan], [[1.0, 2.0], [3.0, 4.0]]])
+def test_errors_that_are_not_one_number_a_row_raise(errors):
+    with pytest.raises(ValueError, match="errors must be finite numbers, one for each"):
+        ScoreDistributionDisplay.from_predictions(errors, 2.0)
 
 
 def test_errors_of_many_magnitudes_get_a_logarithmic_axis_that_has_all_of_them():
@@ -408,7 +453,7 @@ def test_rows_outside_the_frame_are_counted():
     assert display.rows_.get_label() == label
 
 
-@pytest.mark.parametrize("member", [-1, 3])
+@pytest.mark.parametrize("member", [-1, 3, 1.5])
 def test_latent_space_of_a_network_that_there_is_not_raises(detector, X, member):
     with pytest.raises(ValueError, match="member must be from 0 to 2"):
         LatentSpaceDisplay.from_estimator(detector, X, member=member)
@@ -445,6 +490,53 @@ def test_rows_with_missing_entries_can_be_drawn_in_every_display(fast, X):
         arguments = () if display is TrainingHistoryDisplay else (rows,)
         figure = display.from_estimator(detector, *arguments).figure_
         figure.canvas.draw()
+
+
+def test_reconstruction_shows_a_row_with_missing_entries(explanation):
+    values = explanation.values.copy()
+    values[0, 1] = values[1, 2] = np.nan
+    display = ReconstructionDisplay(
+        Explanation(
+            values,
+            explanation.expected,
+            explanation.contributions,
+            explanation.feature_names,
+        ),
+        rows=[0],
+    ).plot()
+    shown, expected = (
+        markers[0].get_ydata() for markers in (display.values_, display.expected_)
+    )
+    assert np.isnan(shown).tolist() == [False, True, False, False]
+    assert np.isfinite(expected).all()
+
+
+def test_label_of_a_missing_entry_says_so(explanation):
+    values = explanation.values.copy()
+    values[0, 1] = np.nan
+    missing = Explanation(
+        values,
+        explanation.expected,
+        explanation.contributions,
+        explanation.feature_names,
+    )
+    display = FeatureContributionDisplay(missing, rows=0).plot()
+    labels = [label.get_text() for label in display.axes_[0].get_yticklabels()]
+    assert labels[0] == "depth is missing, 1 expected"
+    assert labels[1] == "height = 30  < 31 expected"
+
+
+def test_generated_samples_show_the_columns_that_differ_most_in_their_order():
+    X = np.random.default_rng(0).normal(size=(100, 40))
+    generated = X / 2
+    generated[:, [3, 17, 29]] += [9, -7, 5]
+    names = [f"c{i}" for i in range(40)]
+    display = GeneratedSamplesDisplay(X, generated, names, k=3).plot()
+    labels = [label.get_text().split()[0] for label in display.ax_.get_yticklabels()]
+    assert labels == ["c3", "c17", "c29"]
+    assert display.ax_.get_title().endswith("3 of 40 columns")
+    wide = GeneratedSamplesDisplay(X, generated, names).plot()
+    assert len(wide.ax_.get_yticks()) == 30
 
 
 def test_missing_entries_do_not_move_the_quantiles_of_generated_samples():

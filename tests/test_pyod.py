@@ -390,6 +390,15 @@ def test_every_method_works_where_pyod_has_no_rule(rows, contamination):
     assert clf.contamination is contamination
 
 
+def test_threshold_that_is_set_decides_what_is_predicted(clf, rows):
+    moved = copy.deepcopy(clf)
+    moved.threshold_ = moved.detector_.set_threshold(quantile=0.98).threshold_
+    np.testing.assert_array_equal(
+        moved.predict(rows), clf.decision_scores_ > moved.threshold_
+    )
+    assert moved.predict(rows).sum() == 4
+
+
 @pytest.mark.parametrize("thresholder", THRESHOLDERS)
 def test_thresholder_of_pythresh_sets_the_labels_as_in_other_detectors_of_pyod(
     clf, rows, new_rows, thresholder

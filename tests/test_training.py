@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from skncae import _losses, _mining, _training
+from skncae._streams import MemberStreams
 from skncae._training import HISTORY, Recipe, Trainer
 
 RECIPE = {
@@ -37,9 +38,9 @@ def rows():
 
 @pytest.fixture
 def make(rows):
-    def make(n_members=2, seed=0, **changes):
-        generator = torch.Generator().manual_seed(seed)
-        return Trainer(rows, n_members, Recipe(**RECIPE | changes), generator)
+    def make(n_members=2, seed=0, members=None, **changes):
+        streams = MemberStreams(seed, members or range(n_members))
+        return Trainer(rows, streams, Recipe(**RECIPE | changes))
 
     return make
 
@@ -66,7 +67,7 @@ def moved(trainer, before):
 
 def batch_and_noise(trainer):
     x = trainer._draw_batch()
-    return x, trainer._draw_latent(x.shape[1], trainer.recipe.generation_scale)
+    return x, trainer._draw_latent(trainer.recipe.generation_scale)
 
 
 def joint_step(trainer, x, weight=1.0):
@@ -174,8 +175,8 @@ def test_alignment_makes_the_discriminator_tell_noise_from_features_better(
 ):
     trainer = make()
     x = trainer._draw_batch()
-    z, omega = trainer.model.encoder(x).detach(), trainer._draw_latent(16, 1.0)
-    monkeypatch.setattr(trainer, "_draw_latent", lambda n_rows, variance: omega)
+    z, omega = trainer.model.encoder(x).detach(), trainer._draw_latent(1.0)
+    monkeypatch.setattr(trainer, "_draw_latent", lambda variance: omega)
 
     def loss():
         real, fake = trainer.d_l(omega)[..., 0], trainer.d_l(z)[..., 0]
@@ -241,9 +242,9 @@ def test_rows_are_generated_at_the_given_variance_and_aligned_to_variance_one(
     trainer, variances = make(generation_scale=0.3), []
     original = _losses.latent_noise
 
-    def spy(mu, variance, shape, generator):
+    def spy(mu, variance, noise):
         variances.append(variance)
-        return original(mu, variance, shape, generator)
+        return original(mu, variance, noise)
 
     monkeypatch.setattr(_losses, "latent_noise", spy)
     trainer._step()
@@ -440,7 +441,7 @@ def sliced(trainer, batches, noise, members):
     """Feed the trainer the given members' share of fixed batches and noise."""
     batches, noise = iter(batches), iter(noise)
     trainer._draw_batch = lambda: next(batches)[members]
-    trainer._draw_latent = lambda n_rows, variance: (
+    trainer._draw_latent = lambda variance: (
         trainer.model.mu + variance**0.5 * next(noise)[members]
     )
 
@@ -459,7 +460,7 @@ def test_members_trained_together_match_members_trained_alone(make, rows, rule):
                 network.parameters(), networks(together)[name].parameters(), strict=True
             )
             for own, shared in pairs:
-                own.data = shared.data[member : member + 1].clone()
+                own.data.copy_(shared.data[member : member + 1])
         single.model.mu = together.model.mu[member : member + 1].clone()
         sliced(single, batches, noise, slice(member, member + 1))
     sliced(together, batches, noise, slice(None))
@@ -500,7 +501,34 @@ def test_rows_of_a_member_do_not_change_another_member(make):
 # --- randomness ----------------------------------------------------------------
 
 
-def test_training_draws_from_the_given_generator_only(make):
+def trained_apart(make, members):
+    """History and weights of some of the members of seed 0."""
+    trainer = make(members=members)
+    return trainer.run(), [
+        p for n in networks(trainer).values() for p in n.parameters()
+    ]
+
+
+def test_members_trained_apart_are_those_trained_together(make):
+    history, weights_of_all = trained_apart(make, range(4))
+    for members in (range(1), range(1, 4)):
+        apart, weights_of_some = trained_apart(make, members)
+        part = slice(members.start, members.stop)
+        for name, values in history.items():
+            torch.testing.assert_close(apart[name], values[:, part])
+        for some, all_ in zip(weights_of_some, weights_of_all, strict=True):
+            torch.testing.assert_close(some, all_[part])
+
+
+def test_steps_taken_in_rounds_are_those_taken_at_once(make):
+    whole, cut = make(max_iter=60), make(max_iter=60)
+    history = whole.run()
+    parts = [cut.run(n_steps=n_steps) for n_steps in (7, 50, 3)]
+    for name, values in history.items():
+        assert torch.equal(torch.cat([part[name] for part in parts]), values)
+
+
+def test_training_draws_from_the_given_streams_only(make):
     state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
     first, again, other = make(seed=1), make(seed=1), make(seed=2)
     for trainer in (first, again, other):

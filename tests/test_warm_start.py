@@ -28,7 +28,7 @@ def trainers(monkeypatch):
 
 
 def test_two_fits_of_100_steps_end_near_one_of_200(fast, X):
-    same = {"evidence": "reconstruction", "n_estimators": 4}
+    same = {"evidence": "reconstruction", "n_estimators": 16}
     once, long = (fast(max_iter=n, **same).fit(X) for n in (100, 200))
     twice = fast(max_iter=100, warm_start=True, **same).fit(X).fit(X)
     scores = [detector.score_samples(X) for detector in (once, twice, long)]

@@ -1,0 +1,113 @@
+"""Rows that are read a chunk at a time, for tables that memory does not hold."""
+
+import math
+
+import numpy as np
+
+# Chunks that are ours to cut hold about as many bytes.
+CHUNK_BYTES = 2**24
+
+
+class Chunks:
+    """Rows that are read a chunk at a time, as often as they are asked for.
+
+    `NCAEDetector.fit`, `score_samples`, `decision_function` and `predict` take it in
+    place of an array, and hold one chunk of it at a time.
+
+    Parameters
+    ----------
+    source : array-like, dataset, iterable or callable
+        Where the rows are:
+
+        - anything with a `shape` that gives rows for a slice: a numpy.memmap, an
+          HDF5 dataset of h5py, a Zarr array;
+        - anything with `to_batches`, such as a pyarrow.dataset.Dataset of parquet
+          files;
+        - an iterable of chunks (arrays or frames of a few thousand rows, say), which
+          must start anew each time it is iterated over, such as a list;
+        - a function without arguments that returns an iterator over chunks.
+    chunk_rows : int or None, default=None
+        Rows to read at once of the first two. None reads about 16 MiB.
+
+    See Also
+    --------
+    NCAEDetector.partial_fit : For rows that can be read only once.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skncae import Chunks, NCAEDetector
+    >>> def chunks():
+    ...     for day in range(5):
+    ...         yield np.random.default_rng(day).normal(size=(100, 4))
+    >>> detector = NCAEDetector(max_iter=20, random_state=0).fit(Chunks(chunks))
+    >>> detector.n_samples_seen_
+    500
+    >>> [detector.score_samples(chunk).shape for chunk in Chunks(chunks)][0]
+    (100,)
+    """
+
+    def __init__(self, source, chunk_rows=None):
+        is_known = callable(source) or any(
+            hasattr(source, name) for name in ("to_batches", "shape", "__iter__")
+        )
+        if not is_known or isinstance(source, str | bytes):
+            raise TypeError(
+                "Chunks takes rows with a shape and slices, a dataset with to_batches, "
+                "an iterable of chunks or a function that returns an iterator; got "
+                f"{source!r}. Open files first."
+            )
+        if chunk_rows is not None and chunk_rows < 1:
+            raise ValueError(
+                f"chunk_rows must be a positive int or None; got {chunk_rows!r}."
+            )
+        self.source = source
+        self.chunk_rows = chunk_rows
+
+    @property
+    def is_spent_once_read(self):
+        """Say whether the source is an iterator, which does not start anew.
+
+        Returns
+        -------
+        is_spent_once_read : bool
+            False also of a function, whatever it returns.
+        """
+        source = self.source
+        return hasattr(source, "__next__") and not callable(source)
+
+    def __iter__(self):
+        source = self.source
+        if callable(source):
+            chunks = source()
+        elif hasattr(source, "to_batches"):
+            chunks = self._batches()
+        elif hasattr(source, "shape"):
+            chunks = self._slices()
+        else:
+            chunks = source
+        return (chunk for chunk in chunks if len(chunk))
+
+    def _batches(self):
+        """Yield tables of pyarrow, which keep the names of the columns."""
+        import pyarrow
+
+        n_rows = self.chunk_rows or _rows_at_once(8 * len(self.source.schema))
+        batches = self.source.to_batches(
+            batch_size=n_rows, batch_readahead=1, fragment_readahead=1
+        )
+        for batch in batches:
+            yield pyarrow.table(batch)
+
+    def _slices(self):
+        """Yield slices of the rows."""
+        n_rows, *row_shape = self.source.shape
+        itemsize = np.dtype(getattr(self.source, "dtype", float)).itemsize
+        step = self.chunk_rows or _rows_at_once(itemsize * math.prod(row_shape))
+        for start in range(0, n_rows, step):
+            yield self.source[start : start + step]
+
+
+def _rows_at_once(row_bytes):
+    """Return how many rows a chunk that is ours to cut should have."""
+    return max(1, CHUNK_BYTES // max(1, row_bytes))

@@ -1,0 +1,378 @@
+"""Fit and score Dask collections on a cluster.
+
+==========  =======================================================================
+where       what
+==========  =======================================================================
+workers     validate their partitions and pick from them the rows that may be in the
+            sample
+client      gathers the sample, calibrates the scales
+workers     train the members in groups, on the sample
+client      gathers the networks, fills the dictionaries
+workers     count the errors of their partitions
+client      adds up the counts and sets the threshold
+==========  =======================================================================
+
+A task is a function of what it is given, so one that is lost with its worker is done
+again elsewhere with the same result.
+"""
+
+import math
+from functools import partial
+
+import numpy as np
+import torch
+from dask import array, dataframe, delayed
+from dask.distributed import get_client
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from skncae._diagnostics import all_or_nothing, warn_if_collapsed, warn_if_no_gap
+from skncae._inputs import check_rows
+from skncae._networks import Autoencoder, encoder_from_state
+from skncae._parameters import check_parameters, torch_device
+from skncae._sample import Sample
+from skncae._sketch import Sketch
+from skncae._streams import MemberStreams
+from skncae._training import Trainer, one_thread, training
+
+# Members that are trained by one worker. The registers of a CPU hold 8 or 16 numbers,
+# and what is left over after full ones is rounded in another way; with so many members
+# nothing is, in networks of the usual sizes. One bit is enough to lead the training of
+# adversaries elsewhere.
+TOGETHER = 8
+
+
+def fit(detector, X, *, client=None):
+    """Fit a detector on a Dask collection, on the workers of a cluster.
+
+    The detector is the one that `fit` gives on the same rows in memory: the same sample
+    is learnt from, and each network draws from its own random stream. Its threshold is
+    a little less exact, as after a fit on `Chunks`.
+
+    Parameters
+    ----------
+    detector : NCAEDetector
+        Fitted in place. Its `tol` must be None and it must not be going on with
+        earlier networks, as the networks are trained apart.
+    X : dask.array.Array of shape (n_samples, n_features) or dask.dataframe.DataFrame
+        The training rows. Partitions are read up to three times, so persist them if
+        the workers can hold them.
+    client : distributed.Client or None, default=None
+        The cluster; None takes the client that is active.
+
+    Returns
+    -------
+    detector : NCAEDetector
+        The same, fitted, with nothing of Dask about it.
+
+    Raises
+    ------
+    ValueError
+        If X or a parameter is not valid, or there is no client.
+    TypeError
+        If X is no Dask collection, or a parameter is of the wrong type.
+    RuntimeError
+        If the training diverges.
+
+    Notes
+    -----
+    The networks are the same to the last bit if the workers have the kind of CPU that
+    the client has and `batch_size` is a multiple of 16. Else they differ by rounding,
+    which their training amplifies: a detector as good as the other.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from distributed import Client
+    >>> from skncae import NCAEDetector
+    >>> from skncae.dask import fit, score_samples
+    >>> client = Client(processes=False, n_workers=1, dashboard_address=None)
+    >>> X = da.random.default_rng(0).normal(size=(1000, 4), chunks=(250, 4))
+    >>> detector = fit(NCAEDetector(max_iter=20, random_state=0), X)
+    >>> score_samples(detector, X).compute().shape
+    (1000,)
+    >>> client.close()
+    """
+    client = client or get_client()
+    check_parameters(detector)
+    _refuse_going_together(detector)
+    with all_or_nothing(detector), training():
+        check_rows(detector, _example(X), reset=True)
+        rows = _RowsOfPartitions(client, X, _checker(detector))
+        trainer_type = partial(_GroupTrainer, client, detector.device)
+        sample = detector._fit(rows, X, trainer_type=trainer_type)
+        detector._sample = None
+        detector.n_samples_seen_ = rows.n_rows
+        warn_if_collapsed(detector.training_scores_, sample)
+        warn_if_no_gap(detector)
+    return detector
+
+
+def score_samples(detector, X):
+    """Return how normal each row is, lazily: minus its error.
+
+    Parameters
+    ----------
+    detector : NCAEDetector
+        Fitted, on Dask or not.
+    X : dask.array.Array of shape (n_samples, n_features) or dask.dataframe.DataFrame
+        The rows to score.
+
+    Returns
+    -------
+    scores : dask.array.Array or dask.dataframe.Series of shape (n_samples,), float64
+        The higher, the more normal.
+    """
+    check_is_fitted(detector)
+    check = _checker(detector)
+    return _mapped(partial(_scores, detector._scorer, check, None), X, np.float64)
+
+
+def predict(detector, X):
+    """Say of each row, lazily, whether its error exceeds the threshold.
+
+    Parameters
+    ----------
+    detector : NCAEDetector
+        Fitted, on Dask or not.
+    X : dask.array.Array of shape (n_samples, n_features) or dask.dataframe.DataFrame
+        The rows to judge.
+
+    Returns
+    -------
+    labels : dask.array.Array or dask.dataframe.Series of shape (n_samples,), int
+        -1 for outliers, 1 for inliers.
+    """
+    check_is_fitted(detector)
+    check, offset = _checker(detector), detector.offset_
+    return _mapped(partial(_scores, detector._scorer, check, offset), X, np.int64)
+
+
+class _RowsOfPartitions:
+    """The rows of a Dask collection, for `NCAEDetector._fit`; see `_rows`.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    X : dask collection
+    check : callable
+        Validates a partition and returns it as an array.
+    """
+
+    def __init__(self, client, X, check):
+        self.client = client
+        self.partitions = _partitions(X)
+        self.check = check
+        if hasattr(X, "chunks") and not np.isnan(X.chunks[0]).any():
+            self.lengths = list(X.chunks[0])
+        else:
+            self.lengths = self._gather([delayed(len)(p) for p in self.partitions])
+        self.n_rows = int(sum(self.lengths))
+        if not self.n_rows:
+            raise ValueError(f"X holds no rows: {X!r}.")
+
+    def sample(self, size, seed):
+        """Return a uniform sample of at most `size` rows, the one of `Sample`."""
+        starts = np.cumsum([0, *self.lengths[:-1]]).tolist()
+        tasks = [
+            delayed(_sample)(partition, self.check, size, seed, start, self.n_rows)
+            for partition, start, length in zip(
+                self.partitions, starts, self.lengths, strict=True
+            )
+            if length
+        ]
+        return Sample.total(self._gather(tasks)).rows
+
+    def errors(self, scorer):
+        """Return quantiles of the errors of all rows."""
+        # One task that others take it from: were it scattered, it would be lost with
+        # the worker that holds it.
+        scorer = delayed(_held)(scorer)
+        check = delayed(self.check)
+        tasks = [
+            delayed(_sketch)(partition, check, scorer)
+            for partition, length in zip(self.partitions, self.lengths, strict=True)
+            if length
+        ]
+        # Added up in a tree, so that nobody holds all of them.
+        while len(tasks) > 1:
+            fours = [tasks[i : i + 4] for i in range(0, len(tasks), 4)]
+            tasks = [delayed(Sketch.total)(four) for four in fours]
+        return self._gather(tasks)[0].quantiles()
+
+    def _gather(self, tasks):
+        return self.client.gather(self.client.compute(tasks))
+
+
+class _GroupTrainer:
+    """Trains groups of members on the workers; to `NCAEDetector._fit` a `Trainer`.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    device : str
+        What each worker trains on.
+    rows, streams, recipe, is_observed, by_column
+        As of `Trainer`.
+    """
+
+    def __init__(self, client, device, rows, *, streams, recipe, trained, **observed):
+        # Collections are tables.
+        observed.pop("image_shape")
+        self.client = client
+        self.rows = rows
+        self.n_steps = 0
+        self._streams = streams
+        self._arguments = device, rows.cpu(), recipe, observed
+
+    def run(self, after_step=None, n_steps=None):
+        """Take all steps at once and return their history."""
+        n_workers = max(1, sum(self.client.nthreads().values()))
+        held = self.client.submit(_held, self._arguments, pure=False)
+        futures = self.client.map(
+            _trained, _groups(self._streams, n_workers), arguments=held, pure=False
+        )
+        parts = self.client.gather(futures)
+        self.model = Autoencoder.from_state(_joined(parts, "model"))
+        self.d_s = encoder_from_state(_joined(parts, "d_s"))
+        self.d_l = encoder_from_state(_joined(parts, "d_l"))
+        self._is_finite = all(part["is_finite"] for part in parts)
+        history = {
+            name: torch.from_numpy(values)
+            for name, values in _joined(parts, "history", axis=1).items()
+        }
+        self.n_steps = len(history["reconstruction_loss"])
+        return history
+
+    def is_finite(self):
+        """Say whether the last step left networks that reconstruct rows."""
+        return self._is_finite
+
+
+def _groups(streams, n_workers):
+    """Share the members out, in groups of a multiple of `TOGETHER`."""
+    n_units = math.ceil(len(streams) / TOGETHER)
+    size = TOGETHER * math.ceil(n_units / n_workers)
+    return [
+        MemberStreams(streams.seed, streams.members[start : start + size])
+        for start in range(0, len(streams), size)
+    ]
+
+
+def _trained(streams, arguments):
+    """Train the members of these streams, on a worker; return arrays."""
+    device, rows, recipe, observed = arguments
+    device = torch_device(device)
+    observed = {
+        name: tensor if tensor is None else tensor.to(device)
+        for name, tensor in observed.items()
+    }
+    with training():
+        trainer = Trainer(rows.to(device), streams=streams, recipe=recipe, **observed)
+        history = trainer.run()
+        return {
+            "model": trainer.model.state(),
+            "d_s": trainer.d_s.state(),
+            "d_l": trainer.d_l.state(),
+            "history": {name: v.cpu().numpy() for name, v in history.items()},
+            "is_finite": trainer.is_finite(),
+        }
+
+
+def _joined(parts, key, axis=0):
+    """Arrays of all members, from those of the groups."""
+    return {
+        name: np.concatenate([part[key][name] for part in parts], axis)
+        for name in parts[0][key]
+    }
+
+
+def _held(content):
+    """Return the content: a task whose result the workers take from each other."""
+    return content
+
+
+def _sample(partition, check, size, seed, start, n_rows):
+    """Sample a partition for the sample of all."""
+    return Sample.of_part(size, seed, check(partition), start, n_rows)
+
+
+def _sketch(partition, check, scorer):
+    """Count the errors of a partition."""
+    with one_thread():
+        return Sketch.of(scorer.errors(check(partition)))
+
+
+def _scores(scorer, check, offset, partition):
+    """Scores of a partition, or labels where there is an offset."""
+    if not len(partition):
+        return np.empty(0)
+    with one_thread():
+        scores = -scorer.errors(check(partition))
+    return scores if offset is None else np.where(scores < offset, -1, 1)
+
+
+def _mapped(judge, X, dtype):
+    """Apply a function that gives a number for each row to the partitions of X."""
+    if isinstance(X, array.Array):
+        X = X.rechunk({1: -1})
+        return X.map_blocks(judge, dtype=dtype, drop_axis=1, meta=np.empty(0, dtype))
+    if isinstance(X, dataframe.DataFrame):
+        return X.map_partitions(partial(_as_series, judge), meta=(None, dtype))
+    raise _no_collection(X)
+
+
+def _as_series(judge, frame):
+    """Return what `judge` says of a frame's rows, with their index."""
+    return type(frame.iloc[:, 0])(judge(frame), index=frame.index)
+
+
+def _partitions(X):
+    """Return the delayed partitions of a collection."""
+    if isinstance(X, array.Array):
+        return X.rechunk({1: -1}).to_delayed().ravel().tolist()
+    return X.to_delayed()
+
+
+def _example(X):
+    """Return two rows with the columns of X, to learn their number and names from."""
+    if isinstance(X, array.Array):
+        return np.zeros((2, *X.shape[1:]))
+    if isinstance(X, dataframe.DataFrame):
+        return X._meta_nonempty
+    raise _no_collection(X)
+
+
+def _no_collection(X):
+    return TypeError(
+        f"X must be a dask array or a dask dataframe, got {type(X).__name__}. For rows "
+        "in memory use the methods of NCAEDetector, for files Chunks."
+    )
+
+
+def _checker(detector):
+    """Return what validates a partition, without what else the detector holds."""
+    columns = clone(detector)
+    for name in ("n_features_in_", "feature_names_in_", "row_shape_", "image_shape_"):
+        if hasattr(detector, name):
+            setattr(columns, name, getattr(detector, name))
+    return partial(check_rows, columns, reset=False)
+
+
+def _refuse_going_together(detector):
+    """Refuse images, what needs all members at once, or those of another fit."""
+    if detector.image_shape is not None:
+        raise ValueError(
+            f"image_shape={detector.image_shape!r}, but collections are tables here. "
+            "Call fit on images in memory, or on Chunks."
+        )
+    if detector.tol is not None:
+        raise ValueError(
+            f"tol={detector.tol!r} looks at all networks while they are trained, and "
+            "here they are trained apart. Set tol=None."
+        )
+    if detector.warm_start and hasattr(detector, "_scorer"):
+        raise ValueError(
+            "warm_start=True goes on with fitted networks, which a fit on Dask does "
+            "not. Set warm_start=False to start anew, or call fit on rows in memory."
+        )
