@@ -21,7 +21,9 @@ from sklearn.utils.validation import validate_data
 from skncae import _images
 from skncae._chunks import Chunks
 
-VIEWS = ("whitened", "standardized", "minmax", "pixels", "contrast")
+VIEWS = ("whitened", "standardized", "minmax")
+# For rows of one unit, such as images; they must be complete.
+IMAGE_VIEWS = ("pixels", "contrast")
 
 # Share of the rows that count as normal in a calibration round. Correlations break
 # down at lower contamination than variances do, hence a smaller share (as in MCD).
@@ -239,7 +241,7 @@ def _fit_view(kind, X, X_normal, before=None):
 
     Incomplete rows count for a covariance as they are completed by the view `before`.
     """
-    if kind in ("pixels", "contrast"):
+    if kind in IMAGE_VIEWS:
         return _pixel_view(X_normal, is_evened=kind == "contrast")
     center, scale = _moments(X_normal)
     overall_center, overall = _moments(X)

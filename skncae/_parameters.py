@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state, check_scalar
 
-from skncae._inputs import VIEWS
+from skncae._inputs import IMAGE_VIEWS, VIEWS
 from skncae._mining import RULES
 from skncae._scoring import EVIDENCE, IMAGE_EVIDENCE, KINDS
 
@@ -24,7 +24,7 @@ AUTO = {
 }
 
 # Views and evidence that compare whole rows.
-COMPLETE_ONLY = ("pixels", "contrast", "pixel_neighbors", "contrast_neighbors")
+COMPLETE_ONLY = (*IMAGE_VIEWS, "pixel_neighbors", "contrast_neighbors")
 
 # Evidence that needs to know which pixels are side by side.
 IMAGES_ONLY = "edge_neighbors"
@@ -72,9 +72,10 @@ def check_parameters(detector):
             f"mining must be one of {RULES}, got {parameters['mining']!r}. "
             "To mine nothing, set mining_rate=0."
         )
-    if parameters["scaling"] not in VIEWS:
+    if parameters["scaling"] not in VIEWS + IMAGE_VIEWS:
         raise ValueError(
-            f"scaling must be one of {VIEWS}, got {parameters['scaling']!r}."
+            f"scaling must be one of {VIEWS + IMAGE_VIEWS}, got "
+            f"{parameters['scaling']!r}."
         )
     _check_hidden_units(parameters["hidden_units"])
     _check_evidence(parameters["evidence"])
