@@ -1,11 +1,12 @@
-"""The ODDS data sets: where they come from, what they must hash to, and `load`.
+"""The data sets: where they come from, what they must hash to, and `load`.
 
-`registry.csv` has one row a set: its size, the public file that it comes from
-with the SHA-256 of that file, and the SHA-256 of the same rows as an ``.npz``
-with ``X`` and ``y``. `load` looks for that ``.npz`` in the folder that the
-environment variable ``SKNCAE_DATA`` names, and downloads the public file when
-there is none. Both carry the same rows in the same order, so a seed means the
-same rows either way.
+`registry.csv` has one row a set: its suite (the 25 sets of ODDS, or the tabular sets
+of ADBench that are "outside" ODDS), its size, the public file that it comes from with
+the SHA-256 of that file, and the SHA-256 of the same rows as an ``.npz`` with ``X``
+and ``y``, which of ADBench is that file itself. `load` looks for that ``.npz`` in the
+folder that the environment variable ``SKNCAE_DATA`` names, and downloads the public
+file when there is none. Both carry the same rows in the same order, so a seed means
+the same rows either way.
 """
 
 import csv
@@ -42,6 +43,7 @@ class DataSet:
     """One row of the registry."""
 
     name: str
+    suite: str
     n: int
     d: int
     outliers: int
@@ -56,6 +58,7 @@ def read_registry():
         return {
             row["name"]: DataSet(
                 name=row["name"],
+                suite=row["suite"],
                 n=int(row["n"]),
                 d=int(row["d"]),
                 outliers=int(row["outliers"]),
@@ -71,17 +74,22 @@ REGISTRY = read_registry()
 
 
 def names(choice="all"):
-    """Turn ``"six"``, ``"all"`` or names with commas into a list of names."""
+    """Turn ``"six"``, ``"all"``, ``"outside"`` or names with commas into names.
+
+    "all" are the sets of ODDS.
+    """
     if choice == "six":
         return list(SIX)
-    if choice == "all":
-        return list(REGISTRY)
+    suite = {"all": "odds"}.get(choice, choice)
+    of_suite = [name for name, entry in REGISTRY.items() if entry.suite == suite]
+    if of_suite:
+        return of_suite
     chosen = [name.strip() for name in choice.split(",")]
     unknown = sorted(set(chosen) - set(REGISTRY))
     if unknown:
         raise ValueError(
             f"There is no data set {', '.join(unknown)}. "
-            f"Choose 'six', 'all', or from: {', '.join(REGISTRY)}."
+            f"Choose 'six', 'all', 'outside', or from: {', '.join(REGISTRY)}."
         )
     return chosen
 
@@ -123,7 +131,10 @@ def _local_file(name):
     folder = os.environ.get("SKNCAE_DATA")
     if not folder:
         return None
-    for path in (Path(folder, "odds", f"{name}.npz"), Path(folder, f"{name}.npz")):
+    for path in (
+        Path(folder, REGISTRY[name].suite, f"{name}.npz"),
+        Path(folder, f"{name}.npz"),
+    ):
         if path.is_file():
             return path
     return None

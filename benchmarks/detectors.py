@@ -158,8 +158,16 @@ def plain_autoencoder():
     }
 
 
+# As in `NCAEDetector`; skncae is not imported before a detector is made.
+EVIDENCE = ("reconstruction", "distance", "dictionary", "tails", "rarity")
+
+
 def _ncae(**parameters):
     return Spec(imported("skncae", "NCAEDetector", **parameters), "skncae")
+
+
+def _without(kind):
+    return _ncae(evidence=tuple(other for other in EVIDENCE if other != kind))
 
 
 def _pyod(module, name, family="pyod", is_deterministic=False):
@@ -216,9 +224,7 @@ NCAE = {
     "NCAE-no-sample-discriminator": _ncae(sample_discriminator=False),
     "NCAE-no-latent-discriminator": _ncae(latent_discriminator=False),
     "NCAE-no-rounds": _ncae(calibration_rounds=0),
-    "NCAE-no-reconstruction": _ncae(evidence=("dictionary", "tails")),
-    "NCAE-no-dictionary": _ncae(evidence=("reconstruction", "tails")),
-    "NCAE-no-tails": _ncae(evidence=("reconstruction", "dictionary")),
+    **{f"NCAE-no-{kind}": _without(kind) for kind in EVIDENCE},
     "NCAE-reconstruction": _ncae(evidence="reconstruction"),
     "NCAE-no-learning": Spec(lambda seed, n_features: NoLearning(seed), "skncae"),
     "NCAE-paper": _ncae(**paper_configuration()),

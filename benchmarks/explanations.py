@@ -69,7 +69,7 @@ def rules(detector, rows):
     )
     surprises = scorer._surprises_of(scorer.evidence(rows))
     shares = _shared_out(np.ones_like(surprises), parts, np.isfinite(rows))
-    middle = np.argsort(surprises, axis=0)[1]
+    middle = np.argsort(surprises, axis=0)[len(surprises) // 2]
     loud = surprises >= np.median(surprises, axis=0)
     alone = dict(zip((f"{kind} alone" for kind in EVIDENCE), shares, strict=True))
     residual = rows - detector.reconstruct(rows)
@@ -79,7 +79,7 @@ def rules(detector, rows):
             0
         ],
         "mean of shares": shares.mean(0),
-        "two loudest by surprise": (shares * (loud * surprises)[..., None]).sum(0),
+        "louder half by surprise": (shares * (loud * surprises)[..., None]).sum(0),
         **alone,
         "|residual| / std": np.abs(residual) / detector._scorer.view.scale,
         "|z|": np.abs(rows - detector._scorer.view.center)

@@ -19,7 +19,11 @@ def parse(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks.odds")
     add = parser.add_argument
     add("--protocol", choices=protocols.PROTOCOLS, default="contaminated")
-    add("--datasets", default="six", help="six, all, or names with commas")
+    add(
+        "--datasets",
+        default="six",
+        help="six, all (of ODDS), outside, or names with commas",
+    )
     add("--detectors", default="all", help="all, groups or names with commas")
     add("--seeds", default="0-4", help="such as 0-4 or 0,3")
     add("--output", help="CSV; benchmarks/results/odds_<protocol>.csv by default")

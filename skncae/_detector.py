@@ -111,15 +111,17 @@ default="auto"
     latent_discriminator : bool, default=True
         Train the encoder towards normally distributed latent features (Eq. 4).
     evidence : str or sequence of str, default="auto"
-        What speaks against a row: its "reconstruction" error (Eq. 9), its distance
-        to the nearest row of a "dictionary" of normal rows, how far out its columns
-        are by their ranks ("tails"); of images, their distance to training images that
-        are near, but not the nearest, as they are ("pixel_neighbors"), with the same
-        brightness and contrast ("contrast_neighbors"), or in histograms of the
-        directions of their edges ("edge_neighbors"). One kind is reported as it is, so
+        What speaks against a row: its "reconstruction" error (Eq. 9); its "distance"
+        to the median row, as the columns are scaled for the networks; its distance to
+        the nearest row of a "dictionary" of normal rows; how far out its columns are
+        by their ranks ("tails"); how few values are like those of its columns
+        ("rarity"). Of images also their distance to training images that are near, but
+        not the nearest, as they are ("pixel_neighbors"), with the same brightness and
+        contrast ("contrast_neighbors"), or in histograms of the directions of their
+        edges ("edge_neighbors"). One kind is reported as it is, so
         `evidence="reconstruction"` is the paper's score; of several, the median of
         their surprises (minus the log of the share of training rows with a larger
-        error). "auto" takes the first three for a table, and "reconstruction" with the
+        error). "auto" takes the first five for a table, and "reconstruction" with the
         three kinds of neighbors for images.
     dictionary_size : int, default=64
         Number of rows in the dictionary of each member, drawn from the rows that it

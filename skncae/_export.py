@@ -11,10 +11,14 @@ import numpy as np
 
 from skncae._inputs import LARGEST
 from skncae._networks import LEAKINESS
-from skncae._scoring import SMALLEST
+from skncae._scoring import SMALLEST, TIE_BREAK
 
 # Values that are this close are one value, rounded in another way by the runtime.
 ROUNDING = 1e-12
+
+# Scores are that close to the threshold's: where two knots of a surprise are next to
+# each other, it is steep.
+ROUNDING_OF_SCORES = 1e-7
 
 
 def onnx_model(state, offset, n_features, metadata):
@@ -50,7 +54,7 @@ def onnx_model(state, offset, n_features, metadata):
     scores = op.sub(unfit, _verdict(op, errors, state["surprises"]))
     decision = op.sub(scores, op.const(float(offset)))
     # A training row that sets the threshold is an inlier, NaN is not.
-    least = op.const(-ROUNDING * max(abs(offset), 1.0))
+    least = op.const(-ROUNDING_OF_SCORES * max(abs(offset), 1.0))
     is_inlier = op.greater_or_equal(decision, least)
     label = op.where(is_inlier, op.const(np.int64(1)), op.const(np.int64(-1)))
     outputs = {"score_samples": scores, "decision_function": decision, "label": label}
@@ -97,6 +101,12 @@ def _reconstruction(op, X, state):
     return op.reduce_mean(error, op.const([0]), keepdims=0)
 
 
+def _distance(op, X, state):
+    """Squared distance of each row to the median of the training rows."""
+    x = _transform(op, X, state["view"])
+    return _sum_of_squares(op, op.sub(x, op.const(state["median"])))
+
+
 def _dictionary(op, X, state):
     """Distance of each row to the nearest dictionary row, the mean over members."""
     x = _transform(op, X, state["dictionary_view"])
@@ -131,10 +141,19 @@ def _tails(op, X, state):
     return op.reduce_sum(surprise, op.const([1]), keepdims=0)
 
 
+def _rarity(op, X, state):
+    """-log of the share of training values that are as rare, summed."""
+    values, surprises = (state["column_rarity"][key] for key in ("values", "surprises"))
+    surprise = _interpolated(op, X, values, surprises)
+    return op.reduce_sum(surprise, op.const([1]), keepdims=0)
+
+
 _EVIDENCE = {
     "reconstruction": _reconstruction,
+    "distance": _distance,
     "dictionary": _dictionary,
     "tails": _tails,
+    "rarity": _rarity,
 }
 
 
@@ -151,7 +170,11 @@ def _verdict(op, errors, surprises):
     middle = op.slice(
         ordered, op.const([(k - 1) // 2]), op.const([k // 2 + 1]), op.const([1])
     )
-    return op.reduce_mean(middle, op.const([1]), keepdims=0)
+    median, mean = (
+        op.reduce_mean(values, op.const([1]), keepdims=0)
+        for values in (middle, ordered)
+    )
+    return op.add(median, op.mul(op.const(TIE_BREAK), mean))
 
 
 def _surprise(op, error, surprise):
@@ -160,15 +183,9 @@ def _surprise(op, error, surprise):
     log_error = op.log(op.max([error, op.const(SMALLEST)]))
     beyond = op.max([op.sub(log_error, op.const(knots[-1])), op.const(0.0)])
     beyond = op.mul(beyond, op.const(float(surprise["tail_index"])))
-    # The interval that ends at each knot; the first has no length.
-    inside = op.clip(log_error, op.const(knots[0]), op.const(knots[-1]))
-    column = op.unsqueeze(inside, op.const([1]))
-    interval = op.squeeze(_count_smaller(op, knots[:, None], column), op.const([1]))
-    slopes = np.append(0.0, np.diff(values) / np.diff(knots))
-    left, start = (np.append(line[:1], line[:-1]) for line in (knots, values))
-    step = op.sub(inside, op.gather(op.const(left), interval))
-    within = op.mul(op.gather(op.const(slopes), interval), step)
-    return op.add(op.add(op.gather(op.const(start), interval), within), beyond)
+    column = op.unsqueeze(log_error, op.const([1]))
+    within = _interpolated(op, column, knots[:, None], values[:, None])
+    return op.add(op.squeeze(within, op.const([1])), beyond)
 
 
 # --- pieces --------------------------------------------------------------------
@@ -208,6 +225,22 @@ def _mlp(op, x, weights, network):
         )
         x = op.add(op.matmul(x, weight), bias)
     return x
+
+
+def _interpolated(op, x, knots, values):
+    """`np.interp(x[:, j], knots[:, j], values[:, j])`; NaN ends a column early."""
+    # The interval that ends at each knot; the first has no length.
+    left, start = (np.concatenate([t[:1], t[:-1]]) for t in (knots, values))
+    with np.errstate(invalid="ignore"):
+        slopes = np.nan_to_num((values - start) / (knots - left))
+    inside = op.max([x, op.const(np.nanmin(knots, axis=0))])
+    inside = op.min([inside, op.const(np.nanmax(knots, axis=0))])
+    interval = _count_smaller(op, knots, inside)
+    left, start, slopes = (
+        op.gather_elements(op.const(np.ascontiguousarray(table)), interval, axis=0)
+        for table in (left, start, slopes)
+    )
+    return op.add(start, op.mul(slopes, op.sub(inside, left)))
 
 
 def _sum_of_squares(op, x):

@@ -1,6 +1,6 @@
 """From rows to scores.
 
-Three kinds of evidence against a row, each an error that is large when the row is
+Five kinds of evidence against a row, each an error that is large when the row is
 unlike the normal ones:
 
 ==============  ==========================================================
@@ -8,11 +8,15 @@ evidence        error
 ==============  ==========================================================
 reconstruction  ``|x - g(f(x))|^2`` of Eq. 9, the mean over members: the row breaks
                 the way in which the columns vary together
+distance        squared distance to the median of the training rows, in the view of the
+                networks: far out along directions in which the columns vary little
 dictionary      distance to the nearest of the rows that a member is sure are
                 normal, the mean over members: no normal row is like it (the
                 dictionary of Eq. 7, of real rows)
 tails           squared surprise of each column alone, summed: many columns are far
                 out, or a few very far
+rarity          surprise of each column alone at how few training values are like it,
+                summed: gaps, and rare values among few
 ..._neighbors   distance to training images that are near but not nearest: in pixels;
                 in "contrast", all of one brightness and contrast; in histograms of the
                 directions of "edge"s
@@ -20,7 +24,8 @@ tails           squared surprise of each column alone, summed: many columns are 
 
 Errors of different kinds are made comparable by their *surprise*, minus the log of
 the share of training rows with a larger error. The score is the median surprise: a
-row is an outlier when most of the evidence says so.
+row is an outlier when most of the evidence says so. A thousandth of the mean surprise
+is added, since a surprise is a rank and two kinds may give two rows the same one.
 
 Every error is a sum over columns (of a distance: its square is). Where entries are
 missing it is the sum over the others, scaled up to all columns; a row without any value
@@ -28,13 +33,12 @@ gets the median error of the training rows.
 """
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import skew
 
+from skncae._columns import ColumnRarity, ColumnTails
 from skncae._inputs import View, calibrated_view, over_all_columns
 from skncae._losses import latent_noise, reconstruction_error
 from skncae._neighbors import Neighbors
@@ -43,8 +47,10 @@ from skncae._networks import Autoencoder
 # An error to this power is a sum over columns.
 POWER = {
     "reconstruction": 1,
+    "distance": 1,
     "dictionary": 2,
     "tails": 1,
+    "rarity": 1,
     "pixel_neighbors": 2,
     "contrast_neighbors": 2,
     "edge_neighbors": 2,
@@ -52,7 +58,7 @@ POWER = {
 KINDS = tuple(POWER)
 
 # What is asked by default: of the rows of a table, and of images.
-EVIDENCE = ("reconstruction", "dictionary", "tails")
+EVIDENCE = ("reconstruction", "distance", "dictionary", "tails", "rarity")
 IMAGE_EVIDENCE = (
     "reconstruction",
     "pixel_neighbors",
@@ -66,10 +72,13 @@ SURE_SHARE = 0.8
 MAX_DICTIONARY_POOL = 4096
 
 # An error below this is no error.
-SMALLEST = 1e-30
+SMALLEST = 1e-20
 
 # Errors whose logarithms differ by less are one error, rounded in several ways.
-SAME = 1e-9
+SAME = 1e-6
+
+# What the mean surprise adds to the median, of which rows of one rank have the same.
+TIE_BREAK = 1e-3
 
 # Rows are scored in blocks of this many, so that memory does not grow with them.
 BLOCK = 512
@@ -184,61 +193,6 @@ def _tail_index(log_errors):
     return 1.0 / max(float(excess), 0.05)
 
 
-@dataclass(frozen=True)
-class ColumnTails:
-    """How far out each column is, in the direction of its longer tail.
-
-    Parameters
-    ----------
-    quantiles : ndarray of shape (n_reference, n_features)
-        Sorted training values, negated where the longer tail is the lower one; NaN
-        at the end of a column that has fewer.
-    sign : ndarray of shape (n_features,)
-        +1 or -1, the direction of the longer tail.
-    """
-
-    quantiles: np.ndarray
-    sign: np.ndarray
-
-    @classmethod
-    def of(cls, X, n_reference=4096):
-        """Take the quantiles and the skewness of the training rows."""
-        with warnings.catch_warnings():
-            # A column that is all but constant has no skewness to speak of.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            skewness = skew(X.astype(np.float64), axis=0, nan_policy="omit")
-        skewness = np.nan_to_num(skewness)
-        sign = np.where(skewness > 0, 1.0, -1.0)
-        ordered = np.sort(X * sign, axis=0)
-        if len(ordered) > n_reference:
-            picked = np.linspace(0, len(ordered) - 1, n_reference).round().astype(int)
-            ordered = ordered[picked]
-        return cls(ordered, sign)
-
-    def __call__(self, X):
-        """Sum over columns of the squared -log P(a training value is as large)."""
-        return self.by_column(X).sum(1)
-
-    def by_column(self, X):
-        """Squared -log P(a training value is as large), of every value of X."""
-        # Column by column in memory, as it is filled.
-        surprise = np.empty(X.shape, order="F")
-        for column, (quantiles, sign) in enumerate(
-            zip(self.quantiles.T, self.sign, strict=True)
-        ):
-            if np.isnan(quantiles[-1]):
-                quantiles = quantiles[~np.isnan(quantiles)]
-            n_reference = max(len(quantiles), 1)
-            values = X[:, column] * sign
-            smaller = np.searchsorted(quantiles, values, "left")
-            # Never zero: a value beyond all is as rare as the largest one.
-            share = np.maximum(n_reference - smaller, 1) / n_reference
-            # Missing values are behind all others.
-            square = np.square(np.log(share))
-            surprise[:, column] = np.where(np.isnan(values), 0.0, square)
-        return surprise
-
-
 class Scorer:
     """Errors of rows, from fitted networks and what the training rows were like.
 
@@ -282,6 +236,10 @@ class Scorer:
             state["dictionaries"] = self.dictionaries.numpy()
         if "tails" in self.kinds:
             state["column_tails"] = vars(self.column_tails).copy()
+        if "rarity" in self.kinds:
+            state["column_rarity"] = vars(self.column_rarity).copy()
+        if "distance" in self.kinds:
+            state["median"] = self.median
         if self.neighbors:
             state["neighbors"] = {
                 kind: neighbors.state() for kind, neighbors in self.neighbors.items()
@@ -307,6 +265,10 @@ class Scorer:
             scorer.dictionaries = torch.tensor(state["dictionaries"])
         if "tails" in kinds:
             scorer.column_tails = ColumnTails(**state["column_tails"])
+        if "rarity" in kinds:
+            scorer.column_rarity = ColumnRarity(**state["column_rarity"])
+        if "distance" in kinds:
+            scorer.median = state["median"]
         scorer.neighbors = {
             kind: Neighbors.from_state(neighbors)
             for kind, neighbors in state.get("neighbors", {}).items()
@@ -336,6 +298,10 @@ class Scorer:
             self._fill_dictionaries(X, dictionary_size, random_state)
         if "tails" in self.kinds:
             self.column_tails = ColumnTails.of(X)
+        if "rarity" in self.kinds:
+            self.column_rarity = ColumnRarity.of(X)
+        if "distance" in self.kinds:
+            self.median = np.median(self.view.transform(self._completed(X)[0]), axis=0)
         self.neighbors = {
             kind: Neighbors.of(kind, X, rounds, random_state, image_shape)
             for kind in self.kinds
@@ -471,7 +437,8 @@ class Scorer:
         """Median surprise of (n_kinds, n_samples) errors, or the only errors."""
         if len(self.kinds) == 1:
             return evidence[0]
-        return np.median(self._surprises_of(evidence), axis=0)
+        surprises = self._surprises_of(evidence)
+        return np.median(surprises, axis=0) + TIE_BREAK * surprises.mean(0)
 
     def _surprises_of(self, evidence):
         """Surprise of each error, (n_kinds, n_samples)."""
@@ -491,6 +458,11 @@ class Scorer:
     def _reconstruction(self, X, missing):
         return self._member_errors(X, missing).mean(0)
 
+    def _distance(self, X, missing):
+        if missing is None:
+            return np.square(self.view.transform(X) - self.median).sum(1)
+        return np.where(missing, 0.0, self._distance_by_column(X, missing)).sum(1)
+
     def _dictionary(self, X, missing):
         x = torch.from_numpy(self.dictionary_view.transform(X))
         return self._dictionary_distances(x, missing).amin(-1).mean(0).numpy()
@@ -503,6 +475,10 @@ class Scorer:
 
     def _tails(self, X, missing):
         return self.column_tails(X if missing is None else np.where(missing, np.nan, X))
+
+    def _rarity(self, X, missing):
+        rows = X if missing is None else np.where(missing, np.nan, X)
+        return self.column_rarity(rows)
 
     def _by_column(self, kind, X, missing):
         """What the columns of complete rows add to the errors of a kind."""
@@ -530,8 +506,15 @@ class Scorer:
         length = np.where(distance > 0, distance, 1.0)[..., None]
         return (np.square(difference) / length).mean(0)
 
+    def _distance_by_column(self, X, missing):
+        difference = self.view.transform(X) - self.median
+        return np.square(self.view.by_column(difference))
+
     def _tails_by_column(self, X, missing):
         return self.column_tails.by_column(X)
+
+    def _rarity_by_column(self, X, missing):
+        return self.column_rarity.by_column(X)
 
     @torch.no_grad()
     def _member_errors(self, X, missing=None):

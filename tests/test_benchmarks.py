@@ -61,7 +61,7 @@ def tiny(tmp_path, monkeypatch):
 
 
 def _register(monkeypatch, name, digest):
-    entry = datasets.DataSet(name, 50, 3, 10, "nowhere/x.npz", "0" * 64, digest)
+    entry = datasets.DataSet(name, "odds", 50, 3, 10, "nowhere/x.npz", "0" * 64, digest)
     monkeypatch.setitem(datasets.REGISTRY, name, entry)
 
 
@@ -74,9 +74,10 @@ def _run(folder, *arguments, names="own_detectors:Distance"):
 # --- data sets -----------------------------------------------------------------
 
 
-def test_registry_holds_the_25_sets_with_two_checksums_each():
-    assert len(datasets.REGISTRY) == 25
-    assert set(datasets.SIX) < set(datasets.REGISTRY)
+def test_registry_holds_25_sets_and_19_outside_with_two_checksums_each():
+    assert len(datasets.names("all")) == 25 and len(datasets.names("outside")) == 19
+    assert not set(datasets.names("all")) & set(datasets.names("outside"))
+    assert set(datasets.SIX) < set(datasets.names("all"))
     for entry in datasets.REGISTRY.values():
         assert len(entry.sha256_original) == len(entry.sha256_npz) == 64
         assert entry.url.startswith("https://")

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
+from conftest import N_OUTLIERS
 from pythresh.thresholds.filter import FILTER
 from pythresh.thresholds.iqr import IQR
 from pythresh.thresholds.karch import KARCH
@@ -55,6 +56,15 @@ class Refuse:
 
     def eval(self, errors):
         raise ZeroDivisionError("no spread")
+
+
+@pytest.fixture(scope="session")
+def X(X):  # noqa: N802
+    """Return the rows with outliers that most of the evidence sees a gap before."""
+    rows = X.copy()
+    rows[:N_OUTLIERS] *= 4
+    rows.setflags(write=False)
+    return rows
 
 
 def state_of(detector):

@@ -62,8 +62,9 @@ means = results.groupby("detector")[["AUROC", "AP"]].mean().sort_values("AUROC")
 print(means[::-1].round(1))
 
 # %%
-# A dot for each digit, a bar for the mean. NCAE has the best means. In AUROC the lead
-# over KNN is too small to mean anything; in AP only the isolation forest is near.
+# A dot for each digit, a bar for the mean. In AUROC NCAE has the best mean, by too
+# little over KNN to mean anything; in AP the isolation forest is level with it, and all
+# others are far behind.
 
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.4), sharey=True, layout="constrained")
 for ax, metric in zip(axes, means, strict=True):
