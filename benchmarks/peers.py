@@ -291,7 +291,7 @@ class LatentOut:
             **plain_autoencoder(), **self.steps, random_state=self.random_state
         ).fit(X)
         self.errors_ = -self.model_.training_scores_
-        self.index_ = NearestNeighbors(n_neighbors=self.n_neighbors)
+        self.index_ = NearestNeighbors(n_neighbors=min(self.n_neighbors, len(X)))
         self.index_.fit(self._latent(X))
         return self
 

@@ -312,3 +312,43 @@ def test_neighbors_of_a_single_row_are_that_row():
     neighbors = Neighbors.of("pixel_neighbors", X, 1, np.random.RandomState(0), None)
     assert neighbors(X) == [0.0]
     assert not neighbors.by_column(X).any()
+
+
+# --- displays ------------------------------------------------------------------
+
+
+def test_reconstruction_is_drawn_as_image_expected_and_map(fitted, digits):
+    plotting = pytest.importorskip("skncae.plotting")
+    X, _ = digits
+    display = plotting.ReconstructionDisplay.from_estimator(fitted, X, rows=[0, 5])
+    picture = display.values_[0].get_array()
+    assert picture.shape == (8, 26, 3)
+    np.testing.assert_allclose(picture[:, :8, 0], X[0] / X.max())
+    assert [text.get_text() for text in display.axes_[0].get_xticklabels()] == [
+        "image",
+        "expected",
+        "adds to the error",
+    ]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_generated_images_are_drawn_below_real_ones(fast, channels):
+    from skncae.plotting import GeneratedSamplesDisplay
+
+    X = draw(20, 8, 9, channels)
+    detector = fast(max_iter=1).fit(X)
+    display = GeneratedSamplesDisplay.from_estimator(detector, X, random_state=0)
+    picture = display.real_[0].get_array()
+    # Two rows of ten images each, and a stripe between.
+    assert picture.shape == (17 + 2 + 17, 10 * 10 - 1, 3)
+    assert 0 <= picture.min() and picture.max() <= 1
+
+
+def test_other_displays_take_images(fitted, digits):
+    from skncae.plotting import FeatureContributionDisplay, LatentSpaceDisplay
+
+    X, _ = digits
+    display = FeatureContributionDisplay.from_estimator(fitted, X, rows=0, k=5)
+    assert len(display.bars_[0]) == 6
+    latent = LatentSpaceDisplay.from_estimator(fitted, X, random_state=0)
+    assert latent.latent.shape == (len(X), 16)
