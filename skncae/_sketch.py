@@ -58,12 +58,14 @@ class Sketch:
         return int(self.counts.sum())
 
     def quantiles(self):
-        """Return `N_QUANTILES` quantiles at even steps from 0 to 1, ascending.
+        """Return `N_QUANTILES` errors that stand for as many rows each, ascending.
 
-        Each is the end of the bin that holds it (of the lower one, between two
-        errors), so that errors that are equal are all at or below.
+        The first is the lowest of all, the last the highest. Each is the end of its
+        bin, so that errors that are equal are all at or below.
         """
         at_or_below = np.cumsum(self.counts)
-        ranks = np.linspace(0, at_or_below[-1] - 1, N_QUANTILES)
+        n_errors = at_or_below[-1]
+        ranks = np.arange(N_QUANTILES) / N_QUANTILES * n_errors
+        ranks[-1] = n_errors - 1
         bins = self.bins[np.searchsorted(at_or_below, ranks, side="right")]
         return ZERO * np.sinh(bins * WIDTH)

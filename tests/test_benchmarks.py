@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import criterion as criterion_suite
 from benchmarks import datasets, detectors, figures, odds, protocols, records, report
+from benchmarks import scale as scale_suite
 from benchmarks import speed as speed_suite
 from benchmarks import thresholds as thresholds_suite
 
@@ -323,6 +324,44 @@ def test_speed_skips_what_is_there_and_gives_ratios(tmp_path, monkeypatch, capsy
     frame = pd.read_csv(output, comment="#")
     assert list(frame.repeat) == [0, 1] and set(frame.status) == {"ok"}
     assert "SquaredZ" in capsys.readouterr().out
+
+
+# --- scale ---------------------------------------------------------------------
+
+
+def test_scale_skips_what_is_there_and_prints_rates(tmp_path, monkeypatch, capsys):
+    cases = [("IsolationForest", 300, 4), ("NCAEDetector", 300, 4)]
+    monkeypatch.setattr(
+        scale_suite,
+        "EXPERIMENTS",
+        {
+            "scores": lambda options: (
+                cases,
+                scale_suite.measure_scores,
+                options.repeats,
+            )
+        },
+    )
+    output = tmp_path / "scale.csv"
+    for repeats in ("1", "2"):
+        scale_suite.main(
+            ["--output", str(output), "--repeats", repeats, "--folder", str(tmp_path)]
+        )
+    frame = pd.read_csv(output, comment="#")
+    assert list(frame.repeat) == [0, 0, 1, 1] and set(frame.status) == {"ok"}
+    assert (frame.cpu_s > 0).all() and (
+        frame.floor_s[frame.case == cases[1][0]] > 0
+    ).all()
+    assert "rows/s" in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["scale.csv"]
+
+
+def test_failure_of_a_scale_case_is_a_row():
+    context = scale_suite.isolation.start_context()
+    outcome = scale_suite.in_child(
+        context, 100, scale_suite.measure_scores, "?", 9, 9, 0
+    )
+    assert outcome["status"] == "error" and "AttributeError" in outcome["note"]
 
 
 # --- criterion -----------------------------------------------------------------

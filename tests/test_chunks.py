@@ -173,7 +173,8 @@ def test_quantiles_are_never_below_and_at_most_a_width_above():
     rng = np.random.default_rng(0)
     errors = np.concatenate([rng.lognormal(sigma=4, size=50_000), -rng.random(999)])
     got = Sketch.of(errors).quantiles()
-    exact = np.quantile(errors, np.linspace(0, 1, len(got)), method="lower")
+    ranks = np.arange(len(got)) / len(got) * len(errors)
+    exact = np.sort(errors)[ranks.astype(int)]
     excess = got - exact
     assert (excess >= -1e-12 * np.abs(exact)).all()
     assert (excess <= 1.01 * WIDTH * np.abs(exact) + 1e-12).all()
@@ -196,15 +197,15 @@ def test_total_of_sketches_in_any_order_is_the_sketch_of_all(size):
         np.testing.assert_array_equal(total.counts, whole.counts)
 
 
-@pytest.mark.parametrize("contamination", [0.01, 0.1, 0.5, "auto"])
+@pytest.mark.parametrize("contamination", [0.05, 0.1, 0.5, "auto"])
 def test_threshold_of_chunks_is_that_of_all_rows(X, fast, room_for_50, contamination):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         whole = fast(contamination=contamination).fit(X)
         detector = fast(contamination=contamination).fit(Chunks(X, chunk_rows=30))
-    assert detector.contamination_ == pytest.approx(whole.contamination_, abs=0.006)
+    assert detector.contamination_ == pytest.approx(whole.contamination_, abs=1e-4)
     flagged = detector.predict(X) == -1
-    assert flagged.mean() == pytest.approx(detector.contamination_, abs=0.006)
+    assert flagged.mean() == pytest.approx(detector.contamination_, abs=1e-4)
 
 
 def test_threshold_of_chunks_is_the_quantile_of_all_errors(fast):

@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 
 from skncae import _scoring
 from skncae._columns import ColumnRarity, ColumnTails
-from skncae._scoring import EVIDENCE, Surprise, distances
+from skncae._scoring import EVIDENCE, Surprise, nearest_rows
 
 
 @pytest.fixture
@@ -161,20 +161,22 @@ def test_distance_is_the_squared_one_to_the_median_of_the_scaled_rows(fast, X, s
 # --- dictionary ----------------------------------------------------------------
 
 
-def test_distances_are_those_to_every_row_of_the_dictionary():
+def test_nearest_rows_are_those_of_a_search_through_all():
     rng = np.random.default_rng(0)
-    x, dictionary = rng.normal(size=(8, 3)), rng.normal(size=(2, 5, 3))
-    distance = distances(torch.from_numpy(x), torch.from_numpy(dictionary))
-    for member in range(2):
-        np.testing.assert_allclose(
-            distance[member], cdist(x, dictionary[member]), rtol=1e-12
-        )
+    x, dictionary = rng.normal(size=(7, 4)), rng.normal(size=(3, 5, 4))
+    distance, nearest = nearest_rows(torch.from_numpy(x), torch.from_numpy(dictionary))
+    for member in range(3):
+        for i in range(7):
+            all_distances = np.linalg.norm(dictionary[member] - x[i], axis=1)
+            assert nearest[member, i] == all_distances.argmin()
+            assert distance[member, i] == pytest.approx(all_distances.min())
 
 
-def test_distances_keep_their_digits_far_from_the_origin():
-    x = torch.full((30, 2), 1e9, dtype=torch.float64)
-    dictionary = x.expand(1, 30, 2) + 1.0
-    assert (distances(x, dictionary) == math.sqrt(2)).all()
+def test_distance_to_the_nearest_row_keeps_its_digits_far_from_the_origin():
+    x = 1e6 + torch.eye(3, dtype=torch.float64)
+    dictionary = 1e6 + torch.eye(3, dtype=torch.float64).roll(1, 0)[None, :1]
+    distance, _ = nearest_rows(x, dictionary)
+    assert distance[0].tolist() == [math.sqrt(2), math.sqrt(2), 0.0]
 
 
 def test_dictionaries_hold_training_rows_of_low_error_only(fast, X, y):
