@@ -66,7 +66,7 @@ class NoLearning:
         self.scorer_ = Scorer(self, view, EVIDENCE)
         self.scorer_.learn(
             X,
-            calibrated_view("standardized", X, rounds=5),
+            rounds=5,
             dictionary_size=64,
             random_state=np.random.RandomState(self.seed),
         )

@@ -28,12 +28,13 @@ from skncae._diagnostics import (
 from skncae._explanation import Explanation
 from skncae._export import onnx_model
 from skncae._inputs import calibrated_view, check_rows, feature_names
-from skncae._networks import MemberMLP
+from skncae._networks import encoder_from_state
 from skncae._parameters import (
     as_names,
     check_cut,
     check_parameters,
     check_warm_start,
+    chosen,
     network_parameters,
     private_random_state,
     seed_of,
@@ -42,7 +43,7 @@ from skncae._parameters import (
 from skncae._persistence import load_archive, save_archive, write_whole
 from skncae._rows import RowsAtHand, RowsInChunks, checked
 from skncae._sample import Sample
-from skncae._scoring import EVIDENCE, Scorer
+from skncae._scoring import Scorer
 from skncae._stopping import SettledRanking
 from skncae._streams import MemberStreams
 from skncae._threshold import threshold_at, threshold_of
@@ -74,27 +75,34 @@ class NCAEDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         `eval(errors)` labels the training errors 0 or 1 (an outlier), such as those
         of PyThresh; where its labels are not a cut of the errors, the share that it
         flags is flagged. It sets `threshold_` only; the scores do not depend on it.
-    n_estimators : int, default=16
-        Number of autoencoders (members), trained side by side.
-    hidden_units : tuple of int, default=(32, 16)
-        Widths of the encoder's hidden layers; the decoder mirrors them.
-    latent_dim : int, default=3
-        Width of the latent space.
-    scaling : {"whitened", "standardized", "minmax"}, default="whitened"
+    n_estimators : int or "auto", default="auto"
+        Number of autoencoders (members), trained side by side. Here and below, "auto"
+        chooses by the shape of the rows: 16 for a table, 2 for images.
+    hidden_units : tuple of int or "auto", default="auto"
+        Widths of the encoder's hidden layers, or for images the channels of its
+        convolutions, each of which halves height and width; the decoder mirrors them.
+        "auto" is (32, 16) for a table, (8, 16) for images.
+    latent_dim : int or "auto", default="auto"
+        Width of the latent space. "auto" is 3 for a table, 16 for images.
+    scaling : {"auto", "whitened", "standardized", "minmax", "pixels", "contrast"}, \
+default="auto"
         How the columns are scaled for the networks: "standardized" (each column to
         mean 0 and variance 1, with logarithmic tails), "whitened" (and
-        decorrelated), "minmax" (each column to [0, 1], the paper's).
+        decorrelated), "minmax" (each column to [0, 1], the paper's), "pixels" (each
+        column less its mean, all over one deviation), "contrast" (each row to mean 0
+        and deviation 1 first). "auto" is "whitened" for a table, "contrast" for images.
     calibration_rounds : int, default=5
         How often the location and scale of the columns are estimated again on the
         rows that look normal. 0 trusts all rows.
-    mining : {"similarity", "reconstruction", "latent_distance", "latent_density"}, \
-default="similarity"
+    mining : {"auto", "similarity", "reconstruction", "latent_distance", \
+"latent_density"}, default="auto"
         How rows are found that look contaminated: least similar to the generated
-        normals (Eq. 7), or, for comparison (section 5.2 of the paper), of the largest
-        reconstruction error, the largest latent distance to the mean, the lowest
-        latent density.
-    mining_rate : float in [0, 1), default=0.1
-        Share of each batch that is mined (the paper's tau). 0 mines nothing.
+        normals (Eq. 7), or (section 5.2 of the paper) of the largest reconstruction
+        error, the largest latent distance to the mean, the lowest latent density.
+        "auto" is "similarity" for a table, "reconstruction" for images.
+    mining_rate : float in [0, 1) or "auto", default="auto"
+        Share of each batch that is mined (the paper's tau). 0 mines nothing. "auto" is
+        0.1 for a table, 0.2 for images.
     generation_scale : float, default=0.1
         Variance of the latent noise that normal rows are generated from (the paper's
         sigma).
@@ -102,15 +110,19 @@ default="similarity"
         Train the decoder to generate rows like the training rows (Eq. 6).
     latent_discriminator : bool, default=True
         Train the encoder towards normally distributed latent features (Eq. 4).
-    evidence : str or sequence of str, \
-default=("reconstruction", "distance", "dictionary", "tails", "rarity")
+    evidence : str or sequence of str, default="auto"
         What speaks against a row: its "reconstruction" error (Eq. 9); its "distance"
         to the median row, as the columns are scaled for the networks; its distance to
         the nearest row of a "dictionary" of normal rows; how far out its columns are
         by their ranks ("tails"); how few values are like those of its columns
-        ("rarity"). One kind is reported as it is, so `evidence="reconstruction"` is
-        the paper's score; of several, the median of their surprises (minus the log of
-        the share of training rows with a larger error).
+        ("rarity"). Of images also their distance to training images that are near, but
+        not the nearest, as they are ("pixel_neighbors"), with the same brightness and
+        contrast ("contrast_neighbors"), or in histograms of the directions of their
+        edges ("edge_neighbors"). One kind is reported as it is, so
+        `evidence="reconstruction"` is the paper's score; of several, the median of
+        their surprises (minus the log of the share of training rows with a larger
+        error). "auto" takes the first five for a table, and "reconstruction" with the
+        three kinds of neighbors for images.
     dictionary_size : int, default=64
         Number of rows in the dictionary of each member, drawn from the rows that it
         reconstructs best.
@@ -118,8 +130,9 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
         Number of gradient steps.
     batch_size : int, default=128
         Rows a step, for each member, drawn with replacement.
-    learning_rate : float, default=0.005
-        Step size of Adam, and the rate at which the latent mean drifts (Eq. 5).
+    learning_rate : float or "auto", default="auto"
+        Step size of Adam, and the rate at which the latent mean drifts (Eq. 5). "auto"
+        is 0.005 for a table, 0.003 for images.
     decay_steps : int or None, default=None
         Multiply the learning rate by 0.1 every this many steps; None never does.
     tol : float or None, default=None
@@ -133,6 +146,10 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
     allow_nan : bool, default=False
         Whether X may hold missing entries (NaN). They are left out of the training
         loss and of the scores: a row is judged by what is there. False refuses them.
+    image_shape : tuple of (height, width) or (height, width, channels), default=None
+        What each row of a 2-D X is folded to: 8 to 64 pixels a side, 1 to 4 channels.
+        An X of shape (n_samples, height, width) or (n_samples, height, width, channels)
+        holds images anyway. None takes a 2-D X for a table.
     device : str, default="auto"
         Where to train: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ...
         The fitted networks are kept and scored on the CPU.
@@ -175,7 +192,11 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
     device_ : str
         The device trained on.
     n_features_in_ : int
-        Number of columns seen in `fit`.
+        Number of columns seen in `fit`; of images, of pixels times channels.
+    row_shape_ : tuple of int
+        Shape of a row of X in `fit`: (n_features,) for a table.
+    image_shape_ : tuple of (height, width, channels) or None
+        What the networks fold a row to; None for a table.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the columns, when X had string names.
 
@@ -210,25 +231,26 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
         self,
         contamination=0.1,
         *,
-        n_estimators=16,
-        hidden_units=(32, 16),
-        latent_dim=3,
-        scaling="whitened",
+        n_estimators="auto",
+        hidden_units="auto",
+        latent_dim="auto",
+        scaling="auto",
         calibration_rounds=5,
-        mining="similarity",
-        mining_rate=0.1,
+        mining="auto",
+        mining_rate="auto",
         generation_scale=0.1,
         sample_discriminator=True,
         latent_discriminator=True,
-        evidence=EVIDENCE,
+        evidence="auto",
         dictionary_size=64,
         max_iter=200,
         batch_size=128,
-        learning_rate=5e-3,
+        learning_rate="auto",
         decay_steps=None,
         tol=None,
         warm_start=False,
         allow_nan=False,
+        image_shape=None,
         device="auto",
         random_state=None,
         verbose=0,
@@ -253,6 +275,7 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
         self.tol = tol
         self.warm_start = warm_start
         self.allow_nan = allow_nan
+        self.image_shape = image_shape
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -264,9 +287,11 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features) or Chunks
-            The training rows. `Chunks`, for rows that memory does not hold, are read
-            once to draw the rows that are learnt from and once to set the threshold.
+        X : array-like of shape (n_samples, n_features), images or Chunks
+            The training rows; images have the shape (n_samples, height, width) or
+            (n_samples, height, width, channels). `Chunks`, for rows that memory does
+            not hold, are read once to draw the rows that are learnt from and once to
+            set the threshold.
         y : Ignored
             Not learnt from; callbacks get it.
 
@@ -478,13 +503,13 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
 
         Returns
         -------
-        X_expected : ndarray of shape (n_samples, n_features), float64
+        X_expected : ndarray of the shape of X, float64
             The mean reconstruction of the members, in the units of X, also of
             missing entries; NaN in a column without any value in `fit`.
         """
         check_is_fitted(self)
-        X = check_rows(self, X, reset=False)
-        return self._scorer.reconstruct(X)
+        rows = check_rows(self, X, reset=False)
+        return self._folded(self._scorer.reconstruct(rows))
 
     def explain(self, X):
         """Say which columns speak against each row, and what was expected instead.
@@ -497,11 +522,11 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
         Returns
         -------
         explanation : Explanation
-            `contributions` of shape (n_samples, n_features), whose sums over the
-            columns are the errors, -`score_samples(X)`, and which are zero for missing
-            entries (of a row without any value all are equal); the `expected` rows; the
-            `residual`, X minus the expected rows, in the units of X; and pandas
-            frames of them (`to_frame`, `top`).
+            `contributions` in the shape of X (of images, a map for each), whose sums
+            over the columns are the errors, -`score_samples(X)`, and which are zero for
+            missing entries (of a row without any value all are equal); the `expected`
+            rows; the `residual`, X minus the expected rows, in the units of X; and
+            pandas frames of them (`to_frame`, `top`).
 
         Notes
         -----
@@ -532,12 +557,13 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
         return Explanation(
-            values=rows.astype(np.float64),
-            expected=self._scorer.reconstruct(rows),
-            contributions=self._scorer.contributions(rows),
+            values=self._folded(rows.astype(np.float64)),
+            expected=self._folded(self._scorer.reconstruct(rows)),
+            contributions=self._folded(self._scorer.contributions(rows)),
             feature_names=feature_names(self),
             # A list has an index too, which is a method.
             index=X.index if hasattr(X, "columns") and hasattr(X, "index") else None,
+            image_shape=self.image_shape_,
         )
 
     @property
@@ -591,9 +617,9 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features), float64
-            The rows, in the units of the training rows; NaN in a column without any
-            value in `fit`.
+        X : ndarray of shape (n_samples, n_features) or of images, float64
+            The rows, in the shape and units of the training rows; NaN in a column
+            without any value in `fit`.
 
         Raises
         ------
@@ -611,9 +637,10 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        return self._scorer.generate(
+        rows = self._scorer.generate(
             n_samples, self.generation_scale, private_random_state(random_state)
         )
+        return self._folded(rows)
 
     def save(self, path):
         """Write the fitted detector to one file, without pickle.
@@ -723,7 +750,7 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
         NotFittedError
             Before `fit`.
         ValueError
-            If a column had no value at all in `fit`.
+            If a column had no value at all in `fit`, or it was fitted on images.
         ImportError
             Without spox, which `pip install "skncae[onnx]"` adds.
 
@@ -743,6 +770,11 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
         True
         """
         check_is_fitted(self)
+        if self.image_shape_ is not None:
+            raise ValueError(
+                "to_onnx is for tables: runtimes have no convolutions in float64, and "
+                "this NCAEDetector was fitted on images. Use save and load instead."
+            )
         metadata = {"skncae_version": __version__}
         if hasattr(self, "feature_names_in_"):
             metadata["feature_names"] = json.dumps(self.feature_names_in_.tolist())
@@ -801,7 +833,8 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
         random_state = private_random_state(self.random_state)
         seed = seed_of(random_state)
         # A warm start draws other batches than the fit that it goes on with.
-        streams = MemberStreams(seed + n_steps_before, range(self.n_estimators))
+        n_members = chosen(self)["n_estimators"]
+        streams = MemberStreams(seed + n_steps_before, range(n_members))
 
         rows = all_rows.sample(MAX_TRAINING_ROWS, seed)
         warn_if_empty(rows)
@@ -810,14 +843,16 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
             view = self._scorer.view
             raise_if_filled(self._scorer.is_empty, rows)
         else:
-            view = calibrated_view(self.scaling, rows, self.calibration_rounds)
+            view = calibrated_view(
+                chosen(self)["scaling"], rows, self.calibration_rounds
+            )
         completion = self._completion(rows, view)
         make_trainer = partial(trainer_type, streams=streams)
         trainer = self._trainer(rows, view, completion, make_trainer, device, goes_on)
 
         def judged(model, random_state):
             """Attributes of a detector with these networks."""
-            scorer = Scorer(model, view, as_names(self.evidence), completion)
+            scorer = Scorer(model, view, as_names(chosen(self)["evidence"]), completion)
             return self._judge(scorer, rows, all_rows, random_state, seed)
 
         def as_if_ended():
@@ -837,25 +872,30 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
         tasks.end()
         return rows
 
+    def _folded(self, rows):
+        """Give flat rows the shape that the rows of X had in fit."""
+        return rows.reshape(len(rows), *self.row_shape_)
+
     def _completion(self, rows, view):
         """Return the view that completes rows, or None where none may need it."""
-        if not self.allow_nan or self.scaling == "whitened":
+        if not self.allow_nan or chosen(self)["scaling"] == "whitened":
             return view if self.allow_nan else None
         return calibrated_view("whitened", rows, self.calibration_rounds)
 
     def _trainer(self, rows, view, completion, make_trainer, device, goes_on):
         """Set up the training of the members on rows, completed and scaled."""
+        parameters = chosen(self)
         recipe = Recipe(
-            hidden_units=tuple(self.hidden_units),
-            latent_dim=self.latent_dim,
-            mining=self.mining,
-            mining_rate=self.mining_rate,
+            hidden_units=tuple(parameters["hidden_units"]),
+            latent_dim=parameters["latent_dim"],
+            mining=parameters["mining"],
+            mining_rate=parameters["mining_rate"],
             generation_scale=self.generation_scale,
             sample_discriminator=self.sample_discriminator,
             latent_discriminator=self.latent_discriminator,
             max_iter=self.max_iter,
             batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
+            learning_rate=parameters["learning_rate"],
             decay_steps=self.decay_steps,
         )
         is_observed = by_column = None
@@ -868,7 +908,7 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
         rows = torch.from_numpy(view.transform(rows).astype(np.float32)).to(device)
         trained = None
         if goes_on:
-            discriminators = map(MemberMLP.from_state, self._discriminators)
+            discriminators = map(encoder_from_state, self._discriminators)
             trained = (self._scorer.model, *discriminators)
         return make_trainer(
             rows,
@@ -876,6 +916,7 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
             trained=trained,
             is_observed=is_observed,
             by_column=by_column,
+            image_shape=self.image_shape_,
         )
 
     def _train(self, trainer, tasks, as_if_ended):
@@ -895,13 +936,18 @@ default=("reconstruction", "distance", "dictionary", "tails", "rarity")
             name: torch.cat([steps[name] for steps in rounds]).cpu().numpy()
             for name in rounds[0]
         }
-        raise_if_diverged(history, trainer.is_finite(), self.learning_rate)
+        raise_if_diverged(history, trainer.is_finite(), chosen(self)["learning_rate"])
         return history
 
     def _judge(self, scorer, rows, all_rows, random_state, seed):
         """Score all rows with what is learnt from some, and set the threshold."""
-        dictionary_view = calibrated_view("standardized", rows, self.calibration_rounds)
-        errors = scorer.learn(rows, dictionary_view, self.dictionary_size, random_state)
+        errors = scorer.learn(
+            rows,
+            self.calibration_rounds,
+            self.dictionary_size,
+            random_state,
+            self.image_shape_,
+        )
         if len(rows) < all_rows.n_rows:
             errors = all_rows.errors(scorer)
         threshold = threshold_of(

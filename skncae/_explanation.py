@@ -1,6 +1,6 @@
 """Which columns speak against a row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
@@ -24,6 +24,9 @@ class Explanation:
         The names of the columns, or "x0", "x1", ... where they have none.
     index : pandas Index or None
         The labels of the rows, when they came in a pandas frame.
+    image_shape : tuple of (height, width, channels) or None
+        Of images, whose arrays have the shape that X has. A frame has a column for each
+        pixel and channel.
 
     Attributes
     ----------
@@ -51,6 +54,7 @@ class Explanation:
     contributions: np.ndarray
     feature_names: np.ndarray
     index: Any = None
+    image_shape: Any = None
 
     @property
     def residual(self):
@@ -61,6 +65,18 @@ class Explanation:
     def labels(self):
         """Return the labels of the rows: of the frame, or their positions."""
         return np.arange(len(self.values)) if self.index is None else self.index
+
+    def flattened(self):
+        """Return the explanation with one column for each pixel and channel.
+
+        Returns
+        -------
+        explanation : Explanation
+            Itself, where the rows are those of a table.
+        """
+        names = ("values", "expected", "contributions")
+        arrays = {name: getattr(self, name) for name in names}
+        return replace(self, **{k: v.reshape(len(v), -1) for k, v in arrays.items()})
 
     def to_frame(self):
         """Return the contributions as a pandas frame.
@@ -77,7 +93,7 @@ class Explanation:
             Without pandas.
         """
         return _pandas().DataFrame(
-            self.contributions, index=self.index, columns=self.feature_names
+            self.flattened().contributions, index=self.index, columns=self.feature_names
         )
 
     def top(self, k=5):
@@ -108,9 +124,10 @@ class Explanation:
             raise TypeError(f"k must be an integer, got {k!r}.")
         if k < 1:
             raise ValueError(f"k must be 1 or more contributions a row, got {k!r}.")
-        order = np.argsort(-self.contributions, axis=1, kind="stable")[:, :k]
+        flat = self.flattened()
+        order = np.argsort(-flat.contributions, axis=1, kind="stable")[:, :k]
         columns = {
-            name: np.take_along_axis(getattr(self, source), order, axis=1).ravel()
+            name: np.take_along_axis(getattr(flat, source), order, axis=1).ravel()
             for name, source in (
                 ("contribution", "contributions"),
                 ("value", "values"),

@@ -18,13 +18,16 @@ import numpy as np
 from sklearn.covariance import OAS
 from sklearn.utils.validation import validate_data
 
+from skncae import _images
 from skncae._chunks import Chunks
 
 VIEWS = ("whitened", "standardized", "minmax")
+# For rows of one unit, such as images; they must be complete.
+IMAGE_VIEWS = ("pixels", "contrast")
 
 # Share of the rows that count as normal in a calibration round. Correlations break
 # down at lower contamination than variances do, hence a smaller share (as in MCD).
-NORMAL_SHARE = {"standardized": 0.8, "whitened": 0.6}
+NORMAL_SHARE = {"standardized": 0.8, "whitened": 0.6, "pixels": 0.8, "contrast": 0.8}
 
 # Scaled values beyond the knee grow with their logarithm.
 KNEE = {"standardized": 1.0, "whitened": 100.0}
@@ -44,15 +47,40 @@ LEAST_EIGENVALUE = 0.03
 MAX_BLOCK = 2**21
 
 
-# Validation sums X, which for huge values of both signs is inf - inf.
-@np.errstate(invalid="ignore")
 def check_rows(estimator, X, *, reset):
-    """Validate X as scikit-learn does, keeping float32 and a memmap as they are."""
+    """Validate X as scikit-learn does, keeping float32 and a memmap as they are.
+
+    Returns flat rows. With `reset` the estimator remembers their shape, and whether
+    they are images.
+    """
     if isinstance(X, Chunks):
         raise TypeError(
             "Chunks can be fitted on and scored; this takes rows in memory. Go over "
             "them: for chunk in chunks."
         )
+    X = _images.as_array(X)
+    if reset:
+        image_shape = _images.image_shape_of(X, estimator.image_shape)
+    else:
+        image_shape = estimator.image_shape_
+        _images.check_row_shape(X, estimator.row_shape_)
+    if image_shape is not None and estimator.allow_nan:
+        raise ValueError(
+            "allow_nan=True is for tables, and X holds images. Fill missing pixels in, "
+            "and set allow_nan=False."
+        )
+    rows = _checked_rows(estimator, _images.flat(X), reset)
+    if reset:
+        _images.check_width(rows.shape[1], image_shape)
+        estimator.image_shape_ = image_shape
+        estimator.row_shape_ = X.shape[1:] if _images.is_folded(X) else rows.shape[1:]
+    return rows
+
+
+# Validation sums X, which for huge values of both signs is inf - inf.
+@np.errstate(invalid="ignore")
+def _checked_rows(estimator, X, reset):
+    """Validate rows of a table."""
     try:
         return validate_data(
             estimator,
@@ -89,6 +117,9 @@ class View:
     center, scale : ndarray of shape (n_features,)
     rotation, inverse_rotation : ndarray of shape (n_features, n_features) or None
     knee : float or None
+    light : ndarray of shape (2,) or None
+        Where rows are evened out first, to mean 0 and deviation 1 each: the median of
+        their means and deviations.
     """
 
     center: np.ndarray
@@ -96,10 +127,14 @@ class View:
     rotation: np.ndarray | None = None
     inverse_rotation: np.ndarray | None = None
     knee: float | None = None
+    light: np.ndarray | None = None
 
     def transform(self, X):
         """Map complete rows, (n_samples, n_features), to this view in float64."""
-        Z = np.clip(X, -LARGEST, LARGEST, dtype=np.float64) - self.center
+        X = np.clip(X, -LARGEST, LARGEST, dtype=np.float64)
+        if self.light is not None:
+            X = _evened(X)
+        Z = X - self.center
         Z /= self.scale
         if self.rotation is not None:
             Z = Z @ self.rotation
@@ -118,13 +153,21 @@ class View:
             Z, _ = _expectation(Z, self.rotation @ self.rotation.T)
         return np.where(missing, Z * self.scale + self.center, X)
 
-    def inverse_transform(self, Z):
-        """Map rows of this view back to the units of X."""
+    def inverse_transform(self, Z, like=None):
+        """Map rows of this view back to the units of X.
+
+        Rows that were evened out get the light of the rows that they are `like`, or
+        the typical one.
+        """
         if self.knee is not None:
             Z = self.knee * np.sinh(Z / self.knee)
         if self.inverse_rotation is not None:
             Z = Z @ self.inverse_rotation
-        return Z * self.scale + self.center
+        X = Z * self.scale + self.center
+        if self.light is None:
+            return X
+        mean, deviation = self.light if like is None else _light(like)
+        return X * deviation + mean
 
     def by_column(self, difference):
         """Turn differences of rows of this view so that coordinate j is column j's.
@@ -146,7 +189,7 @@ def calibrated_view(kind, X, rounds):
 
     Parameters
     ----------
-    kind : {"standardized", "whitened", "minmax"}
+    kind : {"standardized", "whitened", "minmax", "pixels", "contrast"}
     X : ndarray of shape (n_samples, n_features)
     rounds : int
         How often the statistics are estimated again. Ignored by "minmax", which
@@ -198,6 +241,8 @@ def _fit_view(kind, X, X_normal, before=None):
 
     Incomplete rows count for a covariance as they are completed by the view `before`.
     """
+    if kind in IMAGE_VIEWS:
+        return _pixel_view(X_normal, is_evened=kind == "contrast")
     center, scale = _moments(X_normal)
     overall_center, overall = _moments(X)
     # A column that is constant among the normal rows is judged by all rows, and so
@@ -220,6 +265,32 @@ def _fit_view(kind, X, X_normal, before=None):
         Z, spread = _expectation(Z, precision)
     rotation, inverse_rotation = _whitening(Z, spread)
     return View(center, scale, rotation, inverse_rotation, KNEE[kind])
+
+
+def _pixel_view(X, is_evened):
+    """One scale for all columns, since pixels are of one kind."""
+    light = None
+    if is_evened:
+        light = np.array([np.median(part) for part in _light(X)])
+        X = _evened(X)
+    center = X.mean(0)
+    scale = float(np.sqrt(np.square(X - center).mean()))
+    # Images that are all the same have no scale.
+    scale = scale if scale > 1e-12 * np.abs(X).max() else 1.0
+    return View(center, np.full(X.shape[1], scale), light=light)
+
+
+def _light(X):
+    """Mean and deviation of each row, (n_samples, 1), the deviation of none is 1."""
+    deviation = X.std(1, keepdims=True)
+    is_flat = deviation <= 1e-6 * np.abs(X).max(1, keepdims=True)
+    return X.mean(1, keepdims=True), np.where(is_flat, 1.0, deviation)
+
+
+def _evened(X):
+    """Rows of mean 0 and deviation 1."""
+    mean, deviation = _light(X)
+    return (X - mean) / deviation
 
 
 def _moments(X):

@@ -7,9 +7,27 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state, check_scalar
 
-from skncae._inputs import VIEWS
+from skncae._inputs import IMAGE_VIEWS, VIEWS
 from skncae._mining import RULES
-from skncae._scoring import EVIDENCE
+from skncae._scoring import EVIDENCE, IMAGE_EVIDENCE, KINDS
+
+# What "auto" stands for: for the rows of a table, and for images.
+AUTO = {
+    "n_estimators": (16, 2),
+    "hidden_units": ((32, 16), (8, 16)),
+    "latent_dim": (3, 16),
+    "scaling": ("whitened", "contrast"),
+    "mining": ("similarity", "reconstruction"),
+    "mining_rate": (0.1, 0.2),
+    "learning_rate": (5e-3, 3e-3),
+    "evidence": (EVIDENCE, IMAGE_EVIDENCE),
+}
+
+# Views and evidence that compare whole rows.
+COMPLETE_ONLY = (*IMAGE_VIEWS, "pixel_neighbors", "contrast_neighbors")
+
+# Evidence that needs to know which pixels are side by side.
+IMAGES_ONLY = "edge_neighbors"
 
 # name: (type, minimum, maximum, which ends belong to the range)
 _RANGES = {
@@ -28,8 +46,7 @@ _RANGES = {
 
 def check_parameters(detector):
     """Raise a ValueError or TypeError for the first parameter that is not valid."""
-    # Not get_params: a subclass may fix some of them.
-    parameters = vars(detector)
+    parameters = chosen(detector)
     check_contamination(parameters["contamination"])
     for name, (kind, low, high, ends) in _RANGES.items():
         if isinstance(parameters[name], bool) and name != "verbose":
@@ -55,22 +72,51 @@ def check_parameters(detector):
             f"mining must be one of {RULES}, got {parameters['mining']!r}. "
             "To mine nothing, set mining_rate=0."
         )
-    if parameters["scaling"] not in VIEWS:
+    if parameters["scaling"] not in VIEWS + IMAGE_VIEWS:
         raise ValueError(
-            f"scaling must be one of {VIEWS}, got {parameters['scaling']!r}."
+            f"scaling must be one of {VIEWS + IMAGE_VIEWS}, got "
+            f"{parameters['scaling']!r}."
         )
     _check_hidden_units(parameters["hidden_units"])
     _check_evidence(parameters["evidence"])
+    if parameters["image_shape_"] is None and IMAGES_ONLY in as_names(
+        parameters["evidence"]
+    ):
+        raise ValueError(
+            f"evidence={IMAGES_ONLY!r} is for images, and X is a table. Give X the "
+            "shape (n_samples, height, width), or set image_shape=(height, width)."
+        )
+    if parameters["allow_nan"]:
+        for name in (parameters["scaling"], *as_names(parameters["evidence"])):
+            if name in COMPLETE_ONLY:
+                raise ValueError(
+                    f"{name!r} compares whole rows, and allow_nan=True lets entries be "
+                    "missing. Set allow_nan=False, or choose another."
+                )
+
+
+def chosen(detector):
+    """Return all parameters, those that are "auto" by the shape of the rows."""
+    # Not get_params: a subclass may fix some of them.
+    parameters = {"image_shape_": None} | vars(detector)
+    is_image = parameters["image_shape_"] is not None
+    for name, values in AUTO.items():
+        # Not ==, which of an array is an array.
+        if isinstance(parameters[name], str) and parameters[name] == "auto":
+            parameters[name] = values[is_image]
+    return parameters
 
 
 def network_parameters(detector):
     """Return the parameters that say what the networks are and what they see."""
+    parameters = chosen(detector)
     return {
-        "n_estimators": detector.n_estimators,
-        "hidden_units": tuple(detector.hidden_units),
-        "latent_dim": detector.latent_dim,
-        "scaling": detector.scaling,
-        "calibration_rounds": detector.calibration_rounds,
+        "n_estimators": parameters["n_estimators"],
+        "hidden_units": tuple(parameters["hidden_units"]),
+        "latent_dim": parameters["latent_dim"],
+        "scaling": parameters["scaling"],
+        "calibration_rounds": parameters["calibration_rounds"],
+        "image_shape": parameters["image_shape_"],
     }
 
 
@@ -196,11 +242,10 @@ def _check_hidden_units(hidden_units):
 def _check_evidence(evidence):
     """Evidence must name some of the kinds, each once."""
     names = as_names(evidence)
-    known = [kind for kind in EVIDENCE if kind in names]
+    known = [kind for kind in KINDS if kind in names]
     if not names or len(known) < len(names):
         raise ValueError(
-            f"evidence must name one or more of {EVIDENCE}, each once; "
-            f"got {evidence!r}."
+            f"evidence must name one or more of {KINDS}, each once; got {evidence!r}."
         )
 
 

@@ -17,6 +17,9 @@ tails           squared surprise of each column alone, summed: many columns are 
                 out, or a few very far
 rarity          surprise of each column alone at how few training values are like it,
                 summed: gaps, and rare values among few
+..._neighbors   distance to training images that are near but not nearest: in pixels;
+                in "contrast", all of one brightness and contrast; in histograms of the
+                directions of "edge"s
 ==============  ==========================================================
 
 Errors of different kinds are made comparable by their *surprise*, minus the log of
@@ -36,11 +39,10 @@ import numpy as np
 import torch
 
 from skncae._columns import ColumnRarity, ColumnTails
-from skncae._inputs import View, over_all_columns
+from skncae._inputs import View, calibrated_view, over_all_columns
 from skncae._losses import latent_noise
+from skncae._neighbors import Neighbors
 from skncae._networks import Autoencoder
-
-EVIDENCE = ("reconstruction", "distance", "dictionary", "tails", "rarity")
 
 # An error to this power is a sum over columns.
 POWER = {
@@ -49,7 +51,20 @@ POWER = {
     "dictionary": 2,
     "tails": 1,
     "rarity": 1,
+    "pixel_neighbors": 2,
+    "contrast_neighbors": 2,
+    "edge_neighbors": 2,
 }
+KINDS = tuple(POWER)
+
+# What is asked by default: of the rows of a table, and of images.
+EVIDENCE = ("reconstruction", "distance", "dictionary", "tails", "rarity")
+IMAGE_EVIDENCE = (
+    "reconstruction",
+    "pixel_neighbors",
+    "contrast_neighbors",
+    "edge_neighbors",
+)
 
 # Dictionaries hold rows of the lowest error only: this share of the rows ...
 SURE_SHARE = 0.8
@@ -199,7 +214,7 @@ class Scorer:
     view : View
         The view that the networks were trained on.
     kinds : tuple of str
-        Some of `EVIDENCE`.
+        Some of `KINDS`.
     completion : View, optional
         Completes rows that hold NaN; without it they are refused.
     """
@@ -212,6 +227,7 @@ class Scorer:
         self.is_empty = np.zeros(0, dtype=bool)
         self.typical: list[float | None] = [None] * len(kinds)
         self.surprises: list[Surprise] = []
+        self.neighbors: dict[str, Neighbors] = {}
 
     def state(self):
         """Everything learnt, as nested dictionaries and lists of arrays."""
@@ -233,12 +249,16 @@ class Scorer:
             state["column_rarity"] = vars(self.column_rarity).copy()
         if "distance" in self.kinds:
             state["median"] = self.median
+        if self.neighbors:
+            state["neighbors"] = {
+                kind: neighbors.state() for kind, neighbors in self.neighbors.items()
+            }
         return state
 
     @classmethod
     def from_state(cls, state):
         """Build the scorer that `state` was taken from."""
-        kinds = [kind for kind in EVIDENCE if kind in state["kinds"]]
+        kinds = [kind for kind in KINDS if kind in state["kinds"]]
         if len(kinds) < len(state["kinds"]):
             raise ValueError(f"unknown evidence in {state['kinds']}")
         scorer = cls(
@@ -258,18 +278,23 @@ class Scorer:
             scorer.column_rarity = ColumnRarity(**state["column_rarity"])
         if "distance" in kinds:
             scorer.median = state["median"]
+        scorer.neighbors = {
+            kind: Neighbors.from_state(neighbors)
+            for kind, neighbors in state.get("neighbors", {}).items()
+        }
         return scorer
 
-    def learn(self, X, dictionary_view, dictionary_size, random_state):
+    def learn(self, X, rounds, dictionary_size, random_state, image_shape=None):
         """Learn from training rows what an error of each kind is worth.
 
         Parameters
         ----------
         X : ndarray of shape (n_samples, n_features)
-        dictionary_view : View
-            The view that rows are compared with the dictionaries in.
+        rounds : int
+            Calibration rounds of the views that rows are compared in.
         dictionary_size : int
         random_state : RandomState
+        image_shape : tuple of (height, width, channels), optional
 
         Returns
         -------
@@ -278,7 +303,7 @@ class Scorer:
         """
         self.is_empty = np.isnan(X).all(0)
         if "dictionary" in self.kinds:
-            self.dictionary_view = dictionary_view
+            self.dictionary_view = calibrated_view("standardized", X, rounds)
             self._fill_dictionaries(X, dictionary_size, random_state)
         if "tails" in self.kinds:
             self.column_tails = ColumnTails.of(X)
@@ -286,6 +311,11 @@ class Scorer:
             self.column_rarity = ColumnRarity.of(X)
         if "distance" in self.kinds:
             self.median = np.median(self.view.transform(self._completed(X)[0]), axis=0)
+        self.neighbors = {
+            kind: Neighbors.of(kind, X, rounds, random_state, image_shape)
+            for kind in self.kinds
+            if kind.endswith("_neighbors")
+        }
         evidence = self.evidence(X)
         self.typical = [float(np.median(errors)) for errors in evidence]
         self.surprises = [Surprise.of(errors) for errors in evidence]
@@ -328,8 +358,7 @@ class Scorer:
         contributions = np.empty(X.shape)
         for block in blocks(len(X)):
             rows, missing = self._completed(X[block])
-            kinds = [f"_{kind}_by_column" for kind in self.kinds]
-            parts = np.stack([getattr(self, kind)(rows, missing) for kind in kinds])
+            parts = np.stack([self._by_column(k, rows, missing) for k in self.kinds])
             is_observed = np.ones(rows.shape, bool) if missing is None else ~missing
             contributions[block] = self._verdict_by_column(
                 self.evidence(X[block]), parts * is_observed, is_observed
@@ -372,7 +401,7 @@ class Scorer:
         for block in blocks(len(X)):
             rows, _ = self._completed(X[block])
             for x_hat in self.model(self._rows(rows)).numpy():
-                expected[block] += self.view.inverse_transform(x_hat)
+                expected[block] += self.view.inverse_transform(x_hat, like=rows)
         expected[:, self.is_empty] = np.nan
         return expected / self.model.n_members
 
@@ -400,7 +429,10 @@ class Scorer:
             if missing is not None:
                 n_missing[block] = missing.sum(1)
             for row, kind in zip(evidence, self.kinds, strict=True):
-                row[block] = getattr(self, f"_{kind}")(rows, missing)
+                if kind in self.neighbors:
+                    row[block] = self.neighbors[kind](rows)
+                else:
+                    row[block] = getattr(self, f"_{kind}")(rows, missing)
         return evidence, n_missing
 
     def _over_all_columns(self, evidence, n_missing):
@@ -461,6 +493,12 @@ class Scorer:
     def _rarity(self, X, missing):
         rows = X if missing is None else np.where(missing, np.nan, X)
         return self.column_rarity(rows)
+
+    def _by_column(self, kind, X, missing):
+        """What the columns of complete rows add to the errors of a kind."""
+        if kind in self.neighbors:
+            return self.neighbors[kind].by_column(X)
+        return getattr(self, f"_{kind}_by_column")(X, missing)
 
     # What the columns of complete rows add to the errors of each kind. Apart from
     # scoring, which needs neither the directions of the view nor to know which row of a

@@ -14,7 +14,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 
 from skncae import _losses, _mining
-from skncae._networks import Autoencoder, MemberMLP
+from skncae._networks import Autoencoder, MemberMLP, build_encoder
 
 # What decay_steps multiplies the learning rate by (section 4, "Implementation").
 DECAY = 0.1
@@ -110,6 +110,8 @@ class Trainer:
         Which columns of the completed rows count; all of them by default.
     by_column : Tensor of shape (features, features), optional
         Turns a residual to one coordinate a column; needed with `is_observed`.
+    image_shape : tuple of (height, width, channels), optional
+        What rows are folded to by convolutional networks; None for an MLP.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class Trainer:
         trained=None,
         is_observed=None,
         by_column=None,
+        image_shape=None,
     ):
         self.rows = rows
         self.is_observed = is_observed
@@ -128,11 +131,11 @@ class Trainer:
         self.recipe = recipe
         self.n_steps = 0
         self.drift_rate = recipe.learning_rate
-        n_features = rows.shape[-1]
+        row_shape = image_shape or rows.shape[1:]
         self.model = Autoencoder(
-            streams, n_features, recipe.hidden_units, recipe.latent_dim
+            streams, row_shape, recipe.hidden_units, recipe.latent_dim
         ).to(rows.device)
-        self.d_s = MemberMLP(streams, (n_features, *recipe.hidden_units, 1)).to(
+        self.d_s = build_encoder(streams, row_shape, recipe.hidden_units, 1).to(
             rows.device
         )
         self.d_l = MemberMLP(

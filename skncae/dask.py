@@ -28,7 +28,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._diagnostics import all_or_nothing, warn_if_collapsed, warn_if_no_gap
 from skncae._inputs import check_rows
-from skncae._networks import Autoencoder, MemberMLP
+from skncae._networks import Autoencoder, encoder_from_state
 from skncae._parameters import check_parameters, torch_device
 from skncae._sample import Sample
 from skncae._sketch import Sketch
@@ -217,6 +217,8 @@ class _GroupTrainer:
     """
 
     def __init__(self, client, device, rows, *, streams, recipe, trained, **observed):
+        # Collections are tables.
+        observed.pop("image_shape")
         self.client = client
         self.rows = rows
         self.n_steps = 0
@@ -232,8 +234,8 @@ class _GroupTrainer:
         )
         parts = self.client.gather(futures)
         self.model = Autoencoder.from_state(_joined(parts, "model"))
-        self.d_s = MemberMLP.from_state(_joined(parts, "d_s"))
-        self.d_l = MemberMLP.from_state(_joined(parts, "d_l"))
+        self.d_s = encoder_from_state(_joined(parts, "d_s"))
+        self.d_l = encoder_from_state(_joined(parts, "d_l"))
         self._is_finite = all(part["is_finite"] for part in parts)
         history = {
             name: torch.from_numpy(values)
@@ -351,14 +353,19 @@ def _no_collection(X):
 def _checker(detector):
     """Return what validates a partition, without what else the detector holds."""
     columns = clone(detector)
-    for name in ("n_features_in_", "feature_names_in_"):
+    for name in ("n_features_in_", "feature_names_in_", "row_shape_", "image_shape_"):
         if hasattr(detector, name):
             setattr(columns, name, getattr(detector, name))
     return partial(check_rows, columns, reset=False)
 
 
 def _refuse_going_together(detector):
-    """Refuse what needs all members at once, or those of another fit."""
+    """Refuse images, what needs all members at once, or those of another fit."""
+    if detector.image_shape is not None:
+        raise ValueError(
+            f"image_shape={detector.image_shape!r}, but collections are tables here. "
+            "Call fit on images in memory, or on Chunks."
+        )
     if detector.tol is not None:
         raise ValueError(
             f"tol={detector.tol!r} looks at all networks while they are trained, and "

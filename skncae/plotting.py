@@ -18,6 +18,7 @@ from sklearn.utils import check_array, check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from skncae._inputs import feature_names
+from skncae._montage import montage, shown
 
 # Okabe and Ito's colours that stand out from white and from black.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -373,26 +374,26 @@ class FeatureContributionDisplay:
         display : FeatureContributionDisplay
             This display.
         """
+        found = self.explanation.flattened()
         check_scalar(self.k, "k", Integral, min_val=1)
-        rows = _positions(self.rows, self.explanation, 1)
-        n_bars = min(self.k + 1, len(self.explanation.feature_names))
+        rows = _positions(self.rows, found, 1)
+        n_bars = min(self.k + 1, len(found.feature_names))
         height = len(rows) * (1.2 + 0.3 * n_bars)
         self.axes_ = _axes(ax, len(rows), (7.5, height))
         self.figure_ = self.axes_[0].figure
         self.bars_ = [
-            self._plot_row(axes, row)
+            self._plot_row(axes, found, row)
             for axes, row in zip(self.axes_, rows, strict=True)
         ]
         return self
 
-    def _plot_row(self, axes, row):
+    def _plot_row(self, axes, found, row):
         """Draw the bars of a row."""
-        found = self.explanation
         contributions = found.contributions[row]
         order = np.argsort(-contributions, kind="stable")
         top, others = order[: self.k], order[self.k :]
         above = found.residual[row, top] > 0
-        labels = [self._label(row, j) for j in top]
+        labels = [_label(found, row, j) for j in top]
         sizes = list(contributions[top])
         colours = list(np.where(above, VERMILION, BLUE))
         if len(others):
@@ -406,19 +407,6 @@ class FeatureContributionDisplay:
         axes.set_xlabel("contribution to the error (the bars sum to it)")
         axes.set_title(f"Row {found.labels[row]}: error {contributions.sum():.3g}")
         return bars
-
-    def _label(self, row, column):
-        """Say what a row has in a column, and what was expected instead."""
-        found = self.explanation
-        name, value, expected = (
-            found.feature_names[column],
-            found.values[row, column],
-            found.expected[row, column],
-        )
-        if np.isnan(value):
-            return f"{name} is missing, {expected:.4g} expected"
-        sign = ">" if value > expected else "<"
-        return f"{name} = {value:.4g}  {sign} {expected:.4g} expected"
 
 
 class ReconstructionDisplay:
@@ -505,9 +493,11 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
             This display.
         """
-        found = self.explanation
+        found = self.explanation.flattened()
         check_scalar(self.k, "k", Integral, min_val=1)
         rows = _positions(self.rows, found, 3)
+        if found.image_shape is not None:
+            return self._plot_images(found, rows, ax)
         largest = np.argsort(-found.contributions[rows].sum(0), kind="stable")
         columns = np.sort(largest[: self.k])
         width = max(5.0, 2.0 + 0.33 * len(columns))
@@ -529,6 +519,35 @@ class ReconstructionDisplay:
             handles=[self.values_[0], self.expected_[0]], ncols=2, loc="best"
         )
         self.axes_[len(rows) // 2].set_ylabel("deviations from the median")
+        return self
+
+    def _plot_images(self, found, rows, ax):
+        """Draw each image beside the expected one and its map of contributions."""
+        height, width, _ = found.image_shape
+        self.axes_ = _axes(
+            ax, len(rows), (5.0, len(rows) * (0.6 + 5.0 * height / width / 3))
+        )
+        self.figure_ = self.axes_[0].figure
+        fold = (len(rows), *found.image_shape)
+        low, high = found.values.min(), found.values.max()
+        images = shown(found.values[rows].reshape(fold), low, high)
+        expected = shown(found.expected[rows].reshape(fold), low, high)
+        added = found.contributions[rows].reshape(fold).sum(-1, keepdims=True)
+        # The scale of each map is its own: the titles say how large the errors are.
+        added = added / np.maximum(added.max((1, 2, 3), keepdims=True), 1e-300)
+        self.values_, self.expected_ = [], []
+        for i, (axes, row) in enumerate(zip(self.axes_, rows, strict=True)):
+            hot = _heat(added[i, ..., 0])
+            parts = [_rgb(images[i]), _rgb(expected[i]), hot]
+            picture = axes.imshow(montage([parts], 1.0), interpolation="nearest")
+            self.values_.append(picture)
+            self.expected_.append(picture)
+            places = (np.arange(3) + 0.5) * (width + 1) - 1
+            axes.set_xticks(places, ["image", "expected", "adds to the error"])
+            axes.tick_params(axis="x", length=0)
+            axes.set_yticks([])
+            error = found.contributions[row].sum()
+            axes.set_title(f"Row {found.labels[row]}: error {error:.3g}")
         return self
 
 
@@ -630,7 +649,7 @@ class LatentSpaceDisplay:
             estimator.encode(X)[member],
             -estimator.score_samples(X),
             # Not `encode`, which would miss the names of the columns.
-            estimator._scorer.encode(generated)[member],
+            estimator._scorer.encode(generated.reshape(n_generated, -1))[member],
             means[member],
             member=member,
         )
@@ -747,6 +766,8 @@ class GeneratedSamplesDisplay:
     k : int, default=30
         How many columns to draw: those whose medians differ most between real and
         generated rows, in their order in X.
+    image_shape : tuple of (height, width, channels) or None, default=None
+        Of images: some real ones are drawn above as many generated ones.
 
     Attributes
     ----------
@@ -769,11 +790,12 @@ class GeneratedSamplesDisplay:
     (1000, 4)
     """
 
-    def __init__(self, X, generated, feature_names, *, k=30):
+    def __init__(self, X, generated, feature_names, *, k=30, image_shape=None):
         self.X = X
         self.generated = generated
         self.feature_names = feature_names
         self.k = k
+        self.image_shape = image_shape
 
     @classmethod
     def from_estimator(
@@ -804,8 +826,15 @@ class GeneratedSamplesDisplay:
         """
         _check_detector(estimator)
         generated = estimator.generate(n_generated, random_state)
-        X = check_array(X, ensure_all_finite="allow-nan")
-        return cls(X, generated, feature_names(estimator), k=k).plot(ax)
+        X = check_array(X, ensure_all_finite="allow-nan", allow_nd=True)
+        display = cls(
+            X,
+            generated,
+            feature_names(estimator),
+            k=k,
+            image_shape=estimator.image_shape_,
+        )
+        return display.plot(ax)
 
     def plot(self, ax=None):
         """Draw.
@@ -821,6 +850,8 @@ class GeneratedSamplesDisplay:
             This display.
         """
         check_scalar(self.k, "k", Integral, min_val=1)
+        if self.image_shape is not None:
+            return self._plot_images(ax)
         X, generated, names = self._columns()
         n_features = len(names)
         (self.ax_,) = _axes(ax, 1, (7.5, 1.7 + 0.34 * n_features))
@@ -852,6 +883,35 @@ class GeneratedSamplesDisplay:
         self.ax_.legend(
             handles=[self.real_[-1], self.generated_[-1]], loc="upper center", ncols=2
         )
+        return self
+
+    def _plot_images(self, ax, n_columns=10, n_rows=3):
+        """Draw rows of real images above rows of generated ones."""
+        (self.ax_,) = _axes(ax, 1, (7.5, 5.2))
+        self.figure_ = self.ax_.figure
+        n = min(n_columns * n_rows, len(self.X), len(self.generated))
+        n_columns = min(n_columns, n)
+        n -= n % n_columns
+        low, high = self.X.min(), self.X.max()
+        grid = []
+        for images in (self.X, self.generated):
+            tiles = shown(images[:n].reshape(n, *self.image_shape), low, high)
+            grid.append(montage(tiles.reshape(-1, n_columns, *tiles.shape[1:]), 1.0))
+        stripe = np.ones((2, *grid[0].shape[1:]))
+        picture = np.concatenate([grid[0], stripe, grid[1]])
+        self.real_ = self.generated_ = [
+            self.ax_.imshow(_rgb(picture), interpolation="nearest")
+        ]
+        height = len(grid[0])
+        self.ax_.set_yticks(
+            [height / 2, height * 1.5 + 2],
+            ["real", "generated"],
+            rotation=90,
+            va="center",
+        )
+        self.ax_.tick_params(axis="y", length=0)
+        self.ax_.set_xticks([])
+        self.ax_.set_title("What the networks are sure is normal")
         return self
 
     def _columns(self):
@@ -918,6 +978,31 @@ def _ink():
     from matplotlib import rcParams
 
     return rcParams["text.color"]
+
+
+def _label(found, row, column):
+    """Say what a row has in a column, and what was expected instead."""
+    name, value, expected = (
+        found.feature_names[column],
+        found.values[row, column],
+        found.expected[row, column],
+    )
+    if np.isnan(value):
+        return f"{name} is missing, {expected:.4g} expected"
+    sign = ">" if value > expected else "<"
+    return f"{name} = {value:.4g}  {sign} {expected:.4g} expected"
+
+
+def _rgb(image):
+    """An image of one or three channels with three."""
+    return np.broadcast_to(image, (*image.shape[:2], 3))
+
+
+def _heat(values):
+    """Colours of values between 0 and 1."""
+    from matplotlib import colormaps
+
+    return colormaps["magma"](values)[..., :3]
 
 
 def _bins(errors, n_bins=50):

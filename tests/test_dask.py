@@ -288,3 +288,9 @@ def test_fit_that_fails_leaves_the_detector_unfitted(
         skncae_dask.fit(detector, as_array(rows))
     assert not hasattr(detector, "n_features_in_")
     assert not hasattr(detector, "_scorer")
+
+
+def test_images_are_refused(client, fast):
+    X = da.zeros((20, 64))
+    with pytest.raises(ValueError, match="collections are tables"):
+        skncae_dask.fit(fast(image_shape=(8, 8)), X)

@@ -289,7 +289,7 @@ REFUSED = {
     "text": (with_value("red", object), ValueError, "could not convert.*'red'"),
     "complex": (with_value(1j, complex), ValueError, "Complex data not supported"),
     "one axis": (np.ones(5), ValueError, "Expected 2D array, got 1D"),
-    "three axes": (np.ones((5, 2, 2)), ValueError, "dim 3"),
+    "three axes": (np.ones((5, 2, 2)), ValueError, "at least 8 x 8|fitted on rows of"),
     "no rows": (np.ones((0, 2)), ValueError, "0 sample.*minimum of 1 is required"),
     "no columns": (np.ones((5, 0)), ValueError, "0 feature.*minimum of 1 is required"),
     "number": (3.0, ValueError, "Expected 2D array, got scalar"),

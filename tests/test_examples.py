@@ -85,7 +85,7 @@ def check_digits(names):
 
 CHECKS = {
     "plot_breast_cancer": (check_breast_cancer, 1),
-    "plot_digits": (check_digits, 3),
+    "plot_digits": (check_digits, 4),
     "plot_grid_search": (check_grid_search, 1),
     "plot_pyod_side_by_side": (check_pyod_side_by_side, 1),
     "plot_tabular_walk": (check_tabular_walk, 2),

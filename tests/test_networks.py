@@ -4,7 +4,15 @@ import torch
 from torch import nn
 
 from skncae import _networks
-from skncae._networks import Autoencoder, MemberLinear, MemberMLP
+from skncae._networks import (
+    Autoencoder,
+    ImageDecoder,
+    ImageEncoder,
+    MemberConv,
+    MemberLinear,
+    MemberMLP,
+    encoder_from_state,
+)
 from skncae._streams import MemberStreams
 
 WIDTHS = (5, 8, 4, 2)
@@ -90,9 +98,93 @@ def test_initial_weights_come_from_the_given_streams_only():
 
 
 def test_autoencoder_decodes_what_it_encodes_through_a_mirrored_decoder():
-    model = Autoencoder(MemberStreams(0, range(3)), 5, (8, 4), 2)
+    model = Autoencoder(MemberStreams(0, range(3)), (5,), (8, 4), 2)
     widths = [tuple(layer.weight.shape[1:]) for layer in model.decoder.layers]
     assert widths == [(2, 4), (4, 8), (8, 5)]
     x = draw(3, 6, 5)
     assert model.encoder(x).shape == (3, 6, 2)
     torch.testing.assert_close(model(x), model.decoder(model.encoder(x)))
+
+
+# --- images --------------------------------------------------------------------
+
+IMAGE = (9, 13, 2)
+
+
+def image_model(n_members=3):
+    return Autoencoder(MemberStreams(0, range(n_members)), IMAGE, (4, 6), 5)
+
+
+def test_convolution_of_a_member_is_a_plain_one_with_its_weights():
+    layer = MemberConv(MemberStreams(0, range(3)), 2, 4)
+    x = draw(5, 6, 7, 3, 2)
+    y = layer(x)
+    for member in range(3):
+        plain = nn.Conv2d(2, 4, 3, padding=1)
+        plain.weight.data = layer.weight.data[member]
+        plain.bias.data = layer.bias.data[member]
+        expected = plain(x[..., member, :].permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        torch.testing.assert_close(y[..., member, :], expected)
+
+
+def test_first_layer_is_a_convolution_of_6_by_6_pixels_with_stride_2():
+    encoder = ImageEncoder(MemberStreams(0, range(1)), (8, 10, 1), (3,), 2)
+    layer = encoder.convolutions[0]
+    # Channel 2 i + j of a block is its pixel (i, j).
+    kernel = layer.weight.view(3, 2, 2, 3, 3).permute(0, 3, 1, 4, 2).reshape(3, 1, 6, 6)
+    x = draw(1, 4, 80)
+    grid = nn.functional.conv2d(
+        x.view(4, 1, 8, 10), kernel, layer.bias[0], stride=2, padding=2
+    )
+    grid = nn.functional.leaky_relu(grid, _networks.LEAKINESS)
+    expected = encoder.linear(grid.permute(0, 2, 3, 1).reshape(1, 4, -1))
+    torch.testing.assert_close(encoder(x), expected)
+
+
+def test_blocks_go_to_channels_and_back():
+    x = draw(2, 4, 6, 3, 5)
+    folded = _networks._blocks_to_channels(x)
+    assert folded.shape == (2, 2, 3, 3, 20)
+    torch.testing.assert_close(folded[0, 1, 2, 1, 5:10], x[0, 2, 5, 1])
+    assert torch.equal(_networks._channels_to_blocks(folded), x)
+
+
+def test_image_autoencoder_returns_rows_of_the_width_it_was_given():
+    model, x = image_model(), draw(3, 6, 9 * 13 * 2)
+    assert model.encoder(x).shape == (3, 6, 5)
+    assert model(x).shape == x.shape
+    assert isinstance(model.decoder, ImageDecoder)
+
+
+def test_pixel_reaches_the_reconstruction_of_its_own_member_and_row_only():
+    model, x = image_model(), draw(3, 6, 9 * 13 * 2)
+    changed = x.clone()
+    changed[1, 4, 7] += 10
+    moved = (model(x) - model(changed)).abs().amax(-1) > 1e-6
+    assert moved.nonzero().tolist() == [[1, 4]]
+
+
+def test_gradient_of_an_image_member_reaches_no_other_member():
+    model = image_model()
+    model(draw(3, 6, 9 * 13 * 2))[1].sum().backward()
+    for parameter in model.parameters():
+        by_member = parameter.grad.reshape(3, -1).abs().sum(1)
+        assert by_member[1] > 0
+        assert by_member[0] == by_member[2] == 0
+
+
+def test_image_networks_are_built_again_from_their_state():
+    model, x = image_model(), draw(3, 6, 9 * 13 * 2)
+    torch.testing.assert_close(Autoencoder.from_state(model.state())(x), model(x))
+    encoder = ImageEncoder(MemberStreams(0, range(2)), IMAGE, (4,), 1)
+    again = encoder_from_state(encoder.state())
+    torch.testing.assert_close(again(x[:2]), encoder(x[:2]))
+
+
+def test_pixels_are_seen_where_they_are():
+    # An image of which one half is white is unlike the one of which the other is.
+    encoder = ImageEncoder(MemberStreams(0, range(1)), (8, 8, 1), (4,), 3)
+    left = torch.zeros(8, 8)
+    left[:, :4] = 1.0
+    z = encoder(torch.stack([left.flatten(), left.T.flatten()])[None])[0]
+    assert not torch.allclose(z[0], z[1])

@@ -9,7 +9,7 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.base import clone
 
-from skncae._networks import MemberMLP
+from skncae._networks import encoder_from_state
 from skncae._training import Trainer
 
 
@@ -41,7 +41,7 @@ def test_two_fits_of_100_steps_end_near_one_of_200(fast, X):
 def test_networks_go_on_from_where_the_fit_before_left_them(fast, X, trainers):
     detector = fast(warm_start=True).fit(X)
     # Those of the scorer are float64.
-    discriminators = map(MemberMLP.from_state, detector._discriminators)
+    discriminators = map(encoder_from_state, detector._discriminators)
     left = copy.deepcopy(detector._scorer.model), *discriminators
     detector.fit(X)
     for network, start in zip(left, trainers[1], strict=True):

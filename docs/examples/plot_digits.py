@@ -3,9 +3,9 @@ See what the networks take for normal
 =====================================
 
 Handwritten zeros, with 10 % of other digits among them that nobody has marked. Each
-image of 8 x 8 pixels is a row of 64 columns: there is no convolutional network for
-images yet, so the detector does not know which pixels are neighbours. Everything
-that it says in columns can be looked at as an image.
+image of 8 x 8 pixels is a row of 64 columns, as scikit-learn has them; `image_shape`
+says what the rows are, and the networks are then convolutions that know which pixels
+are neighbours. The same detector takes images of shape (n, 8, 8) without it.
 """
 
 import matplotlib.pyplot as plt
@@ -14,6 +14,7 @@ from sklearn.datasets import load_digits
 from sklearn.metrics import roc_auc_score
 
 from skncae import NCAEDetector
+from skncae.plotting import ReconstructionDisplay
 
 # %%
 # The data: all 178 zeros, and 20 other digits.
@@ -28,7 +29,7 @@ X, is_other = images[rows], digits[rows] != 0
 # Fit on all of them, and let the networks generate what they are sure is normal: zeros,
 # most of them cleaner than real ones, and no other digit.
 
-detector = NCAEDetector(contamination=0.1, random_state=0).fit(X)
+detector = NCAEDetector(contamination=0.1, image_shape=(8, 8), random_state=0).fit(X)
 generated = detector.generate(10, random_state=0)
 
 
@@ -80,7 +81,12 @@ for ax, label in zip(axes[:, 0], ("row", "expected", "contribution"), strict=Tru
 figure.colorbar(image, ax=axes[2], label="part of the error", pad=0.01)
 
 # %%
-# The same over all rows. The middle of a zero is white, and ink there gives the other
+# One line draws the same for the images of the largest errors.
+
+ReconstructionDisplay.from_estimator(detector, X)
+
+# %%
+# The maps over all rows. The middle of a zero is white, and ink there gives the other
 # digits away.
 
 figure, axes = plt.subplots(1, 2, figsize=(6, 3.2), layout="constrained")

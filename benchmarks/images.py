@@ -1,0 +1,251 @@
+"""The paper's Table 2: ``python -m benchmarks.images --help``.
+
+One class is normal. A share rho of the training images is drawn from the other nine;
+everything is judged on test images of all classes. Rows are written as they finish and
+skipped when they are there already, so an interrupted run continues where it stopped.
+"""
+
+import argparse
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from benchmarks import image_sets, isolation, peers, records
+from benchmarks.datasets import MissingDataError
+
+KEY = ("dataset", "normal", "rho", "detector", "budget", "seed")
+COLUMNS = (
+    *KEY,
+    *("n_train", "n_score", "status", "auroc", "ap", "fit_s", "fit_cpu_s", "score_s"),
+    *("peak_mb", "note"),
+)
+# In the order of what is worth most to know first.
+RHO = (0.2, 0.0, 0.05, 0.1, 0.01)
+
+# Known outliers that methods with labels are shown beside the training images.
+KNOWN_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much of the experiment is run.
+
+    ``n_normal`` and ``n_score`` limit the images; None takes all.
+    """
+
+    n_normal: int | None
+    n_score: int | None
+    max_iter: int
+    batch_size: int
+    epochs: int
+
+
+BUDGETS = {
+    "cpu": Budget(n_normal=800, n_score=1000, max_iter=200, batch_size=64, epochs=20),
+    "full": Budget(
+        n_normal=None, n_score=None, max_iter=2000, batch_size=128, epochs=100
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """Images to fit, to score, and known outliers for methods with labels."""
+
+    X_train: np.ndarray
+    X_score: np.ndarray
+    y_train: np.ndarray
+    y_score: np.ndarray
+    X_known: np.ndarray
+
+
+def prepare(dataset, normal, rho, seed, budget):
+    """Draw the images of one experiment.
+
+    Parameters
+    ----------
+    dataset : str
+        A name of `image_sets`.
+    normal : int
+        The class that is normal.
+    rho : float
+        Share of the training images that are not.
+    seed : int
+    budget : Budget
+
+    Returns
+    -------
+    task : Task
+    """
+    X, y, X_test, y_test = image_sets.load(dataset)
+    rng = np.random.default_rng([seed, normal])
+    inside = _some(np.flatnonzero(y == normal), budget.n_normal, rng)
+    outside = rng.permutation(np.flatnonzero(y != normal))
+    # Those of a smaller rho are among those of a larger one.
+    n_outside = round(len(inside) * rho / (1 - rho))
+    train = rng.permutation(np.concatenate([inside, outside[:n_outside]]))
+    # The paper's known outliers are of one class, as in Ruff et al. (2020).
+    known = outside[n_outside:]
+    known = known[y[known] == (normal + 1) % 10][: round(KNOWN_SHARE * len(train))]
+    score = _some(np.arange(len(y_test)), budget.n_score, rng)
+    return Task(
+        X_train=X[train],
+        X_score=X_test[score],
+        y_train=(y[train] != normal).astype(int),
+        y_score=(y_test[score] != normal).astype(int),
+        X_known=X[known],
+    )
+
+
+def _some(rows, limit, rng):
+    rows = rng.permutation(rows)
+    return rows if limit is None else rows[:limit]
+
+
+def detectors(budget):
+    """Return the detectors of Table 2: what each is called, and how it is made."""
+    epochs = f"(epochs={budget.epochs})"
+    steps = {"max_iter": budget.max_iter, "batch_size": budget.batch_size}
+    ours = {
+        "NCAE": steps,
+        "CAE": peers.plain_autoencoder() | steps,
+        "NCAE-paper": peers.paper_configuration(budget.max_iter),
+    }
+    names = {
+        label: "skncae:NCAEDetector" + _call(parameters)
+        for label, parameters in ours.items()
+    }
+    for name in ("Neighbors", "OCSVM", "IForest", "KDE"):
+        names[name] = f"benchmarks.peers:{name}"
+    for name in ("DeepSVDD", "DAGMM", "DeepSAD", "Classifier"):
+        names[name] = f"benchmarks.peers:{name}{epochs}"
+    names["LatentOut"] = f"benchmarks.peers:LatentOut{_call(steps)}"
+    return names
+
+
+def _call(parameters):
+    return f"({', '.join(f'{key}={value!r}' for key, value in parameters.items())})"
+
+
+def parse(arguments=None):
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.images")
+    add = parser.add_argument
+    add("--budget", choices=BUDGETS, default="cpu")
+    add("--datasets", default=",".join(image_sets.NAMES))
+    add("--classes", default="0,1,2,3,4,5,6,7,8,9")
+    add("--rho", default=",".join(map(str, RHO)))
+    add("--detectors", default="all", help="all, or names with commas")
+    add("--seeds", default="0")
+    add("--output", default="benchmarks/results/images.csv")
+    add("--time-limit", type=float, default=1200, help="seconds a fit and scoring")
+    options = parser.parse_args(arguments)
+    known = detectors(BUDGETS[options.budget])
+    options.detectors = _chosen(options.detectors, list(known), "detector")
+    options.datasets = _chosen(options.datasets, image_sets.NAMES, "data set")
+    options.classes = [int(part) for part in options.classes.split(",")]
+    options.rho = [float(part) for part in options.rho.split(",")]
+    options.seeds = [int(part) for part in options.seeds.split(",")]
+    return options
+
+
+def _chosen(text, known, what):
+    chosen = list(known) if text == "all" else text.split(",")
+    for name in chosen:
+        if name not in known:
+            raise ValueError(
+                f"There is no {what} {name}. Choose from {', '.join(known)}."
+            )
+    return chosen
+
+
+def run(options):
+    """Run what is missing in the output file, and return the file's rows."""
+    isolation.one_thread()
+    line = records.provenance(protocol="one-vs-rest", budget=options.budget)
+    records.append_provenance(options.output, line)
+    context = isolation.start_context()
+    budget = BUDGETS[options.budget]
+    for key in itertools.product(
+        options.seeds, options.rho, options.classes, options.datasets
+    ):
+        _run_task(options, context, budget, *key)
+    return records.read(options.output, KEY)
+
+
+def _run_task(options, context, budget, seed, rho, normal, dataset):
+    base = {"dataset": dataset, "normal": normal, "rho": rho, "seed": seed}
+    base["budget"] = options.budget
+    known = records.read(options.output, KEY)
+    done = known
+    for name, value in base.items():
+        done = done[done[name] == value] if len(done) else done
+    missing = [name for name in options.detectors if name not in set(done.detector)]
+    if not missing:
+        return
+    names = detectors(budget)
+    try:
+        task = prepare(dataset, normal, rho, seed, budget)
+    except MissingDataError as error:
+        print(f"{dataset}: {error}", flush=True)
+        return
+    base |= {"n_train": len(task.X_train), "n_score": len(task.X_score)}
+    for label in missing:
+        outcome = isolation.run_isolated(
+            context, names[label], task, seed, options.time_limit
+        )
+        scores = outcome.pop("scores", None)
+        if scores is not None:
+            outcome["auroc"] = roc_auc_score(task.y_score, scores)
+            outcome["ap"] = average_precision_score(task.y_score, scores)
+        row = base | {"detector": label} | outcome
+        records.append(options.output, row, COLUMNS)
+        print(
+            f"{dataset:<8} {normal} rho {rho:<4} {label:<20} {row['status']} "
+            f"{row.get('auroc', float('nan')):.3f} {row.get('fit_s', 0):6.1f} s "
+            f"{row.get('fit_cpu_s', 0):6.1f} CPU s {row['note']}",
+            flush=True,
+        )
+
+
+def table(frame):
+    """Mean and deviation of AUROC over classes and seeds, as Markdown."""
+    good = frame[frame.status == "ok"]
+    lines = []
+    for dataset, part in good.groupby("dataset", sort=False):
+        shares = sorted(part.rho.unique())
+        lines += [f"\n{dataset}\n", f"| detector | {' | '.join(map(str, shares))} |"]
+        lines += ["|---" * (len(shares) + 1) + "|"]
+        best = part[part.rho == max(shares)].groupby("detector").auroc.mean()
+        for name in best.sort_values(ascending=False).index:
+            cells = [_cell(part, name, rho) for rho in shares]
+            lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(part, name, rho):
+    values = 100 * part[(part.detector == name) & (part.rho == rho)].auroc
+    if values.empty:
+        return ""
+    classes = part[part.rho == rho].normal.nunique()
+    note = "" if len(values) == classes else f" ({len(values)} of {classes})"
+    return f"{values.mean():.1f} ± {values.std(ddof=0):.1f}{note}"
+
+
+def main(arguments=None):
+    """Run the benchmark and print its tables."""
+    options = parse(arguments)
+    frame = run(options)
+    chosen = frame[(frame.budget == options.budget)]
+    for name in ("dataset", "detector", "rho", "seed"):
+        wanted = getattr(options, {"rho": "rho"}.get(name, f"{name}s"))
+        chosen = chosen[chosen[name].isin(wanted)]
+    print(records.provenance(protocol="one-vs-rest", budget=options.budget))
+    print(table(pd.DataFrame(chosen)))
+
+
+if __name__ == "__main__":
+    main()

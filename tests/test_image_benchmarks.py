@@ -1,0 +1,146 @@
+"""The benchmark of images, on a handful of small ones."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import image_figures, image_sets, images, peers, records
+from benchmarks.datasets import MissingDataError
+from benchmarks.images import Budget, prepare
+
+TINY = Budget(n_normal=20, n_score=30, max_iter=2, batch_size=8, epochs=1)
+
+
+@pytest.fixture(autouse=True)
+def small_set(monkeypatch, tmp_path):
+    """Put ten classes of small images in place of the sets, and a tiny budget."""
+
+    def load(name):
+        y = np.repeat(np.arange(10), 40).astype(np.uint8)
+        X = np.random.default_rng(0).integers(0, 60, (400, 8, 8))
+        X = (X + 15 * y[:, None, None]).astype(np.uint8)
+        return X, y, X[::4], y[::4]
+
+    monkeypatch.setattr(image_sets, "load", load)
+    monkeypatch.setitem(images.BUDGETS, "cpu", TINY)
+    monkeypatch.setattr(image_figures, "RESULTS", tmp_path)
+
+
+def test_share_of_the_training_images_is_of_other_classes():
+    for rho in (0.0, 0.05, 0.2):
+        task = prepare("mnist", 3, rho, 0, TINY)
+        assert abs(task.y_train.mean() - rho) < 0.03
+        assert (task.y_train == 0).sum() == 20
+        assert len(task.X_score) == len(task.y_score) == 30
+
+
+def test_more_contamination_is_added_to_the_same_images():
+    less, more = (prepare("mnist", 3, rho, 0, TINY) for rho in (0.05, 0.2))
+    kept = {image.tobytes() for image in more.X_train}
+    assert all(image.tobytes() in kept for image in less.X_train)
+
+
+def test_known_outliers_are_not_among_the_training_images():
+    task = prepare("mnist", 9, 0.2, 0, Budget(40, 30, 2, 8, 1))
+    assert len(task.X_known) == 2
+    seen = {image.tobytes() for image in task.X_train}
+    assert not any(image.tobytes() in seen for image in task.X_known)
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize(
+    "name",
+    ["OCSVM", "IForest", "KDE", "Neighbors", "DAGMM", "LatentOut", "Classifier"]
+    + ["DeepSVDD", "DeepSAD"],
+)
+def test_peer_scores_images_higher_the_more_abnormal(name):
+    if name.startswith("Deep"):
+        pytest.importorskip("deepod")
+    task = prepare("mnist", 0, 0.05, 0, Budget(40, 100, 2, 8, 1))
+    steps = {"epochs": 5} if issubclass(getattr(peers, name), peers.Pixels) else {}
+    detector = getattr(peers, name)(random_state=0, **steps)
+    known = (task.X_known,) if hasattr(detector, "learns_from_labels") else ()
+    scores = detector.fit(task.X_train, *known).decision_function(task.X_score)
+    assert scores.shape == (100,)
+    assert np.isfinite(scores).all()
+    if not name.startswith("Deep") and name not in ("Classifier", "LatentOut"):
+        assert scores[task.y_score == 1].mean() > scores[task.y_score == 0].mean()
+
+
+def run(tmp_path, *arguments):
+    options = images.parse(
+        ["--datasets", "mnist", "--classes", "0", "--rho", "0.2", *arguments]
+        + ["--output", str(tmp_path / "images.csv")]
+    )
+    return images.run(options)
+
+
+def test_rows_that_are_there_are_not_run_again(tmp_path, monkeypatch):
+    ran = []
+
+    def run_isolated(context, name, task, seed, limit):
+        ran.append(name)
+        return {"status": "ok", "note": "", "scores": task.y_score + 0.0, "fit_s": 1.0}
+
+    monkeypatch.setattr(images.isolation, "run_isolated", run_isolated)
+    frame = run(tmp_path, "--detectors", "OCSVM,KDE")
+    assert list(frame.auroc) == [1.0, 1.0]
+    run(tmp_path, "--detectors", "OCSVM,KDE,IForest")
+    assert ran == [f"benchmarks.peers:{name}" for name in ("OCSVM", "KDE", "IForest")]
+    table = images.table(records.read(tmp_path / "images.csv", images.KEY))
+    assert "| `KDE` | 100.0 ± 0.0 |" in table
+
+
+def test_every_detector_of_the_table_can_be_made():
+    for name in images.detectors(TINY).values():
+        assert images.isolation.detectors.find(name).make(0, 8) is not None
+
+
+def test_unknown_detector_is_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match="no detector Magic"):
+        run(tmp_path, "--detectors", "Magic")
+
+
+@pytest.mark.parametrize("figure", ["3", "4", "5", "6"])
+def test_figure_writes_numbers_and_a_picture(figure, tmp_path, monkeypatch):
+    monkeypatch.setattr(image_figures, "SIGMAS", (0.1,))
+    monkeypatch.setattr(image_figures, "TAUS", (0.0, 0.2))
+    monkeypatch.setitem(image_figures.CLASSES, "cpu", (0,))
+    image_figures.main([figure])
+    frame = pd.read_csv(tmp_path / f"figure{figure}.csv", comment="#")
+    assert len(frame)
+    assert (tmp_path / f"figure{figure}.png").stat().st_size > 1000
+    if figure in "56":
+        before = (tmp_path / f"figure{figure}.csv").read_text()
+        image_figures.main([figure])
+        assert (tmp_path / f"figure{figure}.csv").read_text() == before
+
+
+# --- where images come from ----------------------------------------------------
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Return the real `image_sets.load`."""
+    monkeypatch.undo()
+    return image_sets.load
+
+
+def test_local_file_that_was_changed_is_refused(load, monkeypatch, tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "mnist.npz").write_bytes(b"something else")
+    monkeypatch.setenv("SKNCAE_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match="SHA-256"):
+        load("mnist")
+
+
+def test_images_that_are_nowhere_are_said_to_be_missing(load, monkeypatch, tmp_path):
+    import pooch
+
+    def retrieve(*arguments, **options):
+        raise OSError("no network")
+
+    monkeypatch.setenv("SKNCAE_DATA", str(tmp_path))
+    monkeypatch.setattr(pooch, "retrieve", retrieve)
+    with pytest.raises(MissingDataError, match=r"mnist\.npz.*no network"):
+        load("mnist")
