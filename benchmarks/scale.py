@@ -336,7 +336,7 @@ def measure_dask(case, n, d, options):
 
     from skncae.dask import fit
 
-    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
     with cluster, Client(cluster):
         part = max(1, n // 40)
         X = da.random.default_rng(0).normal(size=(n, d), chunks=(part, d)).persist()

@@ -171,7 +171,9 @@ class Surprise:
 
     def __call__(self, errors):
         log_errors = _log(errors)
-        beyond = np.maximum(log_errors - self.log_errors[-1], 0.0)
+        beyond = log_errors - self.log_errors[-1]
+        # Rows that are equal to the last one up to rounding are no further out.
+        beyond = np.where(beyond > SAME, beyond, 0.0)
         within = np.interp(log_errors, self.log_errors, self.surprises)
         return within + self.tail_index * beyond
 

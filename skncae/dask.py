@@ -86,7 +86,7 @@ def fit(detector, X, *, client=None):
     >>> from distributed import Client
     >>> from skncae import NCAEDetector
     >>> from skncae.dask import fit, score_samples
-    >>> client = Client(processes=False, n_workers=1, dashboard_address=None)
+    >>> client = Client(processes=False, n_workers=1, dashboard_address=":0")
     >>> X = da.random.default_rng(0).normal(size=(1000, 4), chunks=(250, 4))
     >>> detector = fit(NCAEDetector(max_iter=20, random_state=0), X)
     >>> score_samples(detector, X).compute().shape

@@ -14,7 +14,6 @@ from dask.distributed import Client, LocalCluster
 from skncae import NCAEDetector, _detector
 from skncae import dask as skncae_dask
 from skncae._sample import Sample, subsample
-from skncae._sketch import WIDTH
 from skncae._streams import MemberStreams
 
 NAMES = list("abcde")
@@ -24,7 +23,7 @@ NAMES = list("abcde")
 def client():
     """Return the client of two worker processes of one thread."""
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as two,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as two,
         Client(two) as client,
     ):
         yield client
@@ -88,7 +87,8 @@ def assert_same(detector, whole, rows):
     np.testing.assert_allclose(
         detector.score_samples(rows), whole.score_samples(rows), rtol=1e-6, atol=1e-9
     )
-    assert detector.threshold_ == pytest.approx(whole.threshold_, rel=3 * WIDTH)
+    # In memory it lies between two errors, here at the end of the bin of the lower.
+    assert detector.threshold_ == pytest.approx(whole.threshold_, rel=2e-3)
     assert detector.contamination_ == pytest.approx(whole.contamination_, abs=1e-3)
     assert detector.n_samples_seen_ == len(rows)
 
