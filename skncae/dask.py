@@ -223,7 +223,8 @@ class _GroupTrainer:
         self.rows = rows
         self.n_steps = 0
         self._streams = streams
-        self._arguments = device, rows.cpu(), recipe, observed
+        # A worker need not have the device of the client.
+        self._arguments = device, rows.cpu(), recipe, _moved(observed, "cpu")
 
     def run(self, after_step=None, n_steps=None):
         """Take all steps at once and return their history."""
@@ -263,10 +264,7 @@ def _trained(streams, arguments):
     """Train the members of these streams, on a worker; return arrays."""
     device, rows, recipe, observed = arguments
     device = torch_device(device)
-    observed = {
-        name: tensor if tensor is None else tensor.to(device)
-        for name, tensor in observed.items()
-    }
+    observed = _moved(observed, device)
     with training():
         trainer = Trainer(rows.to(device), streams=streams, recipe=recipe, **observed)
         history = trainer.run()
@@ -277,6 +275,14 @@ def _trained(streams, arguments):
             "history": {name: v.cpu().numpy() for name, v in history.items()},
             "is_finite": trainer.is_finite(),
         }
+
+
+def _moved(tensors, device):
+    """Move the tensors of a dictionary to a device; some may be None."""
+    return {
+        name: tensor if tensor is None else tensor.to(device)
+        for name, tensor in tensors.items()
+    }
 
 
 def _joined(parts, key, axis=0):
