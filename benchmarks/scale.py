@@ -167,6 +167,7 @@ def measure_step(case, n, d, options):
 
     n_members = int(case)
     detector = NCAEDetector(max_iter=10**6)
+    detector.image_shape_ = None
     X = np.random.default_rng(0).normal(size=(n, d))
     make = partial(Trainer, streams=MemberStreams(0, range(n_members)))
     view, cpu = calibrated_view("whitened", X, 1), torch.device("cpu")
@@ -175,15 +176,18 @@ def measure_step(case, n, d, options):
     with Meter() as meter:
         trainer.run(n_steps=STEPS)
     per_step = {name: value / STEPS for name, value in meter.row().items()}
-    return per_step | {"floor_s": products_s(n_members, d, detector), "anon_mb": ""}
+    return per_step | {
+        "floor_s": products_s(n_members, d, trainer.recipe),
+        "anon_mb": "",
+    }
 
 
-def products_s(n_members, d, detector):
+def products_s(n_members, d, recipe):
     """Seconds that the matrix products of a step take, each measured alone."""
-    batch = detector.batch_size
-    encoder = (d, *detector.hidden_units, detector.latent_dim)
-    d_s = (d, *detector.hidden_units, 1)
-    d_l = (detector.latent_dim, detector.hidden_units[-1], 1)
+    batch = recipe.batch_size
+    encoder = (d, *recipe.hidden_units, recipe.latent_dim)
+    d_s = (d, *recipe.hidden_units, 1)
+    d_l = (recipe.latent_dim, recipe.hidden_units[-1], 1)
     # Networks, rows and passes: one forward, and two back where there is a gradient.
     passes = [
         (encoder[::-1], batch, 3),
@@ -250,9 +254,12 @@ def scores_floor_s(detector, d):
     """Seconds a row of the products of networks and dictionaries, in float64."""
     import torch
 
-    n_members = detector.n_estimators
-    flops = 2 * n_members * detector.dictionary_size * d
-    encoder = (d, *detector.hidden_units, detector.latent_dim)
+    from skncae._parameters import chosen
+
+    parameters = chosen(detector)
+    n_members = parameters["n_estimators"]
+    flops = 2 * n_members * parameters["dictionary_size"] * d
+    encoder = (d, *parameters["hidden_units"], parameters["latent_dim"])
     layers = list(zip(encoder[:-1], encoder[1:], strict=True))
     flops += 2 * 2 * n_members * sum(n_in * n_out for n_in, n_out in layers)
     a, times = torch.randn(n_members, 256, 256, dtype=torch.float64), []
