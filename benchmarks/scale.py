@@ -167,6 +167,7 @@ def measure_step(case, n, d, options):
 
     n_members = int(case)
     detector = NCAEDetector(max_iter=10**6)
+    detector.image_shape_ = None
     X = np.random.default_rng(0).normal(size=(n, d))
     make = partial(Trainer, streams=MemberStreams(0, range(n_members)))
     view, cpu = calibrated_view("whitened", X, 1), torch.device("cpu")
@@ -180,10 +181,12 @@ def measure_step(case, n, d, options):
 
 def products_s(n_members, d, detector):
     """Seconds that the matrix products of a step take, each measured alone."""
-    batch = detector.batch_size
-    encoder = (d, *detector.hidden_units, detector.latent_dim)
-    d_s = (d, *detector.hidden_units, 1)
-    d_l = (detector.latent_dim, detector.hidden_units[-1], 1)
+    from skncae._parameters import chosen
+
+    parameters = chosen(detector)
+    batch, latent = parameters["batch_size"], parameters["latent_dim"]
+    hidden = parameters["hidden_units"]
+    encoder, d_s, d_l = (d, *hidden, latent), (d, *hidden, 1), (latent, hidden[-1], 1)
     # Networks, rows and passes: one forward, and two back where there is a gradient.
     passes = [
         (encoder[::-1], batch, 3),
@@ -250,9 +253,12 @@ def scores_floor_s(detector, d):
     """Seconds a row of the products of networks and dictionaries, in float64."""
     import torch
 
-    n_members = detector.n_estimators
-    flops = 2 * n_members * detector.dictionary_size * d
-    encoder = (d, *detector.hidden_units, detector.latent_dim)
+    from skncae._parameters import chosen
+
+    parameters = chosen(detector)
+    n_members = parameters["n_estimators"]
+    flops = 2 * n_members * parameters["dictionary_size"] * d
+    encoder = (d, *parameters["hidden_units"], parameters["latent_dim"])
     layers = list(zip(encoder[:-1], encoder[1:], strict=True))
     flops += 2 * 2 * n_members * sum(n_in * n_out for n_in, n_out in layers)
     a, times = torch.randn(n_members, 256, 256, dtype=torch.float64), []
