@@ -295,6 +295,13 @@ def test_fit_that_never_ran_counts_as_worst_rank(results):
     assert "not run" in report.render_failures(frame, completed)
 
 
+def test_parts_are_compared_on_the_seeds_that_all_of_them_have(results):
+    frame = records.read(results)
+    more = pd.concat([frame, frame[frame.detector == "A"].assign(seed=1)])
+    kept = report.on_common_seeds(more)
+    assert set(kept.seed) == {0} and set(kept.detector) == {"A", "B", "C"}
+
+
 def test_report_writes_tables_and_lists_failures(results):
     report.main([str(results), "--no-figures"])
     text = results.with_suffix(".md").read_text()
