@@ -26,7 +26,7 @@ lint: .venv/test.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/numpydoc lint skncae/__init__.py skncae/_chunks.py skncae/_detector.py skncae/dask.py \
-	  skncae/metrics.py skncae/plotting.py skncae/pyod.py
+	  skncae/metrics.py skncae/_plot_scores.py skncae/_plot_rows.py skncae/_plot_latent.py skncae/pyod.py
 	$(BIN)/mypy
 
 docs: .venv/docs.stamp

@@ -176,17 +176,18 @@ def measure_step(case, n, d, options):
     with Meter() as meter:
         trainer.run(n_steps=STEPS)
     per_step = {name: value / STEPS for name, value in meter.row().items()}
-    return per_step | {"floor_s": products_s(n_members, d, detector), "anon_mb": ""}
+    return per_step | {
+        "floor_s": products_s(n_members, d, trainer.recipe),
+        "anon_mb": "",
+    }
 
 
-def products_s(n_members, d, detector):
+def products_s(n_members, d, recipe):
     """Seconds that the matrix products of a step take, each measured alone."""
-    from skncae._parameters import chosen
-
-    parameters = chosen(detector)
-    batch, latent = parameters["batch_size"], parameters["latent_dim"]
-    hidden = parameters["hidden_units"]
-    encoder, d_s, d_l = (d, *hidden, latent), (d, *hidden, 1), (latent, hidden[-1], 1)
+    batch = recipe.batch_size
+    encoder = (d, *recipe.hidden_units, recipe.latent_dim)
+    d_s = (d, *recipe.hidden_units, 1)
+    d_l = (recipe.latent_dim, recipe.hidden_units[-1], 1)
     # Networks, rows and passes: one forward, and two back where there is a gradient.
     passes = [
         (encoder[::-1], batch, 3),

@@ -29,7 +29,11 @@ MAY_IMPORT = {
         "sklearn",
         "torch",
     },
-    "plotting": {"_montage", "_inputs", "matplotlib", "scipy", "sklearn"},
+    "plotting": {"_plot_scores", "_plot_rows", "_plot_latent"},
+    "_plot_scores": {"_plot_axes", "sklearn"},
+    "_plot_rows": {"_plot_axes", "_montage", "matplotlib", "sklearn"},
+    "_plot_latent": {"_plot_axes", "_montage", "_inputs", "scipy", "sklearn"},
+    "_plot_axes": {"matplotlib", "sklearn"},
     "_montage": set(),
     "metrics": {"sklearn"},
     "_detector": {

@@ -16,9 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skncae import Explanation
+from skncae._plot_axes import BLUE, VERMILION
 from skncae.plotting import (
-    BLUE,
-    VERMILION,
     FeatureContributionDisplay,
     GeneratedSamplesDisplay,
     LatentSpaceDisplay,

@@ -1,0 +1,71 @@
+"""What the figures share: colours, axes, and how the values of a column are scaled."""
+
+import warnings
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+# Okabe and Ito's colours that stand out from white and from black.
+BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+
+ERROR = "error, minus score_samples (higher = more abnormal)"
+
+
+def check_detector(estimator):
+    """Refuse what is no fitted detector, and say where one may be found in it."""
+    if not hasattr(estimator, "explain"):
+        raise TypeError(
+            f"The displays draw an NCAEDetector, got {type(estimator).__name__}. Of a "
+            "pipeline pass the last step, pipeline[-1], with the rows as that step "
+            "gets them, pipeline[:-1].transform(X); of a search its best_estimator_; "
+            "of skncae.pyod.NCAE its detector_."
+        )
+    check_is_fitted(estimator)
+
+
+def axes_for(ax, n_axes, figsize, n_columns=1, sharex=False):
+    """Return the n_axes axes to draw in as an array, new ones if ax is None."""
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            'The displays of skncae need matplotlib. Run: pip install "skncae[plot]"'
+        ) from error
+    if ax is None:
+        n_rows = n_axes // n_columns
+        ax = pyplot.subplots(
+            n_rows, n_columns, figsize=figsize, layout="constrained", sharex=sharex
+        )[1]
+    axes = np.ravel(ax)
+    if len(axes) != n_axes:
+        raise ValueError(f"ax must hold {n_axes} Axes for this, got {len(axes)}.")
+    return axes
+
+
+def ink():
+    """The colour of text in the current style: black on white, white on black."""
+    from matplotlib import rcParams
+
+    return rcParams["text.color"]
+
+
+def quantiles(X, shares):
+    """Quantiles of what each column holds; NaN of a column without any value."""
+    with warnings.catch_warnings():
+        # Which is left empty in a figure.
+        warnings.filterwarnings("ignore", "All-NaN slice")
+        return np.nanquantile(X, shares, axis=0)
+
+
+def center_and_spread(X):
+    """Median, and the deviation of a normal distribution with the middle 90 % of X."""
+    low, center, high = quantiles(X, [0.05, 0.5, 0.95])
+    # Where these are one value, the rest decides; NaN of a column without any value.
+    rest = np.sqrt(np.nan_to_num(np.square(X - center)).mean(0))
+    spread = np.where(high > low, (high - low) / 3.29, rest)
+    return center, np.where(spread > 0, spread, 1.0)
+
+
+def rgb(image):
+    """An image of one or three channels with three."""
+    return np.broadcast_to(image, (*image.shape[:2], 3))

@@ -1,0 +1,330 @@
+"""Figures of chosen rows: what speaks against them, what was expected instead."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+from skncae._montage import montage, shown
+from skncae._plot_axes import (
+    BLUE,
+    VERMILION,
+    axes_for,
+    center_and_spread,
+    check_detector,
+    ink,
+    rgb,
+)
+
+
+class FeatureContributionDisplay:
+    """Which columns speak against rows, as bars that sum to the error of the row.
+
+    Labels say the value and what was expected; bars of values above that and bars of
+    values below it have two colours.
+
+    It is recommended to use `from_estimator` to create one.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        What `NCAEDetector.explain` returned.
+    rows : int or array-like of int, default=None
+        Positions of the rows to draw; None draws the one with the largest error.
+    k : int, default=10
+        How many columns to name; the others share a bar.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (n_rows,)
+        One for each row.
+    figure_ : Figure
+        The figure of `axes_`.
+    bars_ : list of BarContainer
+        The bars of each row, the largest contribution first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skncae import NCAEDetector
+    >>> from skncae.plotting import FeatureContributionDisplay
+    >>> X = np.random.default_rng(0).normal(size=(300, 4))
+    >>> X[7, 2] = 9
+    >>> detector = NCAEDetector(random_state=0).fit(X)
+    >>> display = FeatureContributionDisplay.from_estimator(detector, X, rows=7)
+    >>> display.axes_[0].get_yticklabels()[0].get_text().split()[:3]
+    ['x2', '=', '9']
+    """
+
+    def __init__(self, explanation, *, rows=None, k=10):
+        self.explanation = explanation
+        self.rows = rows
+        self.k = k
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, rows=None, k=10, ax=None):
+        """Explain rows and draw why.
+
+        Parameters
+        ----------
+        estimator : NCAEDetector
+            A fitted detector.
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+        rows : int or array-like of int, default=None
+            Positions of the rows to draw; None draws the one with the largest error.
+        k : int, default=10
+            How many columns to name; the others share a bar.
+        ax : Axes or array-like of Axes, default=None
+            Where to draw, one for each row; None makes a figure.
+
+        Returns
+        -------
+        display : FeatureContributionDisplay
+            What was drawn.
+        """
+        check_detector(estimator)
+        return cls(estimator.explain(X), rows=rows, k=k).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes or array-like of Axes, default=None
+            Where to draw, one for each row; None makes a figure.
+
+        Returns
+        -------
+        display : FeatureContributionDisplay
+            This display.
+        """
+        found = self.explanation.flattened()
+        check_scalar(self.k, "k", Integral, min_val=1)
+        rows = _positions(self.rows, found, 1)
+        n_bars = min(self.k + 1, len(found.feature_names))
+        height = len(rows) * (1.2 + 0.3 * n_bars)
+        self.axes_ = axes_for(ax, len(rows), (7.5, height))
+        self.figure_ = self.axes_[0].figure
+        self.bars_ = [
+            self._plot_row(axes, found, row)
+            for axes, row in zip(self.axes_, rows, strict=True)
+        ]
+        return self
+
+    def _plot_row(self, axes, found, row):
+        """Draw the bars of a row."""
+        contributions = found.contributions[row]
+        order = np.argsort(-contributions, kind="stable")
+        top, others = order[: self.k], order[self.k :]
+        above = found.residual[row, top] > 0
+        labels = [_label(found, row, j) for j in top]
+        sizes = list(contributions[top])
+        colours = list(np.where(above, VERMILION, BLUE))
+        if len(others):
+            labels.append(f"{len(others)} other columns")
+            sizes.append(contributions[others].sum())
+            colours.append("#888888")
+        positions = np.arange(len(sizes))
+        bars = axes.barh(positions, sizes, color=colours)
+        axes.set_yticks(positions, labels)
+        axes.invert_yaxis()
+        axes.set_xlabel("contribution to the error (the bars sum to it)")
+        axes.set_title(f"Row {found.labels[row]}: error {contributions.sum():.3g}")
+        return bars
+
+
+class ReconstructionDisplay:
+    """Rows beside what the networks expect in their place.
+
+    Every column is scaled, by the median of the given rows and the spread of their
+    middle 90 %, so that all share an axis.
+
+    It is recommended to use `from_estimator` to create one.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        What `NCAEDetector.explain` returned. All of its rows set the scales.
+    rows : int or array-like of int, default=None
+        Positions of the rows to draw; None draws the three of the largest error.
+    k : int, default=30
+        How many columns to draw: those with the largest contributions to the errors
+        of the chosen rows, in their order in X.
+
+    Attributes
+    ----------
+    axes_ : ndarray of Axes of shape (n_rows,)
+        One for each row.
+    figure_ : Figure
+        The figure of `axes_`.
+    values_ : list of Line2D
+        Markers of the values, for each row.
+    expected_ : list of Line2D
+        Markers of the expected values, for each row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skncae import NCAEDetector
+    >>> from skncae.plotting import ReconstructionDisplay
+    >>> X = np.random.default_rng(0).normal(size=(300, 4))
+    >>> detector = NCAEDetector(random_state=0).fit(X)
+    >>> len(ReconstructionDisplay.from_estimator(detector, X, rows=[0, 1]).axes_)
+    2
+    """
+
+    def __init__(self, explanation, *, rows=None, k=30):
+        self.explanation = explanation
+        self.rows = rows
+        self.k = k
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, rows=None, k=30, ax=None):
+        """Reconstruct rows and draw both.
+
+        Parameters
+        ----------
+        estimator : NCAEDetector
+            A fitted detector.
+        X : array-like of shape (n_samples, n_features)
+            Rows; all of them set the scales of the columns.
+        rows : int or array-like of int, default=None
+            Positions of the rows to draw; None draws the three of the largest error.
+        k : int, default=30
+            How many columns to draw: those with the largest contributions to the
+            errors of the chosen rows, in their order in X.
+        ax : Axes or array-like of Axes, default=None
+            Where to draw, one for each row; None makes a figure.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+            What was drawn.
+        """
+        check_detector(estimator)
+        return cls(estimator.explain(X), rows=rows, k=k).plot(ax)
+
+    def plot(self, ax=None):
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes or array-like of Axes, default=None
+            Where to draw, one for each row; None makes a figure.
+
+        Returns
+        -------
+        display : ReconstructionDisplay
+            This display.
+        """
+        found = self.explanation.flattened()
+        check_scalar(self.k, "k", Integral, min_val=1)
+        rows = _positions(self.rows, found, 3)
+        if found.image_shape is not None:
+            return self._plot_images(found, rows, ax)
+        largest = np.argsort(-found.contributions[rows].sum(0), kind="stable")
+        columns = np.sort(largest[: self.k])
+        width = max(5.0, 2.0 + 0.33 * len(columns))
+        self.axes_ = axes_for(
+            ax, len(rows), (width, 1.2 + 2.1 * len(rows)), sharex=True
+        )
+        self.figure_ = self.axes_[0].figure
+        center, spread = center_and_spread(found.values[:, columns])
+        markers = []
+        for axes, row in zip(self.axes_, rows, strict=True):
+            value = (found.values[row, columns] - center) / spread
+            expected = (found.expected[row, columns] - center) / spread
+            markers.append(_plot_value_and_expected(axes, value, expected))
+            error = found.contributions[row].sum()
+            axes.set_title(f"Row {found.labels[row]}: error {error:.3g}")
+        self.values_, self.expected_ = map(list, zip(*markers, strict=True))
+        self.axes_[-1].set_xticks(
+            np.arange(len(columns)), found.feature_names[columns], rotation=90
+        )
+        self.axes_[0].legend(
+            handles=[self.values_[0], self.expected_[0]], ncols=2, loc="best"
+        )
+        self.axes_[len(rows) // 2].set_ylabel("deviations from the median")
+        return self
+
+    def _plot_images(self, found, rows, ax):
+        """Draw each image beside the expected one and its map of contributions."""
+        height, width, _ = found.image_shape
+        self.axes_ = axes_for(
+            ax, len(rows), (5.0, len(rows) * (0.6 + 5.0 * height / width / 3))
+        )
+        self.figure_ = self.axes_[0].figure
+        fold = (len(rows), *found.image_shape)
+        low, high = found.values.min(), found.values.max()
+        images = shown(found.values[rows].reshape(fold), low, high)
+        expected = shown(found.expected[rows].reshape(fold), low, high)
+        added = found.contributions[rows].reshape(fold).sum(-1, keepdims=True)
+        # The scale of each map is its own: the titles say how large the errors are.
+        added = added / np.maximum(added.max((1, 2, 3), keepdims=True), 1e-300)
+        self.values_, self.expected_ = [], []
+        for i, (axes, row) in enumerate(zip(self.axes_, rows, strict=True)):
+            hot = _heat(added[i, ..., 0])
+            parts = [rgb(images[i]), rgb(expected[i]), hot]
+            picture = axes.imshow(montage([parts], 1.0), interpolation="nearest")
+            self.values_.append(picture)
+            self.expected_.append(picture)
+            places = (np.arange(3) + 0.5) * (width + 1) - 1
+            axes.set_xticks(places, ["image", "expected", "adds to the error"])
+            axes.tick_params(axis="x", length=0)
+            axes.set_yticks([])
+            error = found.contributions[row].sum()
+            axes.set_title(f"Row {found.labels[row]}: error {error:.3g}")
+        return self
+
+
+def _positions(rows, explanation, n_default):
+    """Return the positions of rows, or of the n_default of the largest error."""
+    n_rows = len(explanation.contributions)
+    if rows is None:
+        errors = explanation.contributions.sum(1)
+        return np.argsort(-errors, kind="stable")[:n_default]
+    rows = np.atleast_1d(rows)
+    # An empty list is one of floats.
+    if rows.size and not np.issubdtype(rows.dtype, np.integer):
+        raise TypeError(
+            "rows must be integers, the positions of rows, got "
+            f"{np.array2string(rows, threshold=5)}. Of a mask take np.flatnonzero."
+        )
+    if not (0 < rows.size and 0 <= rows.min() and rows.max() < n_rows):
+        raise ValueError(
+            f"rows must be positions from 0 to {n_rows - 1}, got {rows.tolist()}."
+        )
+    return rows
+
+
+def _plot_value_and_expected(axes, value, expected):
+    """Draw the values of a row and what was expected, joined by lines."""
+    columns = np.arange(len(value))
+    axes.axhline(0, color=ink(), alpha=0.3, linewidth=0.8)
+    axes.vlines(columns, value, expected, color=ink(), alpha=0.4)
+    squares = axes.plot(
+        columns, expected, "s", color=BLUE, markersize=5, label="expected"
+    )
+    dots = axes.plot(columns, value, "o", color=VERMILION, label="value")
+    return dots[0], squares[0]
+
+
+def _label(found, row, column):
+    """Say what a row has in a column, and what was expected instead."""
+    name, value, expected = (
+        found.feature_names[column],
+        found.values[row, column],
+        found.expected[row, column],
+    )
+    if np.isnan(value):
+        return f"{name} is missing, {expected:.4g} expected"
+    sign = ">" if value > expected else "<"
+    return f"{name} = {value:.4g}  {sign} {expected:.4g} expected"
+
+
+def _heat(values):
+    """Colours of values between 0 and 1."""
+    from matplotlib import colormaps
+
+    return colormaps["magma"](values)[..., :3]
