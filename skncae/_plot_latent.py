@@ -171,7 +171,7 @@ class LatentSpaceDisplay:
             label="error (higher = more abnormal)",
             extend="max",
         )
-        normal = 0.5 * self.latent.shape[1] * np.log(2 * np.pi * np.e)
+        normal = 0.5 * self.latent.shape[1] * (1 + np.log(2 * np.pi))
         self.ax_.set_title(
             f"Latent space of network {self.member}\n"
             f"entropy {self.entropy_:.2f} nats (that of N(μ, I): {normal:.2f})"
