@@ -11,7 +11,7 @@ import numpy as np
 
 from skncae._inputs import LARGEST
 from skncae._networks import LEAKINESS
-from skncae._scoring import SMALLEST, TIE_BREAK
+from skncae._scoring import SAME, SMALLEST, TIE_BREAK
 
 # Values that are this close are one value, rounded in another way by the runtime.
 ROUNDING = 1e-12
@@ -181,7 +181,8 @@ def _surprise(op, error, surprise):
     """Interpolate between the training errors, follow the Pareto tail beyond."""
     knots, values = surprise["log_errors"], surprise["surprises"]
     log_error = op.log(op.max([error, op.const(SMALLEST)]))
-    beyond = op.max([op.sub(log_error, op.const(knots[-1])), op.const(0.0)])
+    beyond = op.sub(log_error, op.const(knots[-1]))
+    beyond = op.where(op.greater(beyond, op.const(SAME)), beyond, op.const(0.0))
     beyond = op.mul(beyond, op.const(float(surprise["tail_index"])))
     column = op.unsqueeze(log_error, op.const([1]))
     within = _interpolated(op, column, knots[:, None], values[:, None])

@@ -191,6 +191,11 @@ def _shared_out(totals, parts, is_observed):
     return totals[..., None] * shares
 
 
+def _without_completion(X, missing):
+    """Rows with NaN where there was some before they were completed."""
+    return X if missing is None else np.where(missing, np.nan, X)
+
+
 def _log(errors):
     """Log of errors, where zero is a very small number."""
     return np.log(np.maximum(errors, SMALLEST))
@@ -476,7 +481,7 @@ class Scorer:
     def _distance(self, X, missing):
         if missing is None:
             return np.square(self.view.transform(X) - self.median).sum(1)
-        return np.where(missing, 0.0, self._distance_by_column(X, missing)).sum(1)
+        return self._distance_by_column(X, missing).sum(1, where=~missing)
 
     def _dictionary(self, X, missing):
         x = torch.from_numpy(self.dictionary_view.transform(X))
@@ -490,11 +495,10 @@ class Scorer:
         return observed_distances(x, is_observed, self.dictionaries).min(-1)
 
     def _tails(self, X, missing):
-        return self.column_tails(X if missing is None else np.where(missing, np.nan, X))
+        return self.column_tails(_without_completion(X, missing))
 
     def _rarity(self, X, missing):
-        rows = X if missing is None else np.where(missing, np.nan, X)
-        return self.column_rarity(rows)
+        return self.column_rarity(_without_completion(X, missing))
 
     def _by_column(self, kind, X, missing):
         """What the columns of complete rows add to the errors of a kind."""

@@ -12,6 +12,7 @@ from benchmarks import datasets, detectors, figures, odds, protocols, records, r
 from benchmarks import scale as scale_suite
 from benchmarks import speed as speed_suite
 from benchmarks import thresholds as thresholds_suite
+from skncae._scoring import EVIDENCE
 
 OWN = """
 import os, time
@@ -70,6 +71,13 @@ def _run(folder, *arguments, names="own_detectors:Distance"):
     output = str(folder / "out.csv")
     odds.main(["--output", output, "--detectors", names, *arguments])
     return records.read(output)
+
+
+def test_every_kind_of_evidence_is_left_out_once():
+    assert detectors.EVIDENCE == EVIDENCE
+    for kind in EVIDENCE:
+        detector = detectors.find(f"NCAE-no-{kind}").make(0, 3)
+        assert set(detector.evidence) == set(EVIDENCE) - {kind}
 
 
 # --- data sets -----------------------------------------------------------------
