@@ -9,9 +9,46 @@ from scipy.stats import skew
 from skncae._inputs import LARGEST
 
 
+class _Columns:
+    """Evidence from each column alone: the sum of the surprises of its values.
+
+    A subclass says what these are, in `_surprise(column, values)`, of values in
+    ascending order. They are sorted since each search then begins where the last one
+    ended, which makes it several times as fast.
+    """
+
+    def _surprise(self, column, values):
+        """What ascending values of a column are worth."""
+        raise NotImplementedError
+
+    def __call__(self, X):
+        """Sum over the columns of each row, (n_samples,)."""
+        total = np.zeros(len(X))
+        for _, rows, surprise in self._surprises(X):
+            total[rows] += surprise
+        return total
+
+    def by_column(self, X):
+        """Surprise of every value of X; that of missing ones is zero."""
+        surprises = np.zeros(X.shape)
+        for column, rows, surprise in self._surprises(X):
+            surprises[rows, column] = surprise
+        return surprises
+
+    def _surprises(self, X):
+        """Yield each column, the rows that have a value there, and their surprises."""
+        for column, values in enumerate(X.T):
+            rows = np.argsort(values)
+            # Missing values come last.
+            rows = rows[: len(rows) - np.count_nonzero(np.isnan(values))]
+            yield column, rows, self._surprise(column, values[rows])
+
+
 @dataclass(frozen=True)
-class ColumnTails:
+class ColumnTails(_Columns):
     """How far out each column is, in the direction of its longer tail.
+
+    The surprise is the squared -log P(a training value is as large).
 
     Parameters
     ----------
@@ -40,33 +77,27 @@ class ColumnTails:
             ordered = ordered[picked]
         return cls(ordered, sign)
 
-    def __call__(self, X):
-        """Sum over columns of the squared -log P(a training value is as large)."""
-        return self.by_column(X).sum(1)
-
-    def by_column(self, X):
-        """Squared -log P(a training value is as large), of every value of X."""
-        # Column by column in memory, as it is filled.
-        surprise = np.empty(X.shape, order="F")
-        for column, (quantiles, sign) in enumerate(
-            zip(self.quantiles.T, self.sign, strict=True)
-        ):
-            if np.isnan(quantiles[-1]):
-                quantiles = quantiles[~np.isnan(quantiles)]
-            n_reference = max(len(quantiles), 1)
-            values = X[:, column] * sign
-            smaller = np.searchsorted(quantiles, values, "left")
-            # Never zero: a value beyond all is as rare as the largest one.
-            share = np.maximum(n_reference - smaller, 1) / n_reference
-            # Missing values are behind all others.
-            square = np.square(np.log(share))
-            surprise[:, column] = np.where(np.isnan(values), 0.0, square)
-        return surprise
+    def _surprise(self, column, values):
+        """What ascending values of a column are worth."""
+        if self.sign[column] < 0:
+            # Those that are smaller, from the largest on, become those that are larger.
+            values = -values[::-1]
+        quantiles = self.quantiles[:, column]
+        if np.isnan(quantiles[-1]):
+            quantiles = quantiles[~np.isnan(quantiles)]
+        n_reference = max(len(quantiles), 1)
+        smaller = np.searchsorted(quantiles, values, "left")
+        # Never zero: a value beyond all is as rare as the largest one.
+        share = np.maximum(n_reference - smaller, 1) / n_reference
+        square = np.square(np.log(share))
+        return square if self.sign[column] > 0 else square[::-1]
 
 
 @dataclass(frozen=True)
-class ColumnRarity:
+class ColumnRarity(_Columns):
     """How rare values such as a row's are in each column.
+
+    The surprise is -log P(a training value is as rare).
 
     A column has a histogram of as many bins as the square root of its values, or one
     bin for each value where there are no more than that. Between the centres of the
@@ -96,21 +127,11 @@ class ColumnRarity:
             surprises[: len(knots), column] = surprise
         return cls(values, surprises)
 
-    def __call__(self, X):
-        """Sum over columns of -log P(a training value is as rare)."""
-        return self.by_column(X).sum(1)
-
-    def by_column(self, X):
-        """-log P(a training value is as rare), of every value of X."""
-        # Column by column in memory, as it is filled.
-        surprise = np.empty(X.shape, order="F")
-        columns = zip(self.values.T, self.surprises.T, strict=True)
-        for column, (knots, surprises) in enumerate(columns):
-            n_knots = np.count_nonzero(~np.isnan(knots))
-            values = np.interp(X[:, column], knots[:n_knots], surprises[:n_knots])
-            # Missing values are not rare.
-            surprise[:, column] = np.where(np.isnan(X[:, column]), 0.0, values)
-        return surprise
+    def _surprise(self, column, values):
+        """What ascending values of a column are worth."""
+        knots, surprises = self.values[:, column], self.surprises[:, column]
+        n_knots = np.count_nonzero(~np.isnan(knots))
+        return np.interp(values, knots[:n_knots], surprises[:n_knots])
 
 
 def _rarity(column):

@@ -77,7 +77,7 @@ class NCAEDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         flags is flagged. It sets `threshold_` only; the scores do not depend on it.
     n_estimators : int or "auto", default="auto"
         Number of autoencoders (members), trained side by side. Here and below, "auto"
-        chooses by the shape of the rows: 16 for a table, 2 for images.
+        chooses by the shape of the rows: 8 for a table, 2 for images.
     hidden_units : tuple of int or "auto", default="auto"
         Widths of the encoder's hidden layers, or for images the channels of its
         convolutions, each of which halves height and width; the decoder mirrors them.

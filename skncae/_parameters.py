@@ -13,7 +13,7 @@ from skncae._scoring import EVIDENCE, IMAGE_EVIDENCE, KINDS
 
 # What "auto" stands for: for the rows of a table, and for images.
 AUTO = {
-    "n_estimators": (16, 2),
+    "n_estimators": (8, 2),
     "hidden_units": ((32, 16), (8, 16)),
     "latent_dim": (3, 16),
     "scaling": ("whitened", "contrast"),

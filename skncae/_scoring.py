@@ -191,11 +191,6 @@ def _shared_out(totals, parts, is_observed):
     return totals[..., None] * shares
 
 
-def _without_completion(X, missing):
-    """Rows with NaN where there was some before they were completed."""
-    return X if missing is None else np.where(missing, np.nan, X)
-
-
 def _log(errors):
     """Log of errors, where zero is a very small number."""
     return np.log(np.maximum(errors, SMALLEST))
@@ -430,12 +425,19 @@ class Scorer:
     def _observed_evidence(self, X):
         """Errors of each kind over the observed columns, and how many are not."""
         evidence = np.empty((len(self.kinds), len(X)))
+        by_block = dict(zip(self.kinds, evidence, strict=True))
+        # Columns by themselves: of all rows at once, since a search for many values
+        # takes less time for each. An empty column has nothing against any value.
+        if "tails" in by_block:
+            by_block.pop("tails")[:] = self.column_tails(X)
+        if "rarity" in by_block:
+            by_block.pop("rarity")[:] = self.column_rarity(X)
         n_missing = np.zeros(len(X), dtype=int)
         for block in blocks(len(X)):
             rows, missing = self._completed(X[block])
             if missing is not None:
                 n_missing[block] = missing.sum(1)
-            for row, kind in zip(evidence, self.kinds, strict=True):
+            for kind, row in by_block.items():
                 if kind in self.neighbors:
                     row[block] = self.neighbors[kind](rows)
                 else:
@@ -494,12 +496,6 @@ class Scorer:
         is_observed = torch.from_numpy(~missing)
         return observed_distances(x, is_observed, self.dictionaries).min(-1)
 
-    def _tails(self, X, missing):
-        return self.column_tails(_without_completion(X, missing))
-
-    def _rarity(self, X, missing):
-        return self.column_rarity(_without_completion(X, missing))
-
     def _by_column(self, kind, X, missing):
         """What the columns of complete rows add to the errors of a kind."""
         if kind in self.neighbors:
@@ -539,12 +535,12 @@ class Scorer:
     @torch.no_grad()
     def _member_errors(self, X, missing=None):
         """Squared residual of each member in what is observed, (members, n_samples)."""
-        x = self._rows(X)
+        x = torch.from_numpy(self.view.transform(X)).mT.contiguous()
         # In place: what the networks made is needed no more.
-        residual = self.model(x).sub_(x)
+        residual = self.model.by_feature(x).sub_(x)
         if missing is None:
-            return residual.square_().sum(-1).numpy()
-        residual = self.view.by_column(residual.numpy())
+            return residual.square_().sum(1).numpy()
+        residual = self.view.by_column(residual.mT.numpy())
         return np.square(residual).sum(-1, where=~missing)
 
     def _rows(self, X):

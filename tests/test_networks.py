@@ -1,5 +1,8 @@
 """Networks of many members against plain torch networks."""
 
+import math
+
+import pytest
 import torch
 from torch import nn
 
@@ -113,6 +116,16 @@ IMAGE = (9, 13, 2)
 
 def image_model(n_members=3):
     return Autoencoder(MemberStreams(0, range(n_members)), IMAGE, (4, 6), 5)
+
+
+@pytest.mark.parametrize("row_shape", [(5,), (8, 8, 1)])
+def test_reconstruction_feature_by_feature_is_that_row_by_row(row_shape):
+    streams = MemberStreams(0, range(3))
+    model = Autoencoder(streams, row_shape, (8, 4), 2).double()
+    x = draw(6, math.prod(row_shape)).double()
+    with torch.no_grad():
+        expected = model(x.expand(3, *x.shape))
+        torch.testing.assert_close(model.by_feature(x.mT).mT, expected)
 
 
 def test_convolution_of_a_member_is_a_plain_one_with_its_weights():

@@ -99,6 +99,18 @@ def test_column_tails_of_a_constant_column_are_zero():
     assert not ColumnTails.of(np.ones((9, 1)))(np.ones((4, 1))).any()
 
 
+def test_column_tails_take_rows_in_any_order_and_pass_missing_values_over():
+    X = np.random.default_rng(0).exponential(size=(60, 3)) * [1.0, -1.0, 1.0]
+    holes = X.copy()
+    holes[::3, 0] = holes[5, :] = np.nan
+    tails = ColumnTails.of(X)
+    apart = np.array([tails.by_column(row[None])[0] for row in X])
+    np.testing.assert_array_equal(tails.by_column(X), apart)
+    expected = np.where(np.isnan(holes), 0.0, apart)
+    np.testing.assert_array_equal(tails.by_column(holes), expected)
+    np.testing.assert_allclose(tails(holes), expected.sum(1))
+
+
 # --- column rarity -------------------------------------------------------------
 
 
