@@ -10,7 +10,6 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks import image_sets, isolation, peers, records
@@ -142,6 +141,7 @@ def parse(arguments=None):
     add("--seeds", default="0")
     add("--output", default="benchmarks/results/images.csv")
     add("--time-limit", type=float, default=1200, help="seconds a fit and scoring")
+    add("--again", action="store_true", help="run rows that are there already too")
     options = parser.parse_args(arguments)
     known = detectors(BUDGETS[options.budget])
     options.detectors = _chosen(options.detectors, list(known), "detector")
@@ -183,7 +183,8 @@ def _run_task(options, context, budget, seed, rho, normal, dataset):
     done = known
     for name, value in base.items():
         done = done[done[name] == value] if len(done) else done
-    missing = [name for name in options.detectors if name not in set(done.detector)]
+    there = set() if options.again else set(done.detector)
+    missing = [name for name in options.detectors if name not in there]
     if not missing:
         return
     names = detectors(budget)
@@ -211,40 +212,12 @@ def _run_task(options, context, budget, seed, rho, normal, dataset):
         )
 
 
-def table(frame):
-    """Mean and deviation of AUROC over classes and seeds, as Markdown."""
-    good = frame[frame.status == "ok"]
-    lines = []
-    for dataset, part in good.groupby("dataset", sort=False):
-        shares = sorted(part.rho.unique())
-        lines += [f"\n{dataset}\n", f"| detector | {' | '.join(map(str, shares))} |"]
-        lines += ["|---" * (len(shares) + 1) + "|"]
-        best = part[part.rho == max(shares)].groupby("detector").auroc.mean()
-        for name in best.sort_values(ascending=False).index:
-            cells = [_cell(part, name, rho) for rho in shares]
-            lines.append(f"| `{name}` | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _cell(part, name, rho):
-    values = 100 * part[(part.detector == name) & (part.rho == rho)].auroc
-    if values.empty:
-        return ""
-    classes = part[part.rho == rho].normal.nunique()
-    note = "" if len(values) == classes else f" ({len(values)} of {classes})"
-    return f"{values.mean():.1f} ± {values.std(ddof=0):.1f}{note}"
-
-
 def main(arguments=None):
-    """Run the benchmark and print its tables."""
+    """Run the benchmark; `benchmarks.image_report` makes tables of it."""
     options = parse(arguments)
     frame = run(options)
-    chosen = frame[(frame.budget == options.budget)]
-    for name in ("dataset", "detector", "rho", "seed"):
-        wanted = getattr(options, {"rho": "rho"}.get(name, f"{name}s"))
-        chosen = chosen[chosen[name].isin(wanted)]
-    print(records.provenance(protocol="one-vs-rest", budget=options.budget))
-    print(table(pd.DataFrame(chosen)))
+    failed = frame[frame.status != "ok"]
+    print(f"{len(frame)} rows in {options.output}, {len(failed)} of them failures")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import image_figures, image_sets, images, peers, records
+from benchmarks import image_figures, image_report, image_sets, images, peers
 from benchmarks.datasets import MissingDataError
 from benchmarks.images import Budget, prepare
 
@@ -87,8 +87,22 @@ def test_rows_that_are_there_are_not_run_again(tmp_path, monkeypatch):
     assert list(frame.auroc) == [1.0, 1.0]
     run(tmp_path, "--detectors", "OCSVM,KDE,IForest")
     assert ran == [f"benchmarks.peers:{name}" for name in ("OCSVM", "KDE", "IForest")]
-    table = images.table(records.read(tmp_path / "images.csv", images.KEY))
-    assert "| `KDE` | 100.0 ± 0.0 |" in table
+    run(tmp_path, "--detectors", "KDE", "--again")
+    assert ran[3:] == ["benchmarks.peers:KDE"]
+
+
+def test_report_puts_the_paper_beside_means_over_classes_of_means_over_seeds():
+    rows = [(0, 0, 0.7), (0, 1, 0.9), (1, 0, 0.5), (1, 1, 0.5)]
+    frame = pd.DataFrame(rows, columns=["normal", "seed", "auroc"])
+    frame = frame.assign(dataset="mnist", rho=0.2, status="ok", detector="KDE")
+    one_class = frame[:1].assign(detector="CAE", auroc=0.6)
+    quoted = pd.read_csv(image_report.HERE / "paper_images.csv")
+    lines = image_report.tables(pd.concat([frame, one_class]), quoted).splitlines()
+    assert lines[4:6] == [
+        "| `KDE` | 65.0 ± 15.0 | *95.0* | *91.2* | *85.5* | *82.1* | *77.4* |",
+        "| `CAE` | 60.0 ± 0.0 (1 of 2) | *92.9* | *91.3* | *87.2* | *83.7* | *78.6* |",
+    ]
+    assert "| `SSAD` (labels) |  | *97.9* |" in lines[6]
 
 
 def test_every_detector_of_the_table_can_be_made():
