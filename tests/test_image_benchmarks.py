@@ -119,7 +119,7 @@ def test_unknown_detector_is_refused_by_name(tmp_path):
 def test_figure_writes_numbers_and_a_picture(figure, tmp_path, monkeypatch):
     monkeypatch.setattr(image_figures, "SIGMAS", (0.1,))
     monkeypatch.setattr(image_figures, "TAUS", (0.0, 0.2))
-    monkeypatch.setitem(image_figures.CLASSES, "cpu", (0,))
+    monkeypatch.setattr(image_figures, "CLASSES", (0,))
     image_figures.main([figure])
     frame = pd.read_csv(tmp_path / f"figure{figure}.csv", comment="#")
     assert len(frame)
