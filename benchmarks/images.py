@@ -43,7 +43,7 @@ class Budget:
 
 
 BUDGETS = {
-    "cpu": Budget(n_normal=800, n_score=1000, max_iter=200, batch_size=64, epochs=20),
+    "cpu": Budget(n_normal=800, n_score=1000, max_iter=200, batch_size=64, epochs=100),
     "full": Budget(
         n_normal=None, n_score=None, max_iter=2000, batch_size=128, epochs=100
     ),
