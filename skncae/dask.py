@@ -54,7 +54,8 @@ def fit(detector, X, *, client=None):
     detector : NCAEDetector
         Fitted in place. Its `tol` must be None and it must not be going on with
         earlier networks, as the networks are trained apart.
-    X : dask.array.Array of shape (n_samples, n_features) or dask.dataframe.DataFrame
+    X : dask.array.Array of shape (n_samples, n_features), (n_samples, height, width) \
+            or (n_samples, height, width, channels), or dask.dataframe.DataFrame
         The training rows. Partitions are read up to three times, so persist them if
         the workers can hold them.
     client : distributed.Client or None, default=None
@@ -115,7 +116,8 @@ def score_samples(detector, X):
     ----------
     detector : NCAEDetector
         Fitted, on Dask or not.
-    X : dask.array.Array of shape (n_samples, n_features) or dask.dataframe.DataFrame
+    X : dask.array.Array of shape (n_samples, n_features) or of images, or \
+            dask.dataframe.DataFrame
         The rows to score.
 
     Returns
@@ -135,7 +137,8 @@ def predict(detector, X):
     ----------
     detector : NCAEDetector
         Fitted, on Dask or not.
-    X : dask.array.Array of shape (n_samples, n_features) or dask.dataframe.DataFrame
+    X : dask.array.Array of shape (n_samples, n_features) or of images, or \
+            dask.dataframe.DataFrame
         The rows to judge.
 
     Returns
@@ -212,19 +215,20 @@ class _GroupTrainer:
     client : distributed.Client
     device : str
         What each worker trains on.
-    rows, streams, recipe, is_observed, by_column
+    rows, streams, recipe, is_observed, by_column, image_shape
         As of `Trainer`.
     """
 
-    def __init__(self, client, device, rows, *, streams, recipe, trained, **observed):
-        # Collections are tables.
-        observed.pop("image_shape")
+    def __init__(
+        self, client, device, rows, *, streams, recipe, trained, image_shape, **observed
+    ):
         self.client = client
         self.rows = rows
         self.n_steps = 0
         self._streams = streams
         # A worker need not have the device of the client.
-        self._arguments = device, rows.cpu(), recipe, _moved(observed, "cpu")
+        observed = _moved(observed, "cpu")
+        self._arguments = device, rows.cpu(), recipe, image_shape, observed
 
     def run(self, after_step=None, n_steps=None):
         """Take all steps at once and return their history."""
@@ -262,11 +266,11 @@ def _groups(streams, n_workers):
 
 def _trained(streams, arguments):
     """Train the members of these streams, on a worker; return arrays."""
-    device, rows, recipe, observed = arguments
+    device, rows, recipe, image_shape, observed = arguments
     device = torch_device(device)
-    observed = _moved(observed, device)
+    rows, observed = rows.to(device), _moved(observed, device)
     with training():
-        trainer = Trainer(rows.to(device), streams=streams, recipe=recipe, **observed)
+        trainer = Trainer(rows, streams, recipe, image_shape=image_shape, **observed)
         history = trainer.run()
         return {
             "model": trainer.model.state(),
@@ -287,10 +291,13 @@ def _moved(tensors, device):
 
 def _joined(parts, key, axis=0):
     """Arrays of all members, from those of the groups."""
-    return {
+    joined = {
         name: np.concatenate([part[key][name] for part in parts], axis)
         for name in parts[0][key]
     }
+    if "image_shape" in joined:
+        joined["image_shape"] = parts[0][key]["image_shape"]
+    return joined
 
 
 def _held(content):
@@ -321,11 +328,17 @@ def _scores(scorer, check, offset, partition):
 def _mapped(judge, X, dtype):
     """Apply a function that gives a number for each row to the partitions of X."""
     if isinstance(X, array.Array):
-        X = X.rechunk({1: -1})
-        return X.map_blocks(judge, dtype=dtype, drop_axis=1, meta=np.empty(0, dtype))
+        X, across = _whole_rows(X), list(range(1, X.ndim))
+        meta = np.empty(0, dtype)
+        return X.map_blocks(judge, dtype=dtype, drop_axis=across, meta=meta)
     if isinstance(X, dataframe.DataFrame):
         return X.map_partitions(partial(_as_series, judge), meta=(None, dtype))
     raise _no_collection(X)
+
+
+def _whole_rows(X):
+    """Return a Dask array with chunks of whole rows, or images."""
+    return X.rechunk({axis: -1 for axis in range(1, X.ndim)})
 
 
 def _as_series(judge, frame):
@@ -336,7 +349,7 @@ def _as_series(judge, frame):
 def _partitions(X):
     """Return the delayed partitions of a collection."""
     if isinstance(X, array.Array):
-        return X.rechunk({1: -1}).to_delayed().ravel().tolist()
+        return _whole_rows(X).to_delayed().ravel().tolist()
     return X.to_delayed()
 
 
@@ -366,12 +379,7 @@ def _checker(detector):
 
 
 def _refuse_going_together(detector):
-    """Refuse images, what needs all members at once, or those of another fit."""
-    if detector.image_shape is not None:
-        raise ValueError(
-            f"image_shape={detector.image_shape!r}, but collections are tables here. "
-            "Call fit on images in memory, or on Chunks."
-        )
+    """Refuse what needs all members at once, or those of another fit."""
     if detector.tol is not None:
         raise ValueError(
             f"tol={detector.tol!r} looks at all networks while they are trained, and "

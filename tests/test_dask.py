@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dask.distributed import Client, LocalCluster
+from sklearn.base import clone
 
 from skncae import NCAEDetector, _detector
 from skncae import dask as skncae_dask
@@ -290,7 +291,26 @@ def test_fit_that_fails_leaves_the_detector_unfitted(
     assert not hasattr(detector, "_scorer")
 
 
-def test_images_are_refused(client, fast):
-    X = da.zeros((20, 64))
-    with pytest.raises(ValueError, match="collections are tables"):
-        skncae_dask.fit(fast(image_shape=(8, 8)), X)
+@pytest.mark.parametrize("n_estimators", [2, 10])
+def test_images_get_the_networks_that_fit_gives_in_memory(client, n_estimators):
+    images = np.random.default_rng(0).random((300, 8, 8))
+    images[:, 2:6, 2:6] += 1.0
+    detector = NCAEDetector(n_estimators=n_estimators, max_iter=3, random_state=0)
+    whole = clone(detector).fit(images)
+    # Chunks that cut images in two.
+    X = da.from_array(images, chunks=(90, 5, 8))
+    skncae_dask.fit(detector, X)
+    assert detector.reconstruct(images).shape == images.shape
+    scores = skncae_dask.score_samples(detector, X).compute()
+    np.testing.assert_array_equal(scores, detector.score_samples(images))
+    np.testing.assert_allclose(scores, whole.score_samples(images), rtol=1e-3)
+    labels = skncae_dask.predict(detector, X)
+    assert labels.shape == (300,)
+    np.testing.assert_array_equal(labels.compute(), detector.predict(images))
+
+
+def test_rows_of_an_array_can_be_images(client):
+    rows = np.random.default_rng(0).random((200, 64))
+    detector = NCAEDetector(max_iter=2, image_shape=(8, 8), random_state=0)
+    skncae_dask.fit(detector, da.from_array(rows, chunks=(50, 30)))
+    assert detector.score_samples(rows).shape == (200,)
