@@ -13,7 +13,13 @@ from benchmarks import images, records
 from benchmarks.report import markdown
 
 HERE = Path(__file__).parent
-TITLES = {"mnist": "MNIST", "fmnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+TITLES = {
+    "mnist": "MNIST",
+    "fmnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "usps": "USPS",
+    "digits": "scikit-learn's digits",
+}
 
 # What the paper calls our detectors; those that it has and we have not are its own.
 PAPER_NAMES = {
@@ -72,7 +78,7 @@ def _table(ours, claims):
         part = ours[ours.detector == name]
         cells = [_cell(ours, part, rho) for rho in shares]
         rows.append([_label(name), *cells, *_quoted(claims, PAPER_NAMES.get(name))])
-    for method in ("SSAD", "SS-DGM"):
+    for method in ("SSAD", "SS-DGM") if len(claims) else ():
         blank = [""] * len(shares)
         rows.append([_label(method), *blank, *_quoted(claims, method)])
     paper = [f"*paper, {rho:g}*" for rho in sorted(claims.rho.unique())]
@@ -97,10 +103,8 @@ def _cell(ours, part, rho):
 def _quoted(claims, method):
     """Cells of the paper's method, empty ones where it has none of that name."""
     means = claims.pivot(index="method", columns="rho", values="mean")
-    return [
-        f"*{mean:.1f}*" if mean > 0 else ""
-        for mean in means.reindex([method]).T[method]
-    ]
+    means = means.reindex([method]).iloc[0]
+    return [f"*{mean:.1f}*" if mean > 0 else "" for mean in means]
 
 
 def main(arguments=None):

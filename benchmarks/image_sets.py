@@ -1,8 +1,9 @@
-"""MNIST, Fashion-MNIST and CIFAR-10: local files first, then the public originals.
+"""Sets of images: local files first, then the public originals.
 
-`load` looks for ``images/<file>.npz`` in the folder that ``SKNCAE_DATA`` names. Of
-CIFAR-10 that is a subset of 1,000 training and 400 test images a class; the public
-original is the whole.
+The paper's are MNIST, Fashion-MNIST and CIFAR-10; USPS and scikit-learn's digits had no
+part in choosing anything. `load` looks for ``images/<file>`` in the folder that
+``SKNCAE_DATA`` names. Of CIFAR-10 that is a subset of 1,000 training and 400 test
+images a class; the public original is the whole.
 """
 
 import gzip
@@ -13,6 +14,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+from sklearn.datasets import load_digits
 
 from benchmarks.datasets import MissingDataError
 
@@ -30,7 +32,12 @@ LOCAL = {
         "cifar10_small.npz",
         "503b87c9414390eab205f17c2f85ea59794fef55d937bf9698f52e4679c03ace",
     ),
+    "usps": (
+        "usps.h5",
+        "734f88c541104a956d88be2c95d03b4a463ffd74ccc2ba9c80841fb98e3fcb36",
+    ),
 }
+USPS = "https://raw.githubusercontent.com/niuers/Learning-From-Data-A-Short-Course/"
 FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 PUBLIC = {
     "mnist": {
@@ -49,8 +56,13 @@ PUBLIC = {
             "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
         )
     },
+    "usps": {
+        USPS + "879a698b960e5867f7c2b11f8938fa89c3d21839/data/usps.h5": (
+            f"sha256:{LOCAL['usps'][1]}"
+        )
+    },
 }
-NAMES = tuple(LOCAL)
+NAMES = (*LOCAL, "digits")
 
 
 def load(name):
@@ -58,12 +70,13 @@ def load(name):
 
     Parameters
     ----------
-    name : {"mnist", "fmnist", "cifar10"}
+    name : {"mnist", "fmnist", "cifar10", "usps", "digits"}
 
     Returns
     -------
     X_train, y_train, X_test, y_test : uint8 ndarray
-        Images of shape (n, 28, 28) or (n, 32, 32, 3), and their classes.
+        Images of shape (n, 28, 28), (n, 32, 32, 3), (n, 16, 16) or (n, 8, 8), and
+        their classes.
 
     Raises
     ------
@@ -72,6 +85,8 @@ def load(name):
     ValueError
         When a local file has another checksum than the registry.
     """
+    if name == "digits":
+        return _digits()
     file, checksum = LOCAL[name]
     path = Path(os.environ.get("SKNCAE_DATA", ""), "images", file)
     if not path.is_file():
@@ -82,8 +97,19 @@ def load(name):
             f"{path} has SHA-256 {found}, but the registry says {checksum}. Remove the "
             "file, or unset SKNCAE_DATA to download the public original."
         )
+    if name == "usps":
+        return _parse_usps([path])
     with np.load(path) as arrays:
         return tuple(arrays[key] for key in ("X_train", "y_train", "X_test", "y_test"))
+
+
+def _digits(n_train=1200):
+    """Scikit-learn's digits, of which the first in a fixed order are for training."""
+    X, y = load_digits(return_X_y=True)
+    X = X.reshape(-1, 8, 8).astype(np.uint8)
+    order = np.random.default_rng(0).permutation(len(X))
+    train, test = order[:n_train], order[n_train:]
+    return X[train], y[train], X[test], y[test]
 
 
 def _download(name):
@@ -136,4 +162,20 @@ def _cifar10_images(batches):
     return X.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), y
 
 
-_PARSERS = {"mnist": _parse_mnist, "fmnist": _parse_fmnist, "cifar10": _parse_cifar10}
+def _parse_usps(paths):
+    import h5py
+
+    parts = []
+    with h5py.File(paths[0]) as file:
+        for part in ("train", "test"):
+            images = 255 * file[part]["data"][:].reshape(-1, 16, 16)
+            parts += [images.round().astype(np.uint8), file[part]["target"][:]]
+    return tuple(parts)
+
+
+_PARSERS = {
+    "mnist": _parse_mnist,
+    "fmnist": _parse_fmnist,
+    "cifar10": _parse_cifar10,
+    "usps": _parse_usps,
+}

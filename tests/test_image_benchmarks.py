@@ -1,5 +1,7 @@
 """The benchmark of images, on a handful of small ones."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,6 +140,31 @@ def load(monkeypatch):
     """Return the real `image_sets.load`."""
     monkeypatch.undo()
     return image_sets.load
+
+
+def test_digits_need_no_file_and_are_split_in_one_way(load):
+    X, y, X_test, y_test = load("digits")
+    assert X.shape == (1200, 8, 8) and X_test.shape == (597, 8, 8)
+    assert len(np.unique(y)) == len(np.unique(y_test)) == 10
+    np.testing.assert_array_equal(load("digits")[0], X)
+
+
+def test_usps_is_read_from_the_file_of_its_checksum(load, monkeypatch, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "images" / "usps.h5"
+    path.parent.mkdir()
+    with h5py.File(path, "w") as file:
+        for part in ("train", "test"):
+            file[f"{part}/data"] = np.linspace(0, 1, 512).reshape(2, 256)
+            file[f"{part}/target"] = [3, 4]
+    monkeypatch.setenv("SKNCAE_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match="SHA-256"):
+        load("usps")
+    checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setitem(image_sets.LOCAL, "usps", ("usps.h5", checksum))
+    X, y, *_ = load("usps")
+    assert X.shape == (2, 16, 16) and X.dtype == np.uint8
+    assert X.min() == 0 and X.max() == 255 and list(y) == [3, 4]
 
 
 def test_local_file_that_was_changed_is_refused(load, monkeypatch, tmp_path):
