@@ -29,7 +29,8 @@ from torch import nn
 
 from skncae import NCAEDetector
 from skncae._neighbors import Neighbors as NeighborsEvidence
-from skncae._scoring import IMAGE_EVIDENCE, Surprise
+from skncae._scoring import IMAGE_EVIDENCE
+from skncae._surprise import Surprise
 
 
 def pixels(X):

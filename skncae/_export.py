@@ -11,7 +11,8 @@ import numpy as np
 
 from skncae._inputs import LARGEST
 from skncae._networks import LEAKINESS
-from skncae._scoring import SAME, SMALLEST, TIE_BREAK
+from skncae._scoring import TIE_BREAK
+from skncae._surprise import SAME, SMALLEST
 
 # Values that are this close are one value, rounded in another way by the runtime.
 ROUNDING = 1e-12

@@ -33,16 +33,17 @@ gets the median error of the training rows.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from skncae._columns import ColumnRarity, ColumnTails
+from skncae._dictionary import nearest_rows, observed_distances
 from skncae._inputs import View, calibrated_view, over_all_columns
 from skncae._losses import latent_noise
 from skncae._neighbors import Neighbors
 from skncae._networks import Autoencoder
+from skncae._surprise import Surprise
 
 # An error to this power is a sum over columns.
 POWER = {
@@ -71,12 +72,6 @@ SURE_SHARE = 0.8
 # ... among at most this many.
 MAX_DICTIONARY_POOL = 4096
 
-# An error below this is no error.
-SMALLEST = 1e-20
-
-# Errors whose logarithms differ by less are one error, rounded in several ways.
-SAME = 1e-6
-
 # What the mean surprise adds to the median, of which rows of one rank have the same.
 TIE_BREAK = 1e-3
 
@@ -91,93 +86,6 @@ def blocks(n_rows, together=1):
         yield slice(start, min(start + size, n_rows))
 
 
-def nearest_rows(x, dictionary):
-    """Find the row of each dictionary that is nearest to each row.
-
-    Parameters
-    ----------
-    x : Tensor of shape (batch, features)
-    dictionary : Tensor of shape (members, size, features)
-
-    Returns
-    -------
-    distance, nearest : Tensor of shape (members, batch)
-        How far it is, and its place in the dictionary.
-    """
-    members, size, n_features = dictionary.shape
-    rows = dictionary.reshape(-1, n_features)
-    # The expanded square, less |x|^2, finds the nearest fast, and loses the digits of
-    # a small distance. So the distance to that one is taken directly.
-    square = torch.addmm(rows.square().sum(1), x, rows.mT, alpha=-2.0)
-    # By numpy: torch takes six times as long for the last axis.
-    nearest = square.numpy().reshape(len(x), members, size).argmin(-1)
-    nearest = torch.from_numpy(nearest)
-    found = rows[nearest + size * torch.arange(members)]
-    return torch.linalg.vector_norm(found - x[:, None], dim=-1).mT, nearest.mT
-
-
-def observed_distances(x, is_observed, dictionary):
-    """Distance of every row to every row of each dictionary, in observed columns.
-
-    Parameters
-    ----------
-    x : Tensor of shape (batch, features)
-    is_observed : bool Tensor of shape (batch, features)
-    dictionary : Tensor of shape (members, size, features)
-
-    Returns
-    -------
-    distance : Tensor of shape (members, batch, size)
-    """
-    # One column at a time: memory stays that of the distances.
-    square = x.new_zeros(len(dictionary), len(x), dictionary.shape[1])
-    for column in range(x.shape[1]):
-        rows = is_observed[:, column].nonzero()[:, 0]
-        difference = x[rows, column, None] - dictionary[:, None, :, column]
-        square.index_add_(1, rows, difference.square_())
-    return square.sqrt()
-
-
-@dataclass(frozen=True)
-class Surprise:
-    """Minus the log of the share of training errors that are larger.
-
-    Between the training errors it is interpolated; beyond the largest it follows
-    the Pareto tail of the largest ones, so that no two outliers tie.
-
-    Parameters
-    ----------
-    log_errors, surprises : ndarray of shape (n_knots,)
-    tail_index : float
-    """
-
-    log_errors: np.ndarray
-    surprises: np.ndarray
-    tail_index: float
-
-    @classmethod
-    def of(cls, errors, n_knots=512):
-        """Estimate it from the errors of the training rows."""
-        n = len(errors)
-        log_errors = np.sort(_log(errors))[::-1]
-        # Knots at log-spaced ranks: every one of the largest errors, then fewer.
-        ranks = np.unique(np.geomspace(1, n, min(n, n_knots)).astype(int))
-        knots = log_errors[ranks - 1][::-1]
-        # Rows that are equal have errors that are not, in the last bits. Between two
-        # such knots the surprise would hang on those bits, so they are one.
-        first = np.flatnonzero(np.diff(knots, prepend=-np.inf) > SAME)
-        surprises = -np.log((ranks[::-1][first] - 0.5) / n)
-        return cls(knots[first], surprises, _tail_index(log_errors))
-
-    def __call__(self, errors):
-        log_errors = _log(errors)
-        beyond = log_errors - self.log_errors[-1]
-        # Rows that are equal to the last one up to rounding are no further out.
-        beyond = np.where(beyond > SAME, beyond, 0.0)
-        within = np.interp(log_errors, self.log_errors, self.surprises)
-        return within + self.tail_index * beyond
-
-
 def _shared_out(totals, parts, is_observed):
     """Parts scaled so that they sum to the totals.
 
@@ -189,19 +97,6 @@ def _shared_out(totals, parts, is_observed):
     shares = np.broadcast_to(equal, parts.shape).copy()
     np.divide(parts, whole, out=shares, where=whole > 0)
     return totals[..., None] * shares
-
-
-def _log(errors):
-    """Log of errors, where zero is a very small number."""
-    return np.log(np.maximum(errors, SMALLEST))
-
-
-def _tail_index(log_errors):
-    """Hill's estimate from the sqrt(n) largest of the descending log-errors."""
-    largest = log_errors[: max(2, int(np.sqrt(len(log_errors))))]
-    excess = (largest - largest[-1]).mean()
-    # A tail lighter than a normal one's is an artefact of ties.
-    return 1.0 / max(float(excess), 0.05)
 
 
 class Scorer:

@@ -15,8 +15,9 @@ from benchmarks import categories
 from benchmarks import missing as benchmark
 from skncae import NCAEDetector, _inputs, _losses
 from skncae._columns import ColumnTails
+from skncae._dictionary import observed_distances
 from skncae._inputs import VIEWS, View, calibrated_view
-from skncae._scoring import EVIDENCE, observed_distances
+from skncae._scoring import EVIDENCE
 
 METHODS = ("score_samples", "decision_function", "predict", "reconstruct")
 EVERY_VIEW = pytest.mark.parametrize("scaling", VIEWS)

@@ -9,7 +9,9 @@ from scipy.spatial.distance import cdist
 
 from skncae import _scoring
 from skncae._columns import ColumnRarity, ColumnTails
-from skncae._scoring import EVIDENCE, Surprise, nearest_rows
+from skncae._dictionary import nearest_rows
+from skncae._scoring import EVIDENCE
+from skncae._surprise import Surprise
 
 
 @pytest.fixture

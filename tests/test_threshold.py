@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skncae import NCAEDetector
-from skncae._scoring import Surprise
+from skncae._surprise import Surprise
 from skncae._threshold import bootstrap_interval, estimated_share, labels_threshold
 
 NO_GAP = "sees no gap"

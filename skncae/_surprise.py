@@ -1,0 +1,64 @@
+"""Errors of different kinds made comparable, by how rare so large an error is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# An error below this is no error.
+SMALLEST = 1e-20
+
+# Errors whose logarithms differ by less are one error, rounded in several ways.
+SAME = 1e-6
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """Minus the log of the share of training errors that are larger.
+
+    Between the training errors it is interpolated; beyond the largest it follows
+    the Pareto tail of the largest ones, so that no two outliers tie.
+
+    Parameters
+    ----------
+    log_errors, surprises : ndarray of shape (n_knots,)
+    tail_index : float
+    """
+
+    log_errors: np.ndarray
+    surprises: np.ndarray
+    tail_index: float
+
+    @classmethod
+    def of(cls, errors, n_knots=512):
+        """Estimate it from the errors of the training rows."""
+        n = len(errors)
+        log_errors = np.sort(_log(errors))[::-1]
+        # Knots at log-spaced ranks: every one of the largest errors, then fewer.
+        ranks = np.unique(np.geomspace(1, n, min(n, n_knots)).astype(int))
+        knots = log_errors[ranks - 1][::-1]
+        # Rows that are equal have errors that are not, in the last bits. Between two
+        # such knots the surprise would hang on those bits, so they are one.
+        first = np.flatnonzero(np.diff(knots, prepend=-np.inf) > SAME)
+        surprises = -np.log((ranks[::-1][first] - 0.5) / n)
+        return cls(knots[first], surprises, _tail_index(log_errors))
+
+    def __call__(self, errors):
+        log_errors = _log(errors)
+        beyond = log_errors - self.log_errors[-1]
+        # Rows that are equal to the last one up to rounding are no further out.
+        beyond = np.where(beyond > SAME, beyond, 0.0)
+        within = np.interp(log_errors, self.log_errors, self.surprises)
+        return within + self.tail_index * beyond
+
+
+def _log(errors):
+    """Log of errors, where zero is a very small number."""
+    return np.log(np.maximum(errors, SMALLEST))
+
+
+def _tail_index(log_errors):
+    """Hill's estimate from the sqrt(n) largest of the descending log-errors."""
+    largest = log_errors[: max(2, int(np.sqrt(len(log_errors))))]
+    excess = (largest - largest[-1]).mean()
+    # A tail lighter than a normal one's is an artefact of ties.
+    return 1.0 / max(float(excess), 0.05)
