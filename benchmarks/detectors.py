@@ -62,6 +62,7 @@ class NoLearning:
         from skncae._inputs import calibrated_view
         from skncae._scoring import EVIDENCE, Scorer
 
+        self.row_shape = X.shape[1:]
         view = calibrated_view("whitened", X, rounds=5)
         self.scorer_ = Scorer(self, view, EVIDENCE)
         self.scorer_.learn(

@@ -24,7 +24,8 @@ from skncae._inputs import calibrated_view
 from skncae._losses import reconstruction_error
 from skncae._mining import RULES
 from skncae._streams import MemberStreams
-from skncae._training import Recipe, Trainer, one_thread
+from skncae._threads import one_thread
+from skncae._training import Recipe, Trainer
 
 RESULTS = Path("benchmarks/results")
 SETS = ("mnist", "fmnist")

@@ -44,6 +44,7 @@ from skncae._losses import latent_noise
 from skncae._neighbors import Neighbors
 from skncae._networks import Autoencoder
 from skncae._surprise import Surprise
+from skncae._threads import in_threads
 
 # An error to this power is a sum over columns.
 POWER = {
@@ -230,9 +231,18 @@ class Scorer:
         errors : ndarray of shape (n_samples,), float64
         """
         errors = np.empty(len(X))
-        # So that only the errors themselves grow with the rows.
-        for some in blocks(len(X), together=32):
+
+        def judge(some):
             errors[some] = self._verdict(self.evidence(X[some]))
+
+        # So that only the errors themselves grow with the rows.
+        pieces = list(blocks(len(X), together=32))
+        if len(self.model.row_shape) > 1:
+            # Convolutions: torch shares out each, and a piece takes much memory.
+            for piece in pieces:
+                judge(piece)
+        else:
+            in_threads(judge, pieces)
         return errors
 
     def evidence(self, X):

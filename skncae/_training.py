@@ -5,16 +5,15 @@ forward and one backward pass through their discriminator each, which serve both
 players.
 """
 
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 import torch
-from threadpoolctl import ThreadpoolController
 
 from skncae import _losses, _mining
 from skncae._networks import Autoencoder, MemberMLP, build_encoder
+from skncae._threads import one_thread
 
 # What decay_steps multiplies the learning rate by (section 4, "Implementation").
 DECAY = 0.1
@@ -47,43 +46,6 @@ class Recipe:
     batch_size: int
     learning_rate: float
     decay_steps: int | None
-
-
-class _OneThread:
-    """Keeps torch and BLAS to one thread while anybody trains.
-
-    A step is a hundred small operations. Sharing them out costs more than it gains
-    on an idle machine, and thirty times the whole step on a busy one.
-    """
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._n_inside = 0
-        self._n_threads = 1
-        self._blas = ThreadpoolController()
-
-    @contextmanager
-    def __call__(self):
-        # Fits may run side by side. A thread that is new to torch starts from the
-        # number set last, so the first fit saves for all; each restores its own.
-        with self._lock:
-            if self._n_inside == 0:
-                self._n_threads = torch.get_num_threads()
-                self._blas_limit = self._blas.limit(limits=1, user_api="blas")
-            self._n_inside += 1
-        # Also for those that come later: torch keeps the number for each thread.
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._n_inside -= 1
-                if self._n_inside == 0:
-                    self._blas_limit.restore_original_limits()
-            torch.set_num_threads(self._n_threads)
-
-
-one_thread = _OneThread()
 
 
 @contextmanager

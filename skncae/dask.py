@@ -33,7 +33,8 @@ from skncae._parameters import check_parameters, torch_device
 from skncae._sample import Sample
 from skncae._sketch import Sketch
 from skncae._streams import MemberStreams
-from skncae._training import Trainer, one_thread, training
+from skncae._threads import one_thread
+from skncae._training import Trainer, training
 
 # Members that are trained by one worker. The registers of a CPU hold 8 or 16 numbers,
 # and what is left over after full ones is rounded in another way; with so many members

@@ -8,6 +8,7 @@ os.environ["SCIPY_ARRAY_API"] = "1"
 
 import numpy as np
 import pytest
+import torch
 
 N_OUTLIERS = 15
 
@@ -41,3 +42,11 @@ def y(X):
     labels = np.zeros(len(X), dtype=int)
     labels[:N_OUTLIERS] = 1
     return labels
+
+
+@pytest.fixture
+def torch_threads():
+    """Set the number of torch threads, for one test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)

@@ -15,7 +15,8 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import roc_auc_score
 
 from skncae import NCAEDetector, _detector
-from skncae._training import HISTORY, Trainer, one_thread
+from skncae._threads import one_thread
+from skncae._training import HISTORY, Trainer
 
 # --- scores and labels ---------------------------------------------------------
 
@@ -274,14 +275,6 @@ np.save(r"{tmp_path / "scores.npy"}", detector.score_samples(X))
     np.testing.assert_array_equal(
         np.load(tmp_path / "scores.npy"), fast().fit(X).score_samples(X)
     )
-
-
-@pytest.fixture
-def torch_threads():
-    """Set the number of torch threads, for one test."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
 
 
 def test_scores_with_one_and_two_threads_are_equal_to_1e_6(torch_threads):

@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from threadpoolctl import threadpool_info
 
 from skncae import NCAEDetector
+from skncae._threads import in_threads
 from skncae._training import Trainer
 
 
@@ -68,6 +69,35 @@ def test_many_threads_score_at_once_with_the_scores_of_one(X, fast):
         for _ in range(3):
             scores = list(threads.map(detector.score_samples, parts))
             np.testing.assert_array_equal(scores, expected)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_scores_of_many_rows_are_those_of_each_piece_on_any_number_of_threads(
+    X, fast, torch_threads, n_threads
+):
+    detector = fast().fit(X)
+    rows = np.tile(X, (200, 1)) * np.linspace(0.5, 2.0, 200 * len(X))[:, None]
+    assert len(rows) > 2 * 16_384
+    apart = [detector.score_samples(part) for part in np.array_split(rows, 40)]
+    torch_threads(n_threads)
+    np.testing.assert_allclose(
+        detector.score_samples(rows), np.concatenate(apart), rtol=1e-9
+    )
+    assert torch.get_num_threads() == n_threads
+
+
+def test_each_item_gets_one_torch_thread_and_raises_here(torch_threads):
+    torch_threads(2)
+    seen = set()
+
+    def look(item):
+        seen.add(torch.get_num_threads())
+
+    in_threads(look, range(8))
+    assert seen == {1}
+    with pytest.raises(ZeroDivisionError):
+        in_threads(lambda item: 1 / item, [1, 0])
+    assert torch.get_num_threads() == 2
 
 
 def test_threads_that_score_and_explain_do_not_disturb_a_fit(X, fast):
