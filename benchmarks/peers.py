@@ -189,7 +189,9 @@ class Classifier(Pixels):
 
     def decision_function(self, X):
         """Score images; higher is more abnormal."""
-        return self.model_.predict_log_proba(self.scaled(X))[:, 1]
+        share = self.model_.predict_proba(self.scaled(X))[:, 1]
+        # Some are so sure that a share is zero.
+        return np.log(np.maximum(share, np.finfo(float).tiny))
 
 
 class DAGMM(Pixels):

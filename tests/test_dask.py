@@ -225,6 +225,8 @@ def test_worker_killed_while_it_reads_changes_nothing(client, rows, whole, tmp_p
 
 
 def test_worker_killed_while_it_trains_changes_nothing(client, rows):
+    # The one that an earlier test has killed may not be back yet.
+    client.wait_for_workers(2, timeout=60)
     pids, killed = client.run(os.getpid), []
 
     def kill_a_trainer():
