@@ -339,10 +339,13 @@ def measure_dask(case, n, d, options):
             NCAEDetector(random_state=0).fit(X)
         return meter.row()
     import dask.array as da
+    from dask import config
     from dask.distributed import Client, LocalCluster, wait
 
     from skncae.dask import fit
 
+    # See the guide: without it every block of scores costs new pages of memory.
+    config.set({"distributed.nanny.pre-spawn-environ.MALLOC_MMAP_THRESHOLD_": 2**26})
     cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
     with cluster, Client(cluster):
         part = max(1, n // 40)
