@@ -331,7 +331,7 @@ def draw_4(frame):
         below.axhline(50, color="#888888", linewidth=0.8)
         below.set(xlabel="step", ylabel="AUROC of the mining score, %", ylim=(0, 100))
     axes[0, 0].legend(fontsize=8)
-    axes[1, 0].legend(fontsize=6, ncols=2)
+    axes[1, 1].legend(fontsize=6, ncols=2, loc="lower left")
     return figure
 
 
