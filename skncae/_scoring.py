@@ -59,6 +59,9 @@ POWER = {
 }
 KINDS = tuple(POWER)
 
+# Those that see rows in the view of the networks.
+IN_VIEW = ("reconstruction", "distance")
+
 # What is asked by default: of the rows of a table, and of images.
 EVIDENCE = ("reconstruction", "distance", "dictionary", "tails", "rarity")
 IMAGE_EVIDENCE = (
@@ -342,11 +345,13 @@ class Scorer:
             rows, missing = self._completed(X[block])
             if missing is not None:
                 n_missing[block] = missing.sum(1)
+            in_view = self.view.transform(rows)
             for kind, row in by_block.items():
                 if kind in self.neighbors:
                     row[block] = self.neighbors[kind](rows)
                 else:
-                    row[block] = getattr(self, f"_{kind}")(rows, missing)
+                    seen = in_view if kind in IN_VIEW else rows
+                    row[block] = getattr(self, f"_{kind}")(seen, missing)
         return evidence, n_missing
 
     def _over_all_columns(self, evidence, n_missing):
@@ -382,13 +387,14 @@ class Scorer:
             parts = _shared_out(self._surprises_of(evidence), parts, is_observed)
         return _shared_out(self._verdict(evidence), parts.sum(0), is_observed)
 
-    def _reconstruction(self, X, missing):
-        return self._member_errors(X, missing).mean(0)
+    def _reconstruction(self, Z, missing):
+        return self._residuals(Z, missing).mean(0)
 
-    def _distance(self, X, missing):
+    def _distance(self, Z, missing):
+        difference = Z - self.median
         if missing is None:
-            return np.square(self.view.transform(X) - self.median).sum(1)
-        return self._distance_by_column(X, missing).sum(1, where=~missing)
+            return np.square(difference).sum(1)
+        return np.square(self.view.by_column(difference)).sum(1, where=~missing)
 
     def _dictionary(self, X, missing):
         x = torch.from_numpy(self.dictionary_view.transform(X))
@@ -437,10 +443,14 @@ class Scorer:
     def _rarity_by_column(self, X, missing):
         return self.column_rarity.by_column(X)
 
-    @torch.no_grad()
     def _member_errors(self, X, missing=None):
         """Squared residual of each member in what is observed, (members, n_samples)."""
-        x = torch.from_numpy(self.view.transform(X)).mT.contiguous()
+        return self._residuals(self.view.transform(X), missing)
+
+    @torch.no_grad()
+    def _residuals(self, Z, missing):
+        """`_member_errors` of rows in the view of the networks."""
+        x = torch.from_numpy(Z).mT.contiguous()
         # In place: what the networks made is needed no more.
         residual = self.model.by_feature(x).sub_(x)
         if missing is None:
