@@ -53,8 +53,17 @@ def run_isolated(context, name, task, seed, time_limit):
         outlier score of each scored row, ``fit_s``, ``fit_cpu_s``, ``score_s``
         and ``peak_mb``.
     """
+    return in_process(context, time_limit, _child, name, task, seed)
+
+
+def in_process(context, time_limit, target, *arguments):
+    """Run `target(sender, *arguments)` in a process of its own; return what it sends.
+
+    A process that takes longer than `time_limit` seconds (None for no limit), or that
+    sends nothing, is an outcome with the status "timeout" or "crash".
+    """
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(sender, name, task, seed))
+    process = context.Process(target=target, args=(sender, *arguments))
     process.start()
     sender.close()
     try:

@@ -86,20 +86,7 @@ def run(options):
 
 def in_child(context, time_limit, measure, *arguments):
     """Call `measure` in a process of its own; a failure is a row too."""
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(sender, measure, arguments))
-    child.start()
-    sender.close()
-    try:
-        if not receiver.poll(time_limit):
-            return {"status": "timeout", "note": f"over {time_limit:g} s"}
-        return receiver.recv()
-    except EOFError:
-        child.join()
-        return {"status": "crash", "note": f"exit code {child.exitcode}"}
-    finally:
-        child.kill()
-        child.join()
+    return isolation.in_process(context, time_limit, _child, measure, arguments)
 
 
 def _child(sender, measure, arguments):
