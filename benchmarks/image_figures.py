@@ -164,7 +164,7 @@ def _scores_in_training(task, rule, limits, seed, every=20):
         with torch.no_grad():
             x = rows.expand(2, *rows.shape)
             if rule == "similarity":
-                omega = trainer._draw_latent(SIGMA)
+                omega = trainer._omega(SIGMA, next(trainer._noise))
                 z_generated = trainer.model.encoder(trainer.model.decoder(omega))
                 scores = _mining.similarity(trainer.model.encoder(x), z_generated)
             else:

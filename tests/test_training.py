@@ -65,16 +65,21 @@ def moved(trainer, before):
     return {name for name in after if not torch.equal(after[name], before[name])}
 
 
+def draw_batch(trainer):
+    return trainer._rows_at(trainer._draw()[0])
+
+
 def batch_and_noise(trainer):
-    x = trainer._draw_batch()
-    return x, trainer._draw_latent(trainer.recipe.generation_scale)
+    drawn, noise, *_ = trainer._draw()
+    omega = trainer._omega(trainer.recipe.generation_scale, noise)
+    return trainer._rows_at(drawn), omega
 
 
 def joint_step(trainer, x, weight=1.0):
     """Take the joint step on plain reconstruction, weighted."""
     z = trainer.model.encoder(x)
     loss = _losses.reconstruction_error(x, trainer.model.decoder(z)).mean(-1)
-    return trainer._joint_step(weight * loss, z)
+    return trainer._joint_step(weight * loss, z, trainer._draw()[-1])
 
 
 def assert_gradients(network, loss):
@@ -147,20 +152,20 @@ def test_gradients_of_the_generation_step_are_those_of_the_two_losses_of_eq_6(ma
 def test_joint_step_moves_all_but_the_sample_discriminator(make):
     trainer = make()
     before = weights(trainer)
-    joint_step(trainer, trainer._draw_batch())
+    joint_step(trainer, draw_batch(trainer))
     assert moved(trainer, before) == {"f", "g", "d_l"}
 
 
 def test_alignment_alone_does_not_move_the_decoder(make):
     trainer = make()
     before = weights(trainer)
-    joint_step(trainer, trainer._draw_batch(), weight=0.0)
+    joint_step(trainer, draw_batch(trainer), weight=0.0)
     assert moved(trainer, before) == {"f", "d_l"}
 
 
 def test_alignment_makes_the_latent_features_fool_the_discriminator_more(make):
     trainer = make()
-    x, d_l = trainer._draw_batch(), copy.deepcopy(trainer.d_l)
+    x, d_l = draw_batch(trainer), copy.deepcopy(trainer.d_l)
 
     def realness():
         return d_l(trainer.model.encoder(x)).mean((1, 2)).detach()
@@ -174,9 +179,9 @@ def test_alignment_makes_the_discriminator_tell_noise_from_features_better(
     make, monkeypatch
 ):
     trainer = make()
-    x = trainer._draw_batch()
-    z, omega = trainer.model.encoder(x).detach(), trainer._draw_latent(1.0)
-    monkeypatch.setattr(trainer, "_draw_latent", lambda variance: omega)
+    x, omega = draw_batch(trainer), trainer._omega(1.0, trainer._draw()[-1])
+    z = trainer.model.encoder(x).detach()
+    monkeypatch.setattr(trainer, "_omega", lambda variance, noise: omega)
 
     def loss():
         real, fake = trainer.d_l(omega)[..., 0], trainer.d_l(z)[..., 0]
@@ -189,7 +194,7 @@ def test_alignment_makes_the_discriminator_tell_noise_from_features_better(
 
 def test_gradient_of_the_encoder_is_that_of_reconstruction_plus_alignment(make):
     trainer = make()
-    x = trainer._draw_batch()
+    x = draw_batch(trainer)
     model, d_l = copy.deepcopy(trainer.model), copy.deepcopy(trainer.d_l)
     joint_step(trainer, x)
     for old, new in zip(model.parameters(), trainer.model.parameters(), strict=True):
@@ -209,13 +214,13 @@ def test_prototype_is_the_mean_generated_row_and_has_no_gradient(make, monkeypat
         seen.update(x_hat=x_hat, prototype=prototype, omega=omegas[0])
         return original(x, x_hat, prototype, is_mined)
 
-    omegas, draw = [], trainer._draw_latent
+    omegas, omega = [], trainer._omega
     monkeypatch.setattr(
-        trainer, "_draw_latent", lambda *args: omegas.append(draw(*args)) or omegas[-1]
+        trainer, "_omega", lambda *args: omegas.append(omega(*args)) or omegas[-1]
     )
     monkeypatch.setattr(_losses, "calibrated_reconstruction_loss", spy)
     decoder = copy.deepcopy(trainer.model.decoder)
-    trainer._step()
+    trainer._step(*trainer._draw())
     expected = decoder(seen["omega"]).mean(1, keepdim=True).detach()
     torch.testing.assert_close(seen["prototype"], expected)
     assert not seen["prototype"].requires_grad
@@ -232,7 +237,7 @@ def test_mining_scores_have_no_gradient(make, monkeypatch, rule):
         return original(c, rate)
 
     monkeypatch.setattr(_mining, "least", spy)
-    trainer._step()
+    trainer._step(*trainer._draw())
     assert not scores[0].requires_grad
 
 
@@ -247,7 +252,7 @@ def test_rows_are_generated_at_the_given_variance_and_aligned_to_variance_one(
         return original(mu, variance, noise)
 
     monkeypatch.setattr(_losses, "latent_noise", spy)
-    trainer._step()
+    trainer._step(*trainer._draw())
     assert variances == [0.3, 1.0]
 
 
@@ -288,10 +293,10 @@ def test_mu_drifts_towards_the_latent_batch_mean_by_the_learning_rate(
     make, monkeypatch
 ):
     trainer = make(learning_rate=0.05)
-    x, mu = trainer._draw_batch() + 3, trainer.model.mu.clone()
+    x, mu = draw_batch(trainer) + 3, trainer.model.mu.clone()
     z = trainer.model.encoder(x).detach()
-    monkeypatch.setattr(trainer, "_draw_batch", lambda: x)
-    trainer._step()
+    monkeypatch.setattr(trainer, "_rows_at", lambda drawn: x)
+    trainer._step(*trainer._draw())
     expected = mu + 0.05 * (z.mean(1, keepdim=True) - mu)
     torch.testing.assert_close(trainer.model.mu, expected)
 
@@ -323,7 +328,7 @@ def test_latent_discriminator_off_leaves_it_untouched(make):
 
 def test_latent_discriminator_off_leaves_the_gradient_of_reconstruction_alone(make):
     trainer = make(latent_discriminator=False)
-    x, model = trainer._draw_batch(), copy.deepcopy(trainer.model)
+    x, model = draw_batch(trainer), copy.deepcopy(trainer.model)
     joint_step(trainer, x)
     for old, new in zip(model.parameters(), trainer.model.parameters(), strict=True):
         old.grad = new.grad
@@ -339,8 +344,8 @@ def test_everything_off_is_a_plain_autoencoder(make):
         sample_discriminator=False, latent_discriminator=False, mining_rate=0.0
     )
     plain = copy.deepcopy(trainer.model)
-    x = trainer._draw_batch()
-    trainer._draw_batch = lambda: x
+    x = draw_batch(trainer)
+    trainer._rows_at = lambda drawn: x
     trainer.run()
     adam = torch.optim.Adam(plain.parameters(), lr=RECIPE["learning_rate"])
     for _ in range(RECIPE["max_iter"]):
@@ -358,13 +363,13 @@ def test_every_mining_rule_mines_the_planted_outliers(make, rows, rule):
     trainer = make(4, mining=rule, max_iter=60, batch_size=64, learning_rate=5e-3)
     mined = torch.zeros(len(rows))
     drawn = torch.zeros(len(rows))
-    draw, least, batch = trainer._draw_batch, _mining.least, []
+    rows_at, least, batch = trainer._rows_at, _mining.least, []
 
-    def spy_batch():
-        batch[:] = [draw()]
+    def spy_batch(drawn):
+        batch[:] = [rows_at(drawn)]
         return batch[0]
 
-    trainer._draw_batch = spy_batch
+    trainer._rows_at = spy_batch
     with pytest.MonkeyPatch.context() as patch:
 
         def spy_least(c, rate):
@@ -428,7 +433,7 @@ def test_callback_is_called_after_each_step(make):
 
 
 def test_batches_hold_training_rows_and_differ_between_members(make, rows):
-    x = make()._draw_batch()
+    x = draw_batch(make())
     assert x.shape == (2, RECIPE["batch_size"], FEATURES)
     assert (x[:, :, None] == rows).all(-1).any(-1).all()
     assert not torch.equal(x[0], x[1])
@@ -439,18 +444,14 @@ def test_batches_hold_training_rows_and_differ_between_members(make, rows):
 
 def sliced(trainer, batches, noise, members):
     """Feed the trainer the given members' share of fixed batches and noise."""
-    batches, noise = iter(batches), iter(noise)
-    trainer._draw_batch = lambda: next(batches)[members]
-    trainer._draw_latent = lambda variance: (
-        trainer.model.mu + variance**0.5 * next(noise)[members]
-    )
+    trainer._batches = iter(batches[:, members])
+    trainer._noise = iter(noise[:, members])
 
 
 @pytest.mark.parametrize("rule", _mining.RULES)
 def test_members_trained_together_match_members_trained_alone(make, rows, rule):
     generator = torch.Generator().manual_seed(3)
-    index = torch.randint(200, (5, 3, 16), generator=generator)
-    batches = rows[index]
+    batches = torch.randint(200, (5, 3, 16), generator=generator)
     noise = torch.randn(10, 3, 16, 2, generator=generator)
     together = make(n_members=3, mining=rule)
     alone = [make(n_members=1, mining=rule) for _ in range(3)]
@@ -482,14 +483,14 @@ def test_members_trained_together_match_members_trained_alone(make, rows, rule):
 def test_rows_of_a_member_do_not_change_another_member(make):
     def member_0(shift):
         trainer = make()
-        draw = trainer._draw_batch
+        rows_at = trainer._rows_at
 
-        def shifted():
-            x = draw()
+        def shifted(drawn):
+            x = rows_at(drawn)
             x[1] += shift
             return x
 
-        trainer._draw_batch = shifted
+        trainer._rows_at = shifted
         trainer.run()
         return [p.detach() for n in networks(trainer).values() for p in n.parameters()]
 
