@@ -156,6 +156,7 @@ def _scores_in_training(task, rule, limits, seed, every=20):
         batch_size=limits.batch_size,
         learning_rate=3e-3,
         decay_steps=None,
+        precision="float32",
     )
     trainer = Trainer(rows, MemberStreams(seed, range(2)), recipe, image_shape=shape)
     while trainer.n_steps < limits.max_iter:

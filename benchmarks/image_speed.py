@@ -73,6 +73,7 @@ def step_seconds(image_shape):
         batch_size=BATCH,
         learning_rate=3e-3,
         decay_steps=None,
+        precision="float32",
     )
     rows = torch.randn(1000, int(np.prod(image_shape)))
     streams = MemberStreams(0, range(MEMBERS))

@@ -2,6 +2,8 @@
 
 =========  ================================================================
 step       CPU time of a training step, beside the arithmetic it needs
+gpu        time of a training step on a GPU, kernel by kernel, as a CUDA graph and
+           with products in bfloat16, beside the arithmetic it needs
 scores     rows a second of NCAEDetector, scikit-learn's IsolationForest and
            PyOD's AutoEncoder, on a memmap of 10^4 to 10^7 x 10 rows, each
            fitted on the first 5,000
@@ -50,7 +52,7 @@ STEPS = 100
 def parse(arguments=None):
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
-    parser.add_argument("--experiments", default=",".join(EXPERIMENTS))
+    parser.add_argument("--experiments", default=",".join(DEFAULT))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rows", default="10000,100000,1000000,10000000")
     parser.add_argument("--gigabytes", type=float, default=20)
@@ -145,6 +147,17 @@ def step(options):
 
 def measure_step(case, n, d, options):
     """Time steps of the default networks; the floor is their matrix products."""
+    trainer = step_trainer(int(case), n, d, "cpu")
+    trainer.run(n_steps=STEPS)
+    with Meter() as meter:
+        trainer.run(n_steps=STEPS)
+    per_step = {name: value / STEPS for name, value in meter.row().items()}
+    floor_s = products_s(trainer.n_members, d, trainer.recipe, product_s)
+    return per_step | {"floor_s": floor_s, "anon_mb": ""}
+
+
+def step_trainer(n_members, n, d, device, **parameters):
+    """Set up the training of the default networks on normally distributed rows."""
     import torch
 
     from skncae import NCAEDetector
@@ -152,24 +165,15 @@ def measure_step(case, n, d, options):
     from skncae._streams import MemberStreams
     from skncae._training import Trainer
 
-    n_members = int(case)
-    detector = NCAEDetector(max_iter=10**6)
+    detector = NCAEDetector(max_iter=10**6, **parameters)
     detector.image_shape_ = None
     X = np.random.default_rng(0).normal(size=(n, d))
     make = partial(Trainer, streams=MemberStreams(0, range(n_members)))
-    view, cpu = calibrated_view("whitened", X, 1), torch.device("cpu")
-    trainer = detector._trainer(X, view, None, make, cpu, False)
-    trainer.run(n_steps=STEPS)
-    with Meter() as meter:
-        trainer.run(n_steps=STEPS)
-    per_step = {name: value / STEPS for name, value in meter.row().items()}
-    return per_step | {
-        "floor_s": products_s(n_members, d, trainer.recipe),
-        "anon_mb": "",
-    }
+    view = calibrated_view("whitened", X, 1)
+    return detector._trainer(X, view, None, make, torch.device(device), False)
 
 
-def products_s(n_members, d, recipe):
+def products_s(n_members, d, recipe, product_s):
     """Seconds that the matrix products of a step take, each measured alone."""
     batch = recipe.batch_size
     encoder = (d, *recipe.hidden_units, recipe.latent_dim)
@@ -206,6 +210,74 @@ def product_s(n_members, n_rows, n_in, n_out):
         for _ in range(20):
             torch.baddbmm(bias, x, weight)
         times.append((time.process_time() - start) / 20)
+    return min(times)
+
+
+# --- the step on a GPU ---------------------------------------------------------
+
+HOW = {
+    "kernels": {},
+    "graph": {},
+    "bfloat16": {"precision": "bfloat16"},
+}
+
+
+def gpu(options):
+    """Cases of the experiment: numbers of members, and how steps are launched."""
+    cases = [
+        (f"{n_members} {how}", 20_000, d)
+        for d in (9, 36)
+        for n_members in (1, 8, 64)
+        for how in HOW
+    ]
+    return cases, measure_gpu, options.repeats
+
+
+def measure_gpu(case, n, d, options):
+    """Time steps on a GPU; the floor is their products, without any launching."""
+    import torch
+
+    n_members, how = case.split()
+    trainer = step_trainer(int(n_members), n, d, "cuda", **HOW[how])
+    if how == "kernels":
+        trainer._graph = None
+    trainer.run(n_steps=STEPS)
+    torch.cuda.synchronize()
+    with Meter() as meter:
+        trainer.run(n_steps=STEPS)
+        torch.cuda.synchronize()
+    per_step = {name: value / STEPS for name, value in meter.row().items()}
+    mb = torch.cuda.max_memory_allocated() / 2**20
+    return per_step | {
+        "floor_s": products_s(trainer.n_members, d, trainer.recipe, gpu_product_s),
+        "anon_mb": "",
+        "note": f"{torch.cuda.get_device_name()}, {mb:.0f} MB of its memory",
+    }
+
+
+def gpu_product_s(n_members, n_rows, n_in, n_out):
+    """Seconds of one layer's product on a GPU, the least of several."""
+    import torch
+
+    from skncae._graph import captured
+
+    shapes = (n_members, n_rows, n_in), (n_members, n_in, n_out), (n_members, 1, n_out)
+    x, weight, bias = (torch.randn(shape, device="cuda") for shape in shapes)
+
+    def products():
+        for _ in range(100):
+            out = torch.baddbmm(bias, x, weight)
+        return out
+
+    products()
+    replay, _ = captured(products, x.device)
+    times = []
+    for _ in range(5):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        replay()
+        torch.cuda.synchronize()
+        times.append((time.perf_counter() - start) / 100)
     return min(times)
 
 
@@ -368,7 +440,15 @@ def dask_constants(detector, part, n):
     )
 
 
-EXPERIMENTS = {"step": step, "scores": scores, "chunks": chunks, "dask": dask}
+EXPERIMENTS = {
+    "step": step,
+    "gpu": gpu,
+    "scores": scores,
+    "chunks": chunks,
+    "dask": dask,
+}
+# Where there is no GPU, "gpu" is a row that says so, and nobody asks for it.
+DEFAULT = ("step", "scores", "chunks", "dask")
 
 
 def table(frame):
@@ -385,9 +465,10 @@ def table(frame):
             lines.append(f"{head} {part.status.iloc[0]}: {part.note.iloc[0]}")
             continue
         s, cpu_s, floor_s, anon_mb = good[["s", "cpu_s", "floor_s", "anon_mb"]].median()
+        spent = s if experiment == "gpu" else cpu_s
         lines.append(
-            f"{head} {s:9.4f} {cpu_s:9.4f} {cpu_s / floor_s:8.2f} "
-            f"{'' if experiment == 'step' else round(n / cpu_s):>9} "
+            f"{head} {s:9.4f} {cpu_s:9.4f} {spent / floor_s:8.2f} "
+            f"{'' if experiment in ('step', 'gpu') else round(n / cpu_s):>9} "
             f"{anon_mb:8.0f}"
         )
     return "\n".join(lines)

@@ -153,6 +153,10 @@ default="auto"
     device : str, default="auto"
         Where to train: "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", ...
         The fitted networks are kept and scored on the CPU.
+    precision : {"float32", "bfloat16"}, default="float32"
+        What the networks multiply in while they are trained. "bfloat16" (mixed
+        precision) is for wide networks and images on a GPU; weights and losses stay
+        float32, scores float64.
     random_state : int, RandomState instance or None, default=None
         Seed of everything random. An int makes `fit` repeatable. None seeds from the
         operating system: the global generators of numpy and torch are neither read
@@ -252,6 +256,7 @@ default="auto"
         allow_nan=False,
         image_shape=None,
         device="auto",
+        precision="float32",
         random_state=None,
         verbose=0,
     ):
@@ -277,6 +282,7 @@ default="auto"
         self.allow_nan = allow_nan
         self.image_shape = image_shape
         self.device = device
+        self.precision = precision
         self.random_state = random_state
         self.verbose = verbose
 
@@ -897,6 +903,7 @@ default="auto"
             batch_size=self.batch_size,
             learning_rate=parameters["learning_rate"],
             decay_steps=self.decay_steps,
+            precision=self.precision,
         )
         is_observed = by_column = None
         missing = np.isnan(rows)

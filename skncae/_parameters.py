@@ -23,6 +23,8 @@ AUTO = {
     "evidence": (EVIDENCE, IMAGE_EVIDENCE),
 }
 
+PRECISIONS = ("float32", "bfloat16")
+
 # Views and evidence that compare whole rows.
 COMPLETE_ONLY = (*IMAGE_VIEWS, "pixel_neighbors", "contrast_neighbors")
 
@@ -67,6 +69,10 @@ def check_parameters(detector):
     ):
         if parameters[name] not in (True, False):
             raise TypeError(f"{name} must be True or False, got {parameters[name]!r}.")
+    if parameters["precision"] not in PRECISIONS:
+        raise ValueError(
+            f"precision must be one of {PRECISIONS}, got {parameters['precision']!r}."
+        )
     if parameters["mining"] not in RULES:
         raise ValueError(
             f"mining must be one of {RULES}, got {parameters['mining']!r}. "

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional as F
 
 from skncae import _losses, _mining
+from skncae._graph import StepGraph
 from skncae._networks import Autoencoder, MemberMLP, build_encoder
 from skncae._threads import one_thread
 
@@ -47,6 +48,7 @@ class Recipe:
     batch_size: int
     learning_rate: float
     decay_steps: int | None
+    precision: str
 
 
 @contextmanager
@@ -93,6 +95,8 @@ class Trainer:
         self.n_members = len(streams)
         self.recipe = recipe
         self.n_steps = 0
+        is_on_gpu = rows.device.type == "cuda"
+        self._graph = StepGraph(rows.device) if is_on_gpu else None
         self.drift_rate = recipe.learning_rate
         row_shape = image_shape or rows.shape[1:]
         self.model = Autoencoder(
@@ -148,7 +152,9 @@ class Trainer:
                 self._generation.decay(DECAY)
                 self._joint.decay(DECAY)
                 self.drift_rate *= DECAY
-            history.append(self._step(*self._draw()))
+                if self._graph is not None:
+                    self._graph.forget()
+            history.append(self._take_step(*self._draw()))
             self.n_steps += 1
             if after_step is not None:
                 after_step()
@@ -162,6 +168,12 @@ class Trainer:
         error = _losses.reconstruction_error(x, self.model(x))
         return bool(torch.isfinite(error).all())
 
+    def _take_step(self, *drawn):
+        """Take a step, on a GPU as a graph."""
+        if self._graph is None:
+            return self._step(*drawn)
+        return self._graph.take(self._step, *drawn)
+
     def _step(self, drawn, noise, aligning_noise=None):
         """Take a step on the drawn rows, with standard noise for Eq. 6 and Eq. 4."""
         x = self._rows_at(drawn)
@@ -172,11 +184,11 @@ class Trainer:
 
         # Mine: the rows least like the generated normals. Eq. 7.
         with torch.no_grad():
-            x_generated = self.model.decoder(omega)
+            x_generated = self._through(self.model.decoder, omega)
             # Apart from the rows: there is nothing to pass back through it.
-            z_generated = self.model.encoder(x_generated)
-        z = self.model.encoder(x)
-        x_hat = self.model.decoder(z)
+            z_generated = self._through(self.model.encoder, x_generated)
+        z = self._through(self.model.encoder, x)
+        x_hat = self._through(self.model.decoder, z)
         if self.is_observed is not None:
             is_observed = self.is_observed[drawn]
             x = _losses.observed_target(x, x_hat, is_observed, self.by_column)
@@ -190,16 +202,17 @@ class Trainer:
         )
         latent_loss = self._joint_step(reconstruction_loss, z, aligning_noise)
 
-        # Drift: mu follows the batch. Eq. 5.
-        self.model.mu = _losses.drifted_mean(self.model.mu, z.detach(), self.drift_rate)
+        # Drift: mu follows the batch. Eq. 5. In place, for the graph of a step.
+        mu = self.model.mu
+        mu.copy_(_losses.drifted_mean(mu, z.detach(), self.drift_rate))
         return _step_history(sample_loss, latent_loss, reconstruction_loss, c, is_mined)
 
     def _generation_step(self, x, omega):
         """Update g and D_s on Eq. 6 and return the loss of D_s."""
         if not self.recipe.sample_discriminator:
             return x.new_zeros(len(x))
-        x_generated = self.model.decoder(omega)
-        loss, d_s_gradients, x_gradient = _play(self.d_s, x, x_generated)
+        x_generated = self._through(self.model.decoder, omega)
+        loss, d_s_gradients, x_gradient = self._play(self.d_s, x, x_generated)
         decoder_gradients = torch.autograd.grad(
             x_generated, list(self.model.decoder.parameters()), x_gradient
         )
@@ -213,7 +226,7 @@ class Trainer:
             self._joint.step(torch.autograd.grad(reconstruction_loss.sum(), players))
             return z.new_zeros(len(z))
         omega = self._omega(1.0, noise)
-        loss, d_l_gradients, z_gradient = _play(self.d_l, omega, z)
+        loss, d_l_gradients, z_gradient = self._play(self.d_l, omega, z)
         gradients = torch.autograd.grad(
             [reconstruction_loss.sum(), z], players, [None, z_gradient]
         )
@@ -230,6 +243,35 @@ class Trainer:
         if rule == "latent_distance":
             return _mining.latent_distance(z, self.model.mu)
         return _mining.latent_density(z)
+
+    def _play(self, discriminator, real, fake):
+        """One round of a min-max game.
+
+        Returns
+        -------
+        loss : Tensor of shape (members,)
+            What the discriminator minimises.
+        discriminator_gradients : tuple of Tensor
+        fake_gradient : Tensor of the shape of `fake`
+            What whoever made `fake` descends, to fool the discriminator.
+        """
+        fake = fake.detach().requires_grad_()
+        logits = self._through(discriminator, torch.cat([real, fake], 1))[..., 0]
+        real_logits, fake_logits = logits.split([real.shape[1], fake.shape[1]], 1)
+        loss = _losses.discriminator_loss(real_logits, fake_logits)
+        *gradients, fake_gradient = torch.autograd.grad(
+            loss.sum(), [*discriminator.parameters(), fake]
+        )
+        fake_gradient = _losses.adversary_gradient(fake_gradient, fake_logits.detach())
+        return loss.detach(), gradients, fake_gradient
+
+    def _through(self, network, x):
+        """Send x through a network, whose products may be of lower precision."""
+        if self.recipe.precision == "float32":
+            return network(x)
+        # A graph must not find weights that were converted before it.
+        with torch.autocast(x.device.type, torch.bfloat16, cache_enabled=False):
+            return network(x).float()
 
     def _draw(self):
         """Draw the random numbers of a step: each member's own rows, and noise."""
@@ -265,7 +307,11 @@ def _drawn(draw, shape, device):
     So there are few calls, and few transfers to a GPU.
     """
     while True:
-        yield from draw((DRAWN_AT_ONCE, *shape)).to(device).unbind(1)
+        drawn = draw((DRAWN_AT_ONCE, *shape))
+        if device.type == "cuda":
+            # Nobody waits for what comes from there.
+            drawn = drawn.pin_memory()
+        yield from drawn.to(device, non_blocking=True).unbind(1)
 
 
 def _flattened(parameters):
@@ -292,7 +338,13 @@ class _Descent:
         self.parameters = parameters
         # One vector: a step on many tensors spends its time on their number.
         self._flat = flat[: sum(parameter.numel() for parameter in parameters)]
-        self._adam = torch.optim.Adam([self._flat], lr=learning_rate, fused=True)
+        self._adam = torch.optim.Adam(
+            [self._flat],
+            lr=learning_rate,
+            fused=True,
+            # For the graph of a step.
+            capturable=flat.device.type == "cuda",
+        )
 
     def step(self, gradients):
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
@@ -303,28 +355,6 @@ class _Descent:
     def decay(self, factor):
         for group in self._adam.param_groups:
             group["lr"] *= factor
-
-
-def _play(discriminator, real, fake):
-    """One round of a min-max game.
-
-    Returns
-    -------
-    loss : Tensor of shape (members,)
-        What the discriminator minimises.
-    discriminator_gradients : tuple of Tensor
-    fake_gradient : Tensor of the shape of `fake`
-        What whoever made `fake` descends, to fool the discriminator.
-    """
-    fake = fake.detach().requires_grad_()
-    logits = discriminator(torch.cat([real, fake], 1))[..., 0]
-    real_logits, fake_logits = logits.split([real.shape[1], fake.shape[1]], 1)
-    loss = _losses.discriminator_loss(real_logits, fake_logits)
-    *gradients, fake_gradient = torch.autograd.grad(
-        loss.sum(), [*discriminator.parameters(), fake]
-    )
-    fake_gradient = _losses.adversary_gradient(fake_gradient, fake_logits.detach())
-    return loss.detach(), gradients, fake_gradient
 
 
 def _step_history(sample_loss, latent_loss, reconstruction_loss, c, is_mined):

@@ -96,6 +96,7 @@ def test_reconstruction_error_alone_finds_the_planted_outliers(X, y):
         {"scaling": "minmax"},
         {"scaling": "standardized"},
         {"decay_steps": 3},
+        {"precision": "bfloat16"},
         {"hidden_units": [6]},
         {"generation_scale": 2.0},
         {"dictionary_size": 1},

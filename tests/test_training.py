@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from skncae import _losses, _mining, _training
+from skncae import _losses, _mining
 from skncae._streams import MemberStreams
 from skncae._training import HISTORY, Recipe, Trainer
 
@@ -23,6 +23,7 @@ RECIPE = {
     "batch_size": 16,
     "learning_rate": 1e-3,
     "decay_steps": None,
+    "precision": "float32",
 }
 FEATURES = 3
 OUTLIERS = slice(0, 10)
@@ -545,6 +546,6 @@ def test_game_hands_back_gradients_of_the_fake_rows_only(make):
     trainer = make()
     x, omega = batch_and_noise(trainer)
     fake = trainer.model.decoder(omega)
-    _, gradients, fake_gradient = _training._play(trainer.d_s, x, fake)
+    _, gradients, fake_gradient = trainer._play(trainer.d_s, x, fake)
     assert fake_gradient.shape == fake.shape
     assert len(gradients) == len(list(trainer.d_s.parameters()))
