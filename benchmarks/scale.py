@@ -52,7 +52,9 @@ STEPS = 100
 def parse(arguments=None):
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
-    parser.add_argument("--experiments", default=",".join(DEFAULT))
+    # Where there is a GPU, ask for it.
+    default = [name for name in EXPERIMENTS if name != "gpu"]
+    parser.add_argument("--experiments", default=",".join(default))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rows", default="10000,100000,1000000,10000000")
     parser.add_argument("--gigabytes", type=float, default=20)
@@ -447,8 +449,6 @@ EXPERIMENTS = {
     "chunks": chunks,
     "dask": dask,
 }
-# Where there is no GPU, "gpu" is a row that says so, and nobody asks for it.
-DEFAULT = ("step", "scores", "chunks", "dask")
 
 
 def table(frame):

@@ -128,7 +128,7 @@ def test_interrupted_fit_tears_callbacks_down_and_leaves_the_detector_as_it_was(
     recorder.events.clear()
     before = vars(detector).copy()
 
-    def interrupted(trainer):
+    def interrupted(*args):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Trainer, "_step", interrupted)

@@ -317,9 +317,9 @@ def test_training_takes_one_thread(fast, X, torch_threads, monkeypatch):
     torch_threads(2)
     original, seen = Trainer._step, []
 
-    def step(self):
+    def step(*args):
         seen.append(torch.get_num_threads())
-        return original(self)
+        return original(*args)
 
     monkeypatch.setattr(Trainer, "_step", step)
     fast(max_iter=2).fit(X)
@@ -418,11 +418,11 @@ def interrupt(monkeypatch, at_step, error=KeyboardInterrupt):
     """Let the training raise at the given step."""
     original, steps = Trainer._step, []
 
-    def step(self):
+    def step(*args):
         steps.append(None)
         if len(steps) == at_step:
             raise error
-        return original(self)
+        return original(*args)
 
     monkeypatch.setattr(Trainer, "_step", step)
     return steps

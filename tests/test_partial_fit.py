@@ -175,7 +175,7 @@ def test_interrupted_piece_can_be_handed_in_again(fast, X, monkeypatch):
     before = vars(detector).copy()
     with monkeypatch.context() as patch:
 
-        def interrupted(trainer):
+        def interrupted(*args):
             raise KeyboardInterrupt
 
         patch.setattr(Trainer, "_step", interrupted)
