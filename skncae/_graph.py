@@ -4,6 +4,7 @@ A step is some hundred kernels of a few microseconds each. To launch them one by
 takes longer than to run them; a graph launches all of them at once.
 """
 
+import threading
 import warnings
 from contextlib import contextmanager
 
@@ -11,6 +12,9 @@ import torch
 
 # Steps before the capture, after which all that is set up once is there.
 WARM_UP = 3
+
+# CUDA lets several threads capture; torch's allocator wants them one after the other.
+_one_capture = threading.Lock()
 
 
 class StepGraph:
@@ -89,9 +93,10 @@ def captured(work, device):
         What it returned, with the numbers of the last replay.
     """
     graph = torch.cuda.CUDAGraph()
-    # Kernels of other threads are none of our business.
+    # What other threads launch meanwhile is none of our business.
     mode = "thread_local"
     with (
+        _one_capture,
         side_stream(device) as side,
         torch.cuda.graph(graph, stream=side, capture_error_mode=mode),
     ):
