@@ -240,12 +240,16 @@ def names(choice="all"):
     if choice == "all":
         return list(DETECTORS)
     chosen = []
-    # At commas, but not at those between the parameters of a name.
-    for part in re.split(r",(?![^()]*\))", choice):
-        chosen.extend(GROUPS.get(part.strip(), [part.strip()]))
+    for part in split(choice):
+        chosen.extend(GROUPS.get(part, [part]))
     for name in chosen:
         find(name)
     return list(dict.fromkeys(chosen))
+
+
+def split(text):
+    """Cut a text at commas, but not at those between the parameters of a name."""
+    return [part.strip() for part in re.split(r",(?![^()]*\))", text)]
 
 
 def find(name):

@@ -14,6 +14,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks import image_sets, isolation, peers, records
 from benchmarks.datasets import MissingDataError
+from benchmarks.detectors import find, split
 
 KEY = ("dataset", "normal", "rho", "detector", "budget", "seed")
 COLUMNS = (
@@ -137,29 +138,31 @@ def parse(arguments=None):
     add("--datasets", default=",".join(image_sets.NAMES))
     add("--classes", default="0,1,2,3,4,5,6,7,8,9")
     add("--rho", default=",".join(map(str, RHO)))
-    add("--detectors", default="all", help="all, or names with commas")
+    add(
+        "--detectors", default="all", help="all, or names of them or of benchmarks.odds"
+    )
     add("--seeds", default="0")
     add("--output", default="benchmarks/results/images.csv")
     add("--time-limit", type=float, default=1200, help="seconds a fit and scoring")
     add("--again", action="store_true", help="run rows that are there already too")
     options = parser.parse_args(arguments)
     known = detectors(BUDGETS[options.budget])
-    options.detectors = _chosen(options.detectors, list(known), "detector")
-    options.datasets = _chosen(options.datasets, image_sets.NAMES, "data set")
+    if options.detectors == "all":
+        options.detectors = list(known)
+    else:
+        options.detectors = split(options.detectors)
+        for name in options.detectors:
+            find(known.get(name, name))
+    options.datasets = options.datasets.split(",")
+    for name in options.datasets:
+        if name not in image_sets.NAMES:
+            raise ValueError(
+                f"There is no data set {name!r}. Choose from {image_sets.NAMES}."
+            )
     options.classes = [int(part) for part in options.classes.split(",")]
     options.rho = [float(part) for part in options.rho.split(",")]
     options.seeds = [int(part) for part in options.seeds.split(",")]
     return options
-
-
-def _chosen(text, known, what):
-    chosen = list(known) if text == "all" else text.split(",")
-    for name in chosen:
-        if name not in known:
-            raise ValueError(
-                f"There is no {what} {name}. Choose from {', '.join(known)}."
-            )
-    return chosen
 
 
 def run(options):
@@ -196,7 +199,7 @@ def _run_task(options, context, budget, seed, rho, normal, dataset):
     base |= {"n_train": len(task.X_train), "n_score": len(task.X_score)}
     for label in missing:
         outcome = isolation.run_isolated(
-            context, names[label], task, seed, options.time_limit
+            context, names.get(label, label), task, seed, options.time_limit
         )
         scores = outcome.pop("scores", None)
         if scores is not None:

@@ -91,6 +91,15 @@ def test_rows_that_are_there_are_not_run_again(tmp_path, monkeypatch):
     assert ran == [f"benchmarks.peers:{name}" for name in ("OCSVM", "KDE", "IForest")]
     run(tmp_path, "--detectors", "KDE", "--again")
     assert ran[3:] == ["benchmarks.peers:KDE"]
+    run(tmp_path, "--detectors", "NCAEDetector(max_iter=7, batch_size=9)")
+    assert ran[4:] == ["NCAEDetector(max_iter=7, batch_size=9)"]
+
+
+def test_names_that_nothing_has_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="no detector 'KNOWN'"):
+        run(tmp_path, "--detectors", "KDE,KNOWN")
+    with pytest.raises(ValueError, match="no data set 'svhn'"):
+        run(tmp_path, "--datasets", "svhn")
 
 
 def test_report_puts_the_paper_beside_means_over_classes_of_means_over_seeds():
