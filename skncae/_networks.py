@@ -71,10 +71,11 @@ class MemberMLP(nn.Module):
         )
 
     def forward(self, x):
-        for layer in self.layers[:-1]:
+        *hidden, last = self.layers
+        for layer in hidden:
             # In place: autograd needs the output only, whose sign is the input's.
             x = F.leaky_relu_(layer(x), LEAKINESS)
-        return self.layers[-1](x)
+        return last(x)
 
     def by_feature(self, x):
         """`forward` of (in_features, batch) for all members, (members, out, batch)."""
