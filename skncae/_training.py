@@ -113,10 +113,10 @@ class Trainer:
         self.d_l = MemberMLP(
             streams, (recipe.latent_dim, recipe.hidden_units[-1], 1)
         ).to(rows.device)
-        d_s, decoder, encoder, d_l = (
-            list(network.parameters())
-            for network in (self.d_s, self.model.decoder, self.model.encoder, self.d_l)
-        )
+        networks = self.d_s, self.model.decoder, self.model.encoder, self.d_l
+        # Listed once: to find them takes longer than to update them.
+        self._parameters = {network: list(network.parameters()) for network in networks}
+        d_s, decoder, encoder, d_l = self._parameters.values()
         flat = _flattened([*d_s, *decoder, *encoder, *d_l])
         aligned = d_l if recipe.latent_discriminator else []
         # Neighbours in memory, so that each phase updates one vector.
@@ -219,14 +219,15 @@ class Trainer:
         x_generated = self._through(self.model.decoder, omega)
         loss, d_s_gradients, x_gradient = self._play(self.d_s, x, x_generated)
         decoder_gradients = torch.autograd.grad(
-            x_generated, list(self.model.decoder.parameters()), x_gradient
+            x_generated, self._parameters[self.model.decoder], x_gradient
         )
         self._generation.step([*d_s_gradients, *decoder_gradients])
         return loss
 
     def _joint_step(self, reconstruction_loss, z, noise):
         """Update f, g and D_l on Eq. 8(a) and 4 and return the loss of D_l."""
-        players = [*self.model.decoder.parameters(), *self.model.encoder.parameters()]
+        decoder, encoder = self.model.decoder, self.model.encoder
+        players = [*self._parameters[decoder], *self._parameters[encoder]]
         if not self.recipe.latent_discriminator:
             self._joint.step(torch.autograd.grad(reconstruction_loss.sum(), players))
             return z.new_zeros(len(z))
@@ -265,7 +266,7 @@ class Trainer:
         real_logits, fake_logits = logits.split([real.shape[1], fake.shape[1]], 1)
         loss = _losses.discriminator_loss(real_logits, fake_logits)
         *gradients, fake_gradient = torch.autograd.grad(
-            loss.sum(), [*discriminator.parameters(), fake]
+            loss.sum(), [*self._parameters[discriminator], fake]
         )
         fake_gradient = _losses.adversary_gradient(fake_gradient, fake_logits.detach())
         return loss.detach(), gradients, fake_gradient
