@@ -1,12 +1,23 @@
 """The data sets: where they come from, what they must hash to, and `load`.
 
-`registry.csv` has one row a set: its suite (the 25 sets of ODDS, or the tabular sets
-of ADBench that are "outside" ODDS), its size, the public file that it comes from with
-the SHA-256 of that file, and the SHA-256 of the same rows as an ``.npz`` with ``X``
+`registry.csv` has one row a set: its suite, its size, the public file that it comes from
+with the SHA-256 of that file, and the SHA-256 of the same rows as an ``.npz`` with ``X``
 and ``y``, which of ADBench is that file itself. `load` looks for that ``.npz`` in the
 folder that the environment variable ``SKNCAE_DATA`` names, and downloads the public
 file when there is none. Both carry the same rows in the same order, so a seed means
 the same rows either way.
+
+=========  ================================================================
+suite      sets
+=========  ================================================================
+odds       25 sets of ODDS ("all")
+outside    the tabular sets of ADBench that are not in ODDS
+loda       sets of the UCI repository as in [1]_: a file of normal rows, and
+           others of outliers that are easy to very hard to find. Those are
+           pooled, and as many are drawn as make up `OUTLIER_SHARE`
+=========  ================================================================
+
+.. [1] Pevny (2016), "Loda: Lightweight on-line detector of anomalies".
 """
 
 import csv
@@ -28,7 +39,14 @@ SOURCES = {
         "https://raw.githubusercontent.com/yzhao062/pyod/"
         "34f7996effac700a5166d882d5e94c6e6078fae3/notebooks/data/"
     ),
+    "uci": (
+        "https://raw.githubusercontent.com/vitskvara/UCI/"
+        "ef9bfb15f2ada7c90b810eb8c84c99110c688da5/loda/"
+    ),
 }
+
+# Of the rows of a set of the suite "loda".
+OUTLIER_SHARE = 0.05
 
 # The six sets of the paper's Tables 3 and 4.
 SIX = ("cardio", "satellite", "thyroid", "satimage-2", "mammography", "shuttle")
@@ -50,6 +68,13 @@ class DataSet:
     url: str
     sha256_original: str
     sha256_npz: str
+
+    def originals(self):
+        """Public files and their checksums; "{a,b}.txt" in a url stands for two."""
+        head, _, rest = self.url.partition("{")
+        names, _, tail = rest.partition("}")
+        urls = [head + name + tail for name in names.split(",")]
+        return zip(urls, self.sha256_original.split(), strict=True)
 
 
 def read_registry():
@@ -74,7 +99,7 @@ REGISTRY = read_registry()
 
 
 def names(choice="all"):
-    """Turn ``"six"``, ``"all"``, ``"outside"`` or names with commas into names.
+    """Turn ``"six"``, ``"all"``, another suite or names with commas into names.
 
     "all" are the sets of ODDS.
     """
@@ -89,7 +114,7 @@ def names(choice="all"):
     if unknown:
         raise ValueError(
             f"There is no data set {', '.join(unknown)}. "
-            f"Choose 'six', 'all', 'outside', or from: {', '.join(REGISTRY)}."
+            f"Choose 'six', 'all', 'outside', 'loda', or from: {', '.join(REGISTRY)}."
         )
     return chosen
 
@@ -117,8 +142,10 @@ def load(name):
     """
     entry = REGISTRY[name]
     local = _local_file(name)
-    content = _verified(local, entry) if local else _download(entry)
-    X, y = _parse(content, is_npz=local is not None or entry.url.endswith(".npz"))
+    if local:
+        X, y = _parse("npz", [_verified(local, entry)])
+    else:
+        X, y = _parse(entry.url.rsplit(".", 1)[1], _download(entry))
     if X.shape != (entry.n, entry.d) or y.sum() != entry.outliers:
         raise ValueError(
             f"{name} came with shape {X.shape} and {y.sum()} outliers, but the "
@@ -155,26 +182,42 @@ def _download(entry):
     try:
         import pooch
 
-        path = pooch.retrieve(
-            entry.url,
-            known_hash=f"sha256:{entry.sha256_original}",
-            path=pooch.os_cache("skncae"),
-            fname=entry.url.rsplit("/", 1)[1],
-        )
+        return [
+            Path(
+                pooch.retrieve(
+                    url,
+                    known_hash=f"sha256:{sha256}",
+                    path=pooch.os_cache("skncae") / Path(url).parent.name,
+                    fname=Path(url).name,
+                )
+            ).read_bytes()
+            for url, sha256 in entry.originals()
+        ]
     except Exception as error:
         raise MissingDataError(
             f"no {entry.name}.npz in SKNCAE_DATA "
             f"({os.environ.get('SKNCAE_DATA', 'not set')}), and no download from "
             f"{entry.url}: {type(error).__name__}: {error}"
         ) from error
-    return Path(path).read_bytes()
 
 
-def _parse(content, is_npz):
-    if is_npz:
-        arrays = np.load(io.BytesIO(content), allow_pickle=False)
+def _parse(kind, contents):
+    files = [io.BytesIO(content) for content in contents]
+    if kind == "txt":
+        return _few_outliers(*(np.loadtxt(file, ndmin=2) for file in files))
+    if kind == "npz":
+        arrays = np.load(files[0], allow_pickle=False)
     else:
         from scipy.io import loadmat
 
-        arrays = loadmat(io.BytesIO(content))
+        arrays = loadmat(files[0])
     return arrays["X"].astype(np.float64), arrays["y"].ravel().astype(int)
+
+
+def _few_outliers(normal, *others):
+    """Pool the other rows, and draw as many as outliers are to be."""
+    pool = np.concatenate(others)
+    n_outliers = round(len(normal) * OUTLIER_SHARE / (1 - OUTLIER_SHARE))
+    drawn = np.random.default_rng(0).permutation(len(pool))[:n_outliers]
+    y = np.repeat([0, 1], [len(normal), len(drawn)])
+    return np.concatenate([normal, pool[drawn]]), y

@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+import types
 
 import numpy as np
 import pandas as pd
@@ -83,14 +84,43 @@ def test_every_kind_of_evidence_is_left_out_once():
 # --- data sets -----------------------------------------------------------------
 
 
-def test_registry_holds_25_sets_and_19_outside_with_two_checksums_each():
-    assert len(datasets.names("all")) == 25 and len(datasets.names("outside")) == 19
-    assert not set(datasets.names("all")) & set(datasets.names("outside"))
-    assert set(datasets.SIX) < set(datasets.names("all"))
+def test_registry_holds_three_suites_and_a_checksum_for_every_file():
+    suites = {name: datasets.names(name) for name in ("all", "outside", "loda")}
+    assert [len(names) for names in suites.values()] == [25, 19, 13]
+    assert len(datasets.REGISTRY) == 25 + 19 + 13
+    assert set(datasets.SIX) < set(suites["all"])
     for entry in datasets.REGISTRY.values():
-        assert len(entry.sha256_original) == len(entry.sha256_npz) == 64
-        assert entry.url.startswith("https://")
+        assert len(entry.sha256_npz) == 64
+        for url, sha256 in entry.originals():
+            assert url.startswith("https://") and "{" not in url
+            assert len(sha256) == 64
         assert 0 < entry.outliers < entry.n / 2
+
+
+def test_downloaded_files_of_outliers_are_pooled_and_few_are_drawn(
+    tmp_path, monkeypatch
+):
+    rng, written = np.random.default_rng(0), {}
+
+    def retrieve(url, known_hash, path, fname):
+        n_rows = {"normal.txt": 95, "easy.txt": 30}.get(fname, 20)
+        target = tmp_path / fname
+        np.savetxt(target, rng.normal(size=(n_rows, 3)))
+        written[fname] = np.loadtxt(target)
+        assert known_hash.startswith("sha256:") and path.name == "tiny"
+        return str(target)
+
+    pooch = types.SimpleNamespace(retrieve=retrieve, os_cache=lambda name: tmp_path)
+    monkeypatch.setitem(sys.modules, "pooch", pooch)
+    monkeypatch.delenv("SKNCAE_DATA", raising=False)
+    url = "https://example.org/tiny/{normal,easy,hard}.txt"
+    entry = datasets.DataSet("tiny", "loda", 100, 3, 5, url, "a b c", "d")
+    monkeypatch.setitem(datasets.REGISTRY, "tiny", entry)
+    X, y = datasets.load("tiny")
+    assert list(written) == ["normal.txt", "easy.txt", "hard.txt"]
+    np.testing.assert_array_equal(X[y == 0], written["normal.txt"])
+    pool = np.concatenate([written["easy.txt"], written["hard.txt"]])
+    assert (X[y == 1][:, None] == pool).all(-1).any(-1).all() and y.sum() == 5
 
 
 def test_local_file_is_loaded_as_float64_rows_and_integer_labels(tiny):
