@@ -1,11 +1,11 @@
 """The data sets: where they come from, what they must hash to, and `load`.
 
-`registry.csv` has one row a set: its suite, its size, the public file that it comes from
-with the SHA-256 of that file, and the SHA-256 of the same rows as an ``.npz`` with ``X``
-and ``y``, which of ADBench is that file itself. `load` looks for that ``.npz`` in the
-folder that the environment variable ``SKNCAE_DATA`` names, and downloads the public
-file when there is none. Both carry the same rows in the same order, so a seed means
-the same rows either way.
+`registry.csv` has one row a set: its suite, its size, the public file that it comes
+from with the SHA-256 of that file, and the SHA-256 of the same rows as an ``.npz``
+with ``X`` and ``y``, which of ADBench is that file itself. `load` looks for that
+``.npz`` in the folder that the environment variable ``SKNCAE_DATA`` names, and
+downloads the public file when there is none. Both carry the same rows in the same
+order, so a seed means the same rows either way.
 
 =========  ================================================================
 suite      sets
