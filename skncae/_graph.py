@@ -7,14 +7,16 @@ takes longer than to run them; a graph launches all of them at once.
 import threading
 import warnings
 from contextlib import contextmanager
+from functools import cache
 
 import torch
 
 # Steps before the capture, after which all that is set up once is there.
 WARM_UP = 3
 
-# CUDA lets several threads capture; torch's allocator wants them one after the other.
-_one_capture = threading.Lock()
+# Whoever is on the side stream has it alone: what others launched there meanwhile
+# would become part of the graph.
+_alone = threading.Lock()
 
 
 class StepGraph:
@@ -74,12 +76,19 @@ class StepGraph:
 
 @contextmanager
 def side_stream(device):
-    """Launch kernels on a stream of their own, after and before those of others."""
-    current, side = torch.cuda.current_stream(device), torch.cuda.Stream(device)
-    side.wait_stream(current)
-    with torch.cuda.device(device), torch.cuda.stream(side):
-        yield side
-    current.wait_stream(side)
+    """Launch kernels apart: after all that was launched, and before what will be."""
+    current, side = torch.cuda.current_stream(device), _side_stream_of(device)
+    with _alone, torch.cuda.device(device):
+        side.wait_stream(current)
+        with torch.cuda.stream(side):
+            yield side
+        current.wait_stream(side)
+
+
+@cache
+def _side_stream_of(device):
+    """One for all fits, since cuBLAS keeps memory for every stream it has seen."""
+    return torch.cuda.Stream(device)
 
 
 def captured(work, device):
@@ -93,10 +102,9 @@ def captured(work, device):
         What it returned, with the numbers of the last replay.
     """
     graph = torch.cuda.CUDAGraph()
-    # What other threads launch meanwhile is none of our business.
+    # What other threads do elsewhere meanwhile is none of our business.
     mode = "thread_local"
     with (
-        _one_capture,
         side_stream(device) as side,
         torch.cuda.graph(graph, stream=side, capture_error_mode=mode),
     ):

@@ -213,6 +213,7 @@ ORIGINAL_ADAM = torch.optim.Adam
 def test_capture_calls_torch_as_torch_wants_to_be_called(monkeypatch):
     cuda = create_autospec(torch.cuda)
     monkeypatch.setattr(torch, "cuda", cuda)
+    monkeypatch.setattr(_graph, "_side_stream_of", _graph._side_stream_of.__wrapped__)
     replay, output = _graph.captured(lambda: "output", torch.device("cuda:1"))
     assert output == "output"
     side = cuda.Stream.return_value
