@@ -12,6 +12,22 @@ import torch
 
 N_OUTLIERS = 15
 
+# Of a training round that takes no time.
+RECIPE = {
+    "hidden_units": (8, 4),
+    "latent_dim": 2,
+    "mining": "similarity",
+    "mining_rate": 0.1,
+    "generation_scale": 0.1,
+    "sample_discriminator": True,
+    "latent_discriminator": True,
+    "max_iter": 5,
+    "batch_size": 16,
+    "learning_rate": 1e-3,
+    "decay_steps": None,
+    "precision": "float32",
+}
+
 
 @pytest.fixture
 def fast():

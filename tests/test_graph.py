@@ -12,6 +12,7 @@ from unittest.mock import create_autospec
 
 import pytest
 import torch
+from conftest import RECIPE
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -20,20 +21,7 @@ from skncae._graph import WARM_UP, StepGraph
 from skncae._streams import MemberStreams
 from skncae._training import Recipe, Trainer
 
-RECIPE = {
-    "hidden_units": (8, 4),
-    "latent_dim": 2,
-    "mining": "similarity",
-    "mining_rate": 0.1,
-    "generation_scale": 0.1,
-    "sample_discriminator": True,
-    "latent_discriminator": True,
-    "max_iter": 9,
-    "batch_size": 16,
-    "learning_rate": 1e-2,
-    "decay_steps": None,
-    "precision": "float32",
-}
+CHANGES = {"max_iter": 9, "learning_rate": 1e-2}
 VARIANTS = {
     **{rule: {"mining": rule} for rule in _mining.RULES},
     "no D_s": {"sample_discriminator": False},
@@ -101,7 +89,7 @@ def make(device="cpu", image_shape=None, is_missing=False, **changes):
         observed = {"is_observed": is_observed.to(device)}
         observed["by_column"] = torch.eye(rows.shape[1], device=device)
     streams = MemberStreams(0, range(2))
-    recipe = Recipe(**RECIPE | changes)
+    recipe = Recipe(**RECIPE | CHANGES | changes)
     return Trainer(
         rows.to(device), streams, recipe, image_shape=image_shape, **observed
     )

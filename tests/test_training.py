@@ -5,26 +5,13 @@ import copy
 import numpy as np
 import pytest
 import torch
+from conftest import RECIPE
 from torch.nn import functional as F
 
 from skncae import _losses, _mining
 from skncae._streams import MemberStreams
 from skncae._training import HISTORY, Recipe, Trainer
 
-RECIPE = {
-    "hidden_units": (8, 4),
-    "latent_dim": 2,
-    "mining": "similarity",
-    "mining_rate": 0.1,
-    "generation_scale": 0.1,
-    "sample_discriminator": True,
-    "latent_discriminator": True,
-    "max_iter": 5,
-    "batch_size": 16,
-    "learning_rate": 1e-3,
-    "decay_steps": None,
-    "precision": "float32",
-}
 FEATURES = 3
 OUTLIERS = slice(0, 10)
 
