@@ -39,6 +39,7 @@ class StepGraph:
 
     def forget(self):
         """Capture again, as numbers have changed that are no tensors."""
+        # The old graph stays until there is another: it may be running.
         self._is_captured = False
 
     def take(self, step, *inputs):
