@@ -4,6 +4,8 @@
 step       CPU time of a training step, beside the arithmetic it needs
 gpu        time of a training step on a GPU, kernel by kernel, as a CUDA graph and
            with products in bfloat16, beside the arithmetic it needs
+devices    time of a whole fit on the CPU and on a GPU, of tables and images: what
+           ``device="auto"`` goes by
 scores     rows a second of NCAEDetector, scikit-learn's IsolationForest and
            PyOD's AutoEncoder, on a memmap of 10^4 to 10^7 x 10 rows, each
            fitted on the first 5,000
@@ -53,7 +55,7 @@ def parse(arguments=None):
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
     # Where there is a GPU, ask for it.
-    default = [name for name in EXPERIMENTS if name != "gpu"]
+    default = [name for name in EXPERIMENTS if name not in ("gpu", "devices")]
     parser.add_argument("--experiments", default=",".join(default))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--rows", default="10000,100000,1000000,10000000")
@@ -283,6 +285,48 @@ def gpu_product_s(n_members, n_rows, n_in, n_out):
     return min(times)
 
 
+# --- devices -------------------------------------------------------------------
+
+# The shape of the rows, and parameters of the detector.
+FITS = {
+    "table": ((9,), {}),
+    "wide table": ((100,), {}),
+    "64 members": ((9,), {"n_estimators": 64}),
+    "wide networks": ((100,), {"hidden_units": (512, 256)}),
+    "images": ((28, 28), {"evidence": "reconstruction"}),
+    "colour images": ((32, 32, 3), {"evidence": "reconstruction"}),
+    "wide images": (
+        (32, 32, 3),
+        {"evidence": "reconstruction", "hidden_units": (64, 128)},
+    ),
+}
+
+
+def devices(options):
+    """Cases of the experiment: what is fitted, and where."""
+    cases = [
+        (f"{name}, {device}", 2_000, int(np.prod(shape)))
+        for name, (shape, _) in FITS.items()
+        for device in ("cpu", "cuda")
+    ]
+    return cases, measure_devices, options.repeats
+
+
+def measure_devices(case, n, d, options):
+    """Time a second fit of the process; the first one loads what the device needs."""
+    from skncae import NCAEDetector
+
+    name, device = case.split(", ")
+    shape, parameters = FITS[name]
+    X = np.random.default_rng(0).normal(size=(n, *shape))
+    detector = NCAEDetector(device=device, random_state=0, **parameters)
+    detector.set_params(max_iter=50).fit(X)
+    detector.set_params(max_iter=200)
+    with Meter() as meter:
+        detector.fit(X)
+    return meter.row() | {"floor_s": ""}
+
+
 # --- scores --------------------------------------------------------------------
 
 
@@ -445,6 +489,7 @@ def dask_constants(detector, part, n):
 EXPERIMENTS = {
     "step": step,
     "gpu": gpu,
+    "devices": devices,
     "scores": scores,
     "chunks": chunks,
     "dask": dask,
@@ -465,10 +510,10 @@ def table(frame):
             lines.append(f"{head} {part.status.iloc[0]}: {part.note.iloc[0]}")
             continue
         s, cpu_s, floor_s, anon_mb = good[["s", "cpu_s", "floor_s", "anon_mb"]].median()
-        spent = s if experiment == "gpu" else cpu_s
+        spent = s if experiment in ("gpu", "devices") else cpu_s
         lines.append(
             f"{head} {s:9.4f} {cpu_s:9.4f} {spent / floor_s:8.2f} "
-            f"{'' if experiment in ('step', 'gpu') else round(n / cpu_s):>9} "
+            f"{'' if experiment in ('step', 'gpu') else round(n / spent):>9} "
             f"{anon_mb:8.0f}"
         )
     return "\n".join(lines)
