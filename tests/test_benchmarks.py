@@ -84,11 +84,12 @@ def test_every_kind_of_evidence_is_left_out_once():
 # --- data sets -----------------------------------------------------------------
 
 
-def test_registry_holds_three_suites_and_a_checksum_for_every_file():
-    suites = {name: datasets.names(name) for name in ("all", "outside", "loda")}
-    assert [len(names) for names in suites.values()] == [25, 19, 13]
-    assert len(datasets.REGISTRY) == 25 + 19 + 13
+def test_registry_holds_four_suites_and_a_checksum_for_every_file():
+    suites = {name: datasets.names(name) for name in ("all", "outside", "loda", "oddbench")}
+    assert [len(names) for names in suites.values()] == [25, 19, 13, 200]
+    assert len(datasets.REGISTRY) == 25 + 19 + 13 + 200
     assert set(datasets.SIX) < set(suites["all"])
+    assert datasets.names("development") == suites["oddbench"]
     for entry in datasets.REGISTRY.values():
         assert len(entry.sha256_npz) == 64
         for url, sha256 in entry.originals():
@@ -121,6 +122,33 @@ def test_downloaded_files_of_outliers_are_pooled_and_few_are_drawn(
     np.testing.assert_array_equal(X[y == 0], written["normal.txt"])
     pool = np.concatenate([written["easy.txt"], written["hard.txt"]])
     assert (X[y == 1][:, None] == pool).all(-1).any(-1).all() and y.sum() == 5
+
+
+def test_downloaded_development_table_is_stacked_drawn_and_rid_of_constants(
+    tmp_path, monkeypatch
+):
+    rng = np.random.default_rng(0)
+    train, test = rng.normal(size=(100, 3)), rng.normal(size=(3400, 3))
+    train[:, 1] = test[:, 1] = 7
+    labels = {"train_labels": np.zeros(100, int), "test_labels": np.arange(3400) % 9}
+    labels["test_labels"] = (labels["test_labels"] == 0).astype(int)
+    np.savez(tmp_path / "tiny.npz", train=train, test=test, **labels)
+    pooch = types.SimpleNamespace(
+        retrieve=lambda url, known_hash, path, fname: str(tmp_path / fname),
+        os_cache=lambda name: tmp_path,
+    )
+    monkeypatch.setitem(sys.modules, "pooch", pooch)
+    monkeypatch.delenv("SKNCAE_DATA", raising=False)
+    rows = np.random.default_rng(0).permutation(3500)[:3000]
+    stacked = np.concatenate([train, test])[rows][:, [0, 2]]
+    y_stacked = np.concatenate(list(labels.values()))[rows]
+    entry = datasets.DataSet(
+        "tiny", "oddbench", 3000, 2, y_stacked.sum(), "https://x.org/tiny.npz", "a", "b"
+    )
+    monkeypatch.setitem(datasets.REGISTRY, "tiny", entry)
+    X, y = datasets.load("tiny")
+    np.testing.assert_array_equal(X, stacked)
+    np.testing.assert_array_equal(y, y_stacked)
 
 
 def test_local_file_is_loaded_as_float64_rows_and_integer_labels(tiny):
