@@ -85,7 +85,9 @@ def test_every_kind_of_evidence_is_left_out_once():
 
 
 def test_registry_holds_four_suites_and_a_checksum_for_every_file():
-    suites = {name: datasets.names(name) for name in ("all", "outside", "loda", "oddbench")}
+    suites = {
+        name: datasets.names(name) for name in ("all", "outside", "loda", "oddbench")
+    }
     assert [len(names) for names in suites.values()] == [25, 19, 13, 200]
     assert len(datasets.REGISTRY) == 25 + 19 + 13 + 200
     assert set(datasets.SIX) < set(suites["all"])
