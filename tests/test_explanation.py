@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 
-from benchmarks import explanations
+from benchmarks.suites import explanations
 from skncae import Explanation, NCAEDetector, _scoring
 from skncae._inputs import calibrated_view
 from skncae._scoring import EVIDENCE

@@ -11,8 +11,8 @@ from sklearn.covariance import EmpiricalCovariance
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import nan_euclidean_distances
 
-from benchmarks import categories
-from benchmarks import missing as benchmark
+from benchmarks.suites import categories
+from benchmarks.suites import missing as benchmark
 from skncae import NCAEDetector, _inputs, _losses
 from skncae._columns import ColumnTails
 from skncae._dictionary import observed_distances

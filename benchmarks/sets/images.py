@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.datasets import load_digits
 
-from benchmarks.datasets import MissingDataError
+from benchmarks.sets.tables import MissingDataError
 
 # Local file and its SHA-256.
 LOCAL = {

@@ -9,9 +9,9 @@ import contextlib
 
 import numpy as np
 
-import benchmarks.isolation
+from benchmarks.harness import isolation
 
-benchmarks.isolation.one_thread()
+isolation.one_thread()
 
 with contextlib.suppress(ImportError):
     import torch

@@ -6,9 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import image_figures, image_report, image_sets, images, peers
-from benchmarks.datasets import MissingDataError
-from benchmarks.images import Budget, prepare
+from benchmarks.detectors import image_peers as peers
+from benchmarks.reports import image_figures
+from benchmarks.reports import images as image_report
+from benchmarks.sets import images as image_sets
+from benchmarks.sets.tables import MissingDataError
+from benchmarks.suites import images
+from benchmarks.suites.images import Budget, prepare
 
 TINY = Budget(n_normal=20, n_score=30, max_iter=2, batch_size=8, epochs=1)
 
@@ -88,9 +92,12 @@ def test_rows_that_are_there_are_not_run_again(tmp_path, monkeypatch):
     frame = run(tmp_path, "--detectors", "OCSVM,KDE")
     assert list(frame.auroc) == [1.0, 1.0]
     run(tmp_path, "--detectors", "OCSVM,KDE,IForest")
-    assert ran == [f"benchmarks.peers:{name}" for name in ("OCSVM", "KDE", "IForest")]
+    assert ran == [
+        f"benchmarks.detectors.image_peers:{name}"
+        for name in ("OCSVM", "KDE", "IForest")
+    ]
     run(tmp_path, "--detectors", "KDE", "--again")
-    assert ran[3:] == ["benchmarks.peers:KDE"]
+    assert ran[3:] == ["benchmarks.detectors.image_peers:KDE"]
     run(tmp_path, "--detectors", "NCAEDetector(max_iter=7, batch_size=9)")
     assert ran[4:] == ["NCAEDetector(max_iter=7, batch_size=9)"]
 

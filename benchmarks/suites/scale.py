@@ -31,7 +31,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import detectors, isolation, records
+from benchmarks.detectors import registry as detectors
+from benchmarks.harness import isolation, records
 
 COLUMNS = (
     "experiment",

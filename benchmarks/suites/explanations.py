@@ -14,8 +14,8 @@ import argparse
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_wine
 
-from benchmarks import datasets
-from benchmarks.protocols import ROW_LIMIT, subsample
+from benchmarks.harness.protocols import ROW_LIMIT, subsample
+from benchmarks.sets import tables as datasets
 from skncae import NCAEDetector
 from skncae._scoring import EVIDENCE, _shared_out
 

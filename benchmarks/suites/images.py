@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from benchmarks import image_sets, isolation, peers, records
-from benchmarks.datasets import MissingDataError
-from benchmarks.detectors import find, split
+from benchmarks.detectors import image_peers as peers
+from benchmarks.detectors.registry import find, split
+from benchmarks.harness import isolation, records
+from benchmarks.sets import images as image_sets
+from benchmarks.sets.tables import MissingDataError
 
 KEY = ("dataset", "normal", "rho", "detector", "budget", "seed")
 COLUMNS = (
@@ -119,10 +121,10 @@ def detectors(budget):
         for label, parameters in ours.items()
     }
     for name in ("Neighbors", "OCSVM", "IForest", "KDE"):
-        names[name] = f"benchmarks.peers:{name}"
+        names[name] = f"benchmarks.detectors.image_peers:{name}"
     for name in ("DeepSVDD", "DAGMM", "DeepSAD", "Classifier"):
-        names[name] = f"benchmarks.peers:{name}{epochs}"
-    names["LatentOut"] = f"benchmarks.peers:LatentOut{_call(steps)}"
+        names[name] = f"benchmarks.detectors.image_peers:{name}{epochs}"
+    names["LatentOut"] = f"benchmarks.detectors.image_peers:LatentOut{_call(steps)}"
     return names
 
 

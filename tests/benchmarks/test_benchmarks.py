@@ -8,11 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import criterion as criterion_suite
-from benchmarks import datasets, detectors, figures, odds, protocols, records, report
-from benchmarks import scale as scale_suite
-from benchmarks import speed as speed_suite
-from benchmarks import thresholds as thresholds_suite
+from benchmarks.detectors import baselines
+from benchmarks.detectors import registry as detectors
+from benchmarks.harness import protocols, records
+from benchmarks.reports import figures
+from benchmarks.reports import tables as report
+from benchmarks.sets import tables as datasets
+from benchmarks.suites import criterion as criterion_suite
+from benchmarks.suites import scale as scale_suite
+from benchmarks.suites import speed as speed_suite
+from benchmarks.suites import tables as odds
+from benchmarks.suites import thresholds as thresholds_suite
 from skncae._scoring import EVIDENCE
 
 OWN = """
@@ -231,7 +237,11 @@ def test_large_set_is_subsampled_by_seed_unless_full():
 def test_rows_in_pieces_are_scored_as_by_a_fit_on_all_of_them():
     X = np.random.default_rng(0).normal(size=(50, 3))
     whole = detectors.find("NCAEDetector").make(0, 3).fit(X)
-    pieces = detectors.find("benchmarks.detectors:InPieces(rows=30)").make(0, 3).fit(X)
+    pieces = (
+        detectors.find("benchmarks.detectors.baselines:InPieces(rows=30)")
+        .make(0, 3)
+        .fit(X)
+    )
     assert pieces.detector_.n_samples_seen_ == 50
     np.testing.assert_array_equal(pieces.decision_function(X), -whole.score_samples(X))
 
@@ -250,7 +260,7 @@ def test_unknown_detector_is_refused_with_the_known_names():
 
 def test_squared_z_ignores_a_constant_column():
     X = np.array([[0.0, 7.0], [2.0, 7.0]])
-    np.testing.assert_allclose(detectors.SquaredZ().fit(X).decision_function(X), 1)
+    np.testing.assert_allclose(baselines.SquaredZ().fit(X).decision_function(X), 1)
 
 
 # --- odds ----------------------------------------------------------------------

@@ -33,7 +33,9 @@ from scipy.stats import rankdata
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 
-from benchmarks import datasets, isolation, odds, protocols, records
+from benchmarks.harness import isolation, protocols, records
+from benchmarks.sets import tables as datasets
+from benchmarks.suites import tables
 
 COLUMNS = (
     "dataset",
@@ -125,7 +127,7 @@ def parse(arguments=None):
     options = parser.parse_args(arguments)
     options.datasets = datasets.names(options.datasets)
     options.ways = options.ways.split(",")
-    options.seeds = odds.parse_seeds(options.seeds)
+    options.seeds = tables.parse_seeds(options.seeds)
     return options
 
 
@@ -170,7 +172,7 @@ def task_of(dataset, pattern, share, seed):
 
 def measure(context, way, task, seed, time_limit):
     """Fit and score in one way."""
-    name = f"benchmarks.missing:{way}"
+    name = f"benchmarks.suites.missing:{way}"
     outcome = isolation.run_isolated(context, name, task, seed, time_limit)
     scores = outcome.pop("scores", None)
     if scores is not None:

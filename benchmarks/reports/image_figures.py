@@ -17,8 +17,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks import datasets, image_sets, isolation, records
-from benchmarks.images import BUDGETS, prepare
+from benchmarks.harness import isolation, records
+from benchmarks.sets import images as image_sets
+from benchmarks.sets import tables as datasets
+from benchmarks.suites.images import BUDGETS, prepare
 from skncae import NCAEDetector, _mining
 from skncae._inputs import calibrated_view
 from skncae._losses import reconstruction_error

@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from benchmarks import datasets, isolation, protocols, records
+from benchmarks.harness import isolation, protocols, records
+from benchmarks.sets import tables as datasets
 
 COLUMNS = (
     "experiment",

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import images, records
-from benchmarks.report import markdown
+from benchmarks.harness import records
+from benchmarks.reports.tables import markdown
+from benchmarks.suites import images
 
 HERE = Path(__file__).parent
+RESULTS = HERE.parent / "results"
 TITLES = {
     "mnist": "MNIST",
     "fmnist": "Fashion-MNIST",
@@ -110,7 +112,7 @@ def _quoted(claims, method):
 def main(arguments=None):
     """Write the tables beside the results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.image_report")
-    parser.add_argument("--results", default=HERE / "results" / "images.csv", type=Path)
+    parser.add_argument("--results", default=RESULTS / "images.csv", type=Path)
     parser.add_argument("--budget", choices=images.BUDGETS, default="cpu")
     options = parser.parse_args(arguments)
     frame = records.read(options.results, images.KEY)

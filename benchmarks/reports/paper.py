@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import datasets, protocols, records
-from benchmarks.report import METRICS, filled, markdown, share_scored
+from benchmarks.harness import protocols, records
+from benchmarks.reports.tables import METRICS, filled, markdown, share_scored
+from benchmarks.sets import tables as datasets
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
+RESULTS = HERE.parent / "results"
 OURS = ("clean", "contaminated")
 DETECTORS = ("NCAEDetector", "NCAE-paper", "AE", "OCSVM", "IForest", "DeepSVDD")
 TITLES = {"auroc": "Table 3: AUROC", "ap": "Table 4: AUC-PR"}

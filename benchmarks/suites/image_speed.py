@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from benchmarks import isolation, records
+from benchmarks.harness import isolation, records
 from skncae._networks import MemberConv, _blocks_to_channels
 from skncae._streams import MemberStreams
 from skncae._training import Recipe, Trainer

@@ -13,7 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks import datasets, detectors, figures, isolation, protocols, records
+from benchmarks.detectors import registry as detectors
+from benchmarks.harness import isolation, protocols, records
+from benchmarks.reports import figures
+from benchmarks.sets import tables as datasets
 
 METRICS = ("auroc", "ap")
 TITLES = {"auroc": "AUROC", "ap": "AP"}

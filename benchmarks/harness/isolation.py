@@ -12,7 +12,7 @@ import warnings
 
 import numpy as np
 
-from benchmarks import detectors
+from benchmarks.detectors import registry as detectors
 
 FAILED = {"timeout", "crash", "error"}
 MISSING = {"missing-data", "missing-package"}
@@ -29,7 +29,7 @@ def start_context():
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmarks.preload"])
+    context.set_forkserver_preload(["benchmarks.harness.preload"])
     return context
 
 

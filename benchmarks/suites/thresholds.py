@@ -24,7 +24,8 @@ from sklearn import datasets as sklearn_datasets
 from sklearn.metrics import balanced_accuracy_score, f1_score
 from sklearn.mixture import GaussianMixture
 
-from benchmarks import datasets, isolation, protocols, records
+from benchmarks.harness import isolation, protocols, records
+from benchmarks.sets import tables as datasets
 
 COLUMNS = (
     "suite",

@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import pandas as pd
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from benchmarks import datasets, detectors, isolation, protocols, records
+from benchmarks.detectors import registry as detectors
+from benchmarks.harness import isolation, protocols, records
+from benchmarks.sets import tables as datasets
 
 
 def parse(arguments=None):

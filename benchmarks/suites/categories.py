@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from benchmarks import isolation, records
+from benchmarks.harness import isolation, records
 
 SEEDS = range(5)
 NUMBERS = ["weight", "price"]

@@ -39,7 +39,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks import datasets, isolation, odds, protocols, records
+from benchmarks.harness import isolation, protocols, records
+from benchmarks.sets import tables as datasets
+from benchmarks.suites import tables
 from skncae import NCAEDetector
 from skncae.metrics import _spoilt_copies
 
@@ -100,7 +102,7 @@ def parse(arguments=None):
     parser.add_argument("--output", default="benchmarks/results/criterion.csv")
     options = parser.parse_args(arguments)
     options.datasets = datasets.names(options.datasets)
-    options.seeds = odds.parse_seeds(options.seeds)
+    options.seeds = tables.parse_seeds(options.seeds)
     return options
 
 

@@ -1,0 +1,1 @@
+"""How cases are named, run apart, resumed, printed and written."""
