@@ -237,11 +237,8 @@ def test_large_set_is_subsampled_by_seed_unless_full():
 def test_rows_in_pieces_are_scored_as_by_a_fit_on_all_of_them():
     X = np.random.default_rng(0).normal(size=(50, 3))
     whole = detectors.find("NCAEDetector").make(0, 3).fit(X)
-    pieces = (
-        detectors.find("benchmarks.detectors.baselines:InPieces(rows=30)")
-        .make(0, 3)
-        .fit(X)
-    )
+    name = "benchmarks.detectors.baselines:InPieces(rows=30)"
+    pieces = detectors.find(name).make(0, 3).fit(X)
     assert pieces.detector_.n_samples_seen_ == 50
     np.testing.assert_array_equal(pieces.decision_function(X), -whole.score_samples(X))
 
