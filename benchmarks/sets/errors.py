@@ -11,8 +11,8 @@ swap           two numbers of a row, exchanged
 unit           a positive number times or over 2.54 or 1000
 pair           a category that never occurs beside another one of the row, though
                both are common and would be expected beside each other
-borrowed       a number of a row of another category, outside of the middle 98 % of
-               its own category, where categories and numbers are related
+borrowed       a number of a row of another category, outside of all numbers of its
+               own category (of 30 rows or more), where the two are related
 misspelling    a text with two neighbouring letters exchanged, or one lost or doubled
 century        a date or a year, 100 years earlier or later
 duplicate      a row replaced by another row with its identifier, some values changed
@@ -31,8 +31,11 @@ from pandas.api import types
 
 SHARE = 0.01
 AT_LEAST = 3
-# Beyond this many values a text column is no category.
-MAX_CATEGORIES = 100
+MAX_CATEGORIES = 100  # a text of more values is no category
+# Share of the variance of a number's ranks from which a category is related to it.
+EXPLAINED = 0.2
+# A category of fewer rows has not shown its range.
+MANY_ROWS = 30
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,8 @@ def plant(frame, seed, name=""):
     columns: list[tuple] = [()] * len(frame)
     for name_of_kind, plan in planners.items():
         left = count
-        for row in rng.permutation(np.flatnonzero(kind == "")):
-            if left == 0:
-                break
-            if kind[row] != "":  # became the original of a duplicate meanwhile
-                continue
-            change = plan(row, rng)
+        for row in rng.permutation(len(frame)):
+            change = plan(row, rng) if left and kind[row] == "" else None
             if change is None:
                 continue
             values, original = change
@@ -266,38 +265,38 @@ def _impossible_pairs(frame):
 
 def _borrowed(frame):
     """A number of another category that lies outside of its own."""
-    names, groups = numbers_of(frame), categories_of(frame)
     pairs = [
         (number, group)
-        for number in names
-        for group in groups
-        if _share_explained(frame[number], frame[group]) >= 0.2
+        for number in numbers_of(frame)
+        for group in categories_of(frame)
+        if _share_explained(frame[number], frame[group]) >= EXPLAINED
     ]
     if not pairs:
         return None
-    ranges = {
-        (number, group): frame[number].groupby(frame[group], observed=True).quantile
-        for number, group in pairs
-    }
-    low = {pair: quantile(0.01) for pair, quantile in ranges.items()}
-    high = {pair: quantile(0.99) for pair, quantile in ranges.items()}
     values, there = _cells(frame, {name for pair in pairs for name in pair})
+    ranges = {pair: _ranges(frame, *pair) for pair in pairs}
 
     def plan(row, rng):
         number, group = pair = pairs[rng.integers(len(pairs))]
         other = rng.integers(len(frame))
-        own = values[group][row]
-        rows_there = there[number][other] and there[group][other]
-        if not (rows_there and there[number][row] and there[group][row]):
+        cells = [(number, row), (number, other), (group, row), (group, other)]
+        if not all(there[name][i] for name, i in cells):
             return None
-        if values[group][other] == own:
-            return None
+        n_rows, low, high = ranges[pair][values[group][row]]
         new = values[number][other]
-        if low[pair][own] <= new <= high[pair][own]:
+        if n_rows < MANY_ROWS or low <= new <= high:
             return None
         return {number: new}, None
 
     return plan
+
+
+def _ranges(frame, number, group):
+    """Rows with a number, its smallest and its largest, for each category."""
+    groups = frame[number].groupby(frame[group], observed=True)
+    return dict(
+        zip(groups.groups, groups.agg(["count", "min", "max"]).to_numpy(), strict=True)
+    )
 
 
 def _share_explained(number, group):

