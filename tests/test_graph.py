@@ -12,7 +12,7 @@ from unittest.mock import create_autospec
 
 import pytest
 import torch
-from conftest import RECIPE
+from tests.conftest import RECIPE
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from conftest import N_OUTLIERS
+from tests.conftest import N_OUTLIERS
 from pythresh.thresholds.filter import FILTER
 from pythresh.thresholds.iqr import IQR
 from pythresh.thresholds.karch import KARCH

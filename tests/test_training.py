@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from conftest import RECIPE
+from tests.conftest import RECIPE
 from torch.nn import functional as F
 
 from skncae import _losses, _mining
