@@ -25,8 +25,8 @@ test: lint
 lint: .venv/test.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/numpydoc lint skncae/__init__.py skncae/_chunks.py skncae/_detector.py skncae/dask.py \
-	  skncae/metrics.py skncae/_plot_scores.py skncae/_plot_rows.py skncae/_plot_latent.py skncae/pyod.py
+	$(BIN)/numpydoc lint skncae/__init__.py skncae/data/_chunks.py skncae/_detector.py skncae/dask.py \
+	  skncae/metrics.py skncae/plotting/_scores.py skncae/plotting/_rows.py skncae/plotting/_latent.py skncae/pyod.py
 	$(BIN)/mypy
 
 docs: .venv/docs.stamp

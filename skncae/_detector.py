@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from skncae._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
-from skncae._chunks import Chunks
 from skncae._diagnostics import (
     all_or_nothing,
     raise_if_diverged,
@@ -26,9 +25,6 @@ from skncae._diagnostics import (
     warn_if_no_gap,
 )
 from skncae._explanation import Explanation
-from skncae._export import onnx_model
-from skncae._inputs import calibrated_view, check_rows, feature_names
-from skncae._networks import encoder_from_state
 from skncae._parameters import (
     as_names,
     check_cut,
@@ -40,15 +36,19 @@ from skncae._parameters import (
     seed_of,
     torch_device,
 )
-from skncae._persistence import load_archive, save_archive, write_whole
-from skncae._rows import RowsAtHand, RowsInChunks, checked
-from skncae._sample import Sample
-from skncae._scoring import Scorer
-from skncae._stopping import SettledRanking
-from skncae._streams import MemberStreams
 from skncae._threshold import threshold_at, threshold_of
-from skncae._training import Recipe, Trainer, training
 from skncae._version import __version__
+from skncae.data._chunks import Chunks
+from skncae.data._sample import Sample
+from skncae.data._sources import RowsAtHand, RowsInChunks, checked
+from skncae.evidence._scorer import Scorer
+from skncae.files._archive import load_archive, save_archive, write_whole
+from skncae.files._onnx import onnx_model
+from skncae.networks._autoencoder import encoder_from_state
+from skncae.networks._generators import MemberStreams
+from skncae.scaling._calibration import calibrated_view, check_rows, feature_names
+from skncae.training._stopping import SettledRanking
+from skncae.training._trainer import Recipe, Trainer, training
 
 # Everything but the threshold is learnt from at most this many rows, drawn at
 # random: a member sees max_iter * batch_size = 25,600 of them.

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state, check_scalar
 
-from skncae._inputs import IMAGE_VIEWS, VIEWS
-from skncae._mining import RULES
-from skncae._scoring import EVIDENCE, IMAGE_EVIDENCE, KINDS
+from skncae.evidence._scorer import EVIDENCE, IMAGE_EVIDENCE, KINDS
+from skncae.scaling._calibration import IMAGE_VIEWS, VIEWS
+from skncae.training._mining import RULES
 
 # What "auto" stands for: for the rows of a table, and for images.
 AUTO = {

@@ -27,14 +27,14 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skncae._diagnostics import all_or_nothing, warn_if_collapsed, warn_if_no_gap
-from skncae._inputs import check_rows
-from skncae._networks import Autoencoder, encoder_from_state
 from skncae._parameters import check_parameters, torch_device
-from skncae._sample import Sample
-from skncae._sketch import Sketch
-from skncae._streams import MemberStreams
 from skncae._threads import one_thread
-from skncae._training import Trainer, training
+from skncae.data._quantiles import Sketch
+from skncae.data._sample import Sample
+from skncae.networks._autoencoder import Autoencoder, encoder_from_state
+from skncae.networks._generators import MemberStreams
+from skncae.scaling._calibration import check_rows
+from skncae.training._trainer import Trainer, training
 
 # Members that are trained by one worker. The registers of a CPU hold 8 or 16 numbers,
 # and what is left over after full ones is rounded in another way; with so many members

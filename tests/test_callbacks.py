@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skncae import _callbacks, _detector
-from skncae._training import Trainer
+from skncae.training._trainer import Trainer
 
 callback = pytest.importorskip("sklearn.callback")
 

@@ -14,8 +14,8 @@ import pytest
 import zarr
 
 from skncae import Chunks, _detector
-from skncae._sample import Sample, row_keys, subsample
-from skncae._sketch import WIDTH, Sketch
+from skncae.data._quantiles import WIDTH, Sketch
+from skncae.data._sample import Sample, row_keys, subsample
 
 NAMES = list("abcde")
 

@@ -14,8 +14,8 @@ from sklearn.base import clone
 
 from skncae import NCAEDetector, _detector
 from skncae import dask as skncae_dask
-from skncae._sample import Sample, subsample
-from skncae._streams import MemberStreams
+from skncae.data._sample import Sample, subsample
+from skncae.networks._generators import MemberStreams
 
 NAMES = list("abcde")
 

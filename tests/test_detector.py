@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from skncae import NCAEDetector, _detector
 from skncae._threads import one_thread
-from skncae._training import HISTORY, Trainer
+from skncae.training._trainer import HISTORY, Trainer
 
 # --- scores and labels ---------------------------------------------------------
 

@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse
 
 from skncae import NCAEDetector, _detector
-from skncae._training import Trainer
+from skncae.training._trainer import Trainer
 
 SCALINGS = ("whitened", "standardized", "minmax")
 EVERY_SCALING = pytest.mark.parametrize("scaling", SCALINGS)

@@ -10,9 +10,10 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from benchmarks.suites import explanations
-from skncae import Explanation, NCAEDetector, _scoring
-from skncae._inputs import calibrated_view
-from skncae._scoring import EVIDENCE
+from skncae import Explanation, NCAEDetector
+from skncae.evidence import _scorer as _scoring
+from skncae.evidence._scorer import EVIDENCE
+from skncae.scaling._calibration import calibrated_view
 
 SUBSETS = list(chain(*(combinations(EVIDENCE, k) for k in (1, 2, 3))))
 

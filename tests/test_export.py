@@ -12,8 +12,9 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 
-from skncae import NCAEDetector, _export
-from skncae._scoring import EVIDENCE
+from skncae import NCAEDetector
+from skncae.evidence._scorer import EVIDENCE
+from skncae.files import _onnx as _export
 
 OUTPUTS = ["score_samples", "decision_function", "label"]
 

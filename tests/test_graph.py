@@ -12,14 +12,16 @@ from unittest.mock import create_autospec
 
 import pytest
 import torch
-from tests.conftest import RECIPE
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from skncae import NCAEDetector, _detector, _graph, _mining
-from skncae._graph import WARM_UP, StepGraph
-from skncae._streams import MemberStreams
-from skncae._training import Recipe, Trainer
+from skncae import NCAEDetector, _detector
+from skncae.networks._generators import MemberStreams
+from skncae.training import _cuda_graph as _graph
+from skncae.training import _mining
+from skncae.training._cuda_graph import WARM_UP, StepGraph
+from skncae.training._trainer import Recipe, Trainer
+from tests.conftest import RECIPE
 
 CHANGES = {"max_iter": 9, "learning_rate": 1e-2}
 VARIANTS = {

@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skncae import NCAEDetector
-from skncae._images import Edges
-from skncae._neighbors import Neighbors
+from skncae.data._images import Edges
+from skncae.evidence._neighbors import Neighbors
 
 
 @pytest.fixture(scope="module")

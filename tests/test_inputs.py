@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skncae._inputs import VIEWS, View, calibrated_view
+from skncae.scaling._calibration import VIEWS, View, calibrated_view
 
 EVERY_VIEW = pytest.mark.parametrize("kind", VIEWS)
 

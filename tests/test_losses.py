@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skncae import _losses
+from skncae.training import _losses
 
 MEMBERS, BATCH, FEATURES, LATENT = 3, 7, 5, 2
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skncae import _mining
+from skncae.training import _mining
 
 MEMBERS, BATCH, LATENT = 2, 9, 3
 

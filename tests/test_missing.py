@@ -13,11 +13,13 @@ from sklearn.metrics.pairwise import nan_euclidean_distances
 
 from benchmarks.suites import categories
 from benchmarks.suites import missing as benchmark
-from skncae import NCAEDetector, _inputs, _losses
-from skncae._columns import ColumnTails
-from skncae._dictionary import observed_distances
-from skncae._inputs import VIEWS, View, calibrated_view
-from skncae._scoring import EVIDENCE
+from skncae import NCAEDetector
+from skncae.evidence._columns import ColumnTails
+from skncae.evidence._reference_rows import observed_distances
+from skncae.evidence._scorer import EVIDENCE
+from skncae.scaling import _calibration as _inputs
+from skncae.scaling._calibration import VIEWS, View, calibrated_view
+from skncae.training import _losses
 
 METHODS = ("score_samples", "decision_function", "predict", "reconstruct")
 EVERY_VIEW = pytest.mark.parametrize("scaling", VIEWS)

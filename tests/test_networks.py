@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from skncae import _networks
-from skncae._networks import (
+from skncae.networks import _autoencoder as _networks
+from skncae.networks._autoencoder import (
     Autoencoder,
     ImageDecoder,
     ImageEncoder,
@@ -16,7 +16,7 @@ from skncae._networks import (
     MemberMLP,
     encoder_from_state,
 )
-from skncae._streams import MemberStreams
+from skncae.networks._generators import MemberStreams
 
 WIDTHS = (5, 8, 4, 2)
 

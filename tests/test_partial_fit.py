@@ -9,8 +9,8 @@ from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
 from skncae import _detector
-from skncae._sample import Sample
-from skncae._training import Trainer
+from skncae.data._sample import Sample
+from skncae.training._trainer import Trainer
 
 
 def in_pieces(detector, X, size):

@@ -17,8 +17,9 @@ from safetensors.numpy import save
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from skncae import NCAEDetector, _persistence
-from skncae._persistence import load_archive, save_archive
+from skncae import NCAEDetector
+from skncae.files import _archive as _persistence
+from skncae.files._archive import load_archive, save_archive
 
 METHODS = ("score_samples", "decision_function", "predict", "reconstruct")
 METADATA = {"format": "test", "skncae_version": "0"}

@@ -16,7 +16,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skncae import Explanation
-from skncae._plot_axes import BLUE, VERMILION
 from skncae.plotting import (
     FeatureContributionDisplay,
     GeneratedSamplesDisplay,
@@ -25,6 +24,7 @@ from skncae.plotting import (
     ScoreDistributionDisplay,
     TrainingHistoryDisplay,
 )
+from skncae.plotting._axes import BLUE, VERMILION
 from skncae.pyod import NCAE
 
 DISPLAYS = {

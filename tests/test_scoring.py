@@ -7,11 +7,11 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
-from skncae import _scoring
-from skncae._columns import ColumnRarity, ColumnTails
-from skncae._dictionary import nearest_rows
-from skncae._scoring import EVIDENCE
-from skncae._surprise import Surprise
+from skncae.evidence import _scorer as _scoring
+from skncae.evidence._columns import ColumnRarity, ColumnTails
+from skncae.evidence._reference_rows import nearest_rows
+from skncae.evidence._scorer import EVIDENCE
+from skncae.evidence._tail_probability import Surprise
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_info
 
 from skncae import NCAEDetector
 from skncae._threads import in_threads
-from skncae._training import Trainer
+from skncae.training._trainer import Trainer
 
 
 class FlagAsManyAsThreads:

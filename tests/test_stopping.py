@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from skncae._stopping import SettledRanking, ranking_change
+from skncae.training._stopping import SettledRanking, ranking_change
 
 LARGE, SMALL = 3.0, 1e-12
 

@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pytest
 import torch
-from tests.conftest import N_OUTLIERS
 from pythresh.thresholds.filter import FILTER
 from pythresh.thresholds.iqr import IQR
 from pythresh.thresholds.karch import KARCH
@@ -16,8 +15,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skncae import NCAEDetector
-from skncae._surprise import Surprise
 from skncae._threshold import bootstrap_interval, estimated_share, labels_threshold
+from skncae.evidence._tail_probability import Surprise
+from tests.conftest import N_OUTLIERS
 
 NO_GAP = "sees no gap"
 

@@ -5,12 +5,12 @@ import copy
 import numpy as np
 import pytest
 import torch
-from tests.conftest import RECIPE
 from torch.nn import functional as F
 
-from skncae import _losses, _mining
-from skncae._streams import MemberStreams
-from skncae._training import HISTORY, Recipe, Trainer
+from skncae.networks._generators import MemberStreams
+from skncae.training import _losses, _mining
+from skncae.training._trainer import HISTORY, Recipe, Trainer
+from tests.conftest import RECIPE
 
 FEATURES = 3
 OUTLIERS = slice(0, 10)

@@ -9,8 +9,8 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.base import clone
 
-from skncae._networks import encoder_from_state
-from skncae._training import Trainer
+from skncae.networks._autoencoder import encoder_from_state
+from skncae.training._trainer import Trainer
 
 
 @pytest.fixture

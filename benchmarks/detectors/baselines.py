@@ -30,8 +30,8 @@ class NoLearning:
 
     def fit(self, X, y=None):
         """Learn scales, dictionaries and tails as `NCAEDetector` does."""
-        from skncae._inputs import calibrated_view
-        from skncae._scoring import EVIDENCE, Scorer
+        from skncae.evidence._scorer import EVIDENCE, Scorer
+        from skncae.scaling._calibration import calibrated_view
 
         self.row_shape = X.shape[1:]
         view = calibrated_view("whitened", X, rounds=5)

@@ -28,9 +28,9 @@ from sklearn.svm import OneClassSVM
 from torch import nn
 
 from skncae import NCAEDetector
-from skncae._neighbors import Neighbors as NeighborsEvidence
-from skncae._scoring import IMAGE_EVIDENCE
-from skncae._surprise import Surprise
+from skncae.evidence._neighbors import Neighbors as NeighborsEvidence
+from skncae.evidence._scorer import IMAGE_EVIDENCE
+from skncae.evidence._tail_probability import Surprise
 
 
 def pixels(X):

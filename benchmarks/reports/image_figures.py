@@ -21,13 +21,14 @@ from benchmarks.harness import isolation, records
 from benchmarks.sets import images as image_sets
 from benchmarks.sets import tables as datasets
 from benchmarks.suites.images import BUDGETS, prepare
-from skncae import NCAEDetector, _mining
-from skncae._inputs import calibrated_view
-from skncae._losses import reconstruction_error
-from skncae._mining import RULES
-from skncae._streams import MemberStreams
+from skncae import NCAEDetector
 from skncae._threads import one_thread
-from skncae._training import Recipe, Trainer
+from skncae.networks._generators import MemberStreams
+from skncae.scaling._calibration import calibrated_view
+from skncae.training import _mining
+from skncae.training._losses import reconstruction_error
+from skncae.training._mining import RULES
+from skncae.training._trainer import Recipe, Trainer
 
 RESULTS = Path("benchmarks/results")
 SETS = ("mnist", "fmnist")

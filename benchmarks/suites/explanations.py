@@ -17,7 +17,7 @@ from sklearn.datasets import load_breast_cancer, load_wine
 from benchmarks.harness.protocols import ROW_LIMIT, subsample
 from benchmarks.sets import tables as datasets
 from skncae import NCAEDetector
-from skncae._scoring import EVIDENCE, _shared_out
+from skncae.evidence._scorer import EVIDENCE, _shared_out
 
 SETS = (
     "breast_cancer,wine_1,cardio,thyroid,satellite,pendigits,vowels,letter,"

@@ -11,9 +11,9 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks.harness import isolation, records
-from skncae._networks import MemberConv, _blocks_to_channels
-from skncae._streams import MemberStreams
-from skncae._training import Recipe, Trainer
+from skncae.networks._autoencoder import MemberConv, _blocks_to_channels
+from skncae.networks._generators import MemberStreams
+from skncae.training._trainer import Recipe, Trainer
 
 MEMBERS, BATCH, CHANNELS, LATENT = 2, 128, (8, 16), 16
 

@@ -166,9 +166,9 @@ def step_trainer(n_members, n, d, device, **parameters):
     import torch
 
     from skncae import NCAEDetector
-    from skncae._inputs import calibrated_view
-    from skncae._streams import MemberStreams
-    from skncae._training import Trainer
+    from skncae.networks._generators import MemberStreams
+    from skncae.scaling._calibration import calibrated_view
+    from skncae.training._trainer import Trainer
 
     detector = NCAEDetector(max_iter=10**6, **parameters)
     detector.image_shape_ = None
@@ -264,7 +264,7 @@ def gpu_product_s(n_members, n_rows, n_in, n_out):
     """Seconds of one layer's product on a GPU, the least of several."""
     import torch
 
-    from skncae._graph import captured
+    from skncae.training._cuda_graph import captured
 
     shapes = (n_members, n_rows, n_in), (n_members, n_in, n_out), (n_members, 1, n_out)
     x, weight, bias = (torch.randn(shape, device="cuda") for shape in shapes)
@@ -468,9 +468,9 @@ def dask_constants(detector, part, n):
     """Say what a row costs, and a partition sends."""
     import pickle
 
-    from skncae._inputs import check_rows
-    from skncae._sample import Sample
-    from skncae._sketch import Sketch
+    from skncae.data._quantiles import Sketch
+    from skncae.data._sample import Sample
+    from skncae.scaling._calibration import check_rows
 
     start = time.perf_counter()
     check_rows(detector, part, reset=False)

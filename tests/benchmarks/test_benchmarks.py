@@ -19,7 +19,7 @@ from benchmarks.suites import scale as scale_suite
 from benchmarks.suites import speed as speed_suite
 from benchmarks.suites import tables as odds
 from benchmarks.suites import thresholds as thresholds_suite
-from skncae._scoring import EVIDENCE
+from skncae.evidence._scorer import EVIDENCE
 
 OWN = """
 import os, time

@@ -8,9 +8,9 @@ In all of them the *error* of a row is minus `NCAEDetector.score_samples`: the
 higher, the more abnormal.
 """
 
-from skncae._plot_latent import GeneratedSamplesDisplay, LatentSpaceDisplay
-from skncae._plot_rows import FeatureContributionDisplay, ReconstructionDisplay
-from skncae._plot_scores import ScoreDistributionDisplay, TrainingHistoryDisplay
+from skncae.plotting._latent import GeneratedSamplesDisplay, LatentSpaceDisplay
+from skncae.plotting._rows import FeatureContributionDisplay, ReconstructionDisplay
+from skncae.plotting._scores import ScoreDistributionDisplay, TrainingHistoryDisplay
 
 __all__ = [
     "FeatureContributionDisplay",

@@ -18,8 +18,8 @@ import numpy as np
 from sklearn.covariance import OAS
 from sklearn.utils.validation import validate_data
 
-from skncae import _images
-from skncae._chunks import Chunks
+from skncae.data import _images
+from skncae.data._chunks import Chunks
 
 VIEWS = ("whitened", "standardized", "minmax")
 # For rows of one unit, such as images; they must be complete.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import skew
 
-from skncae._inputs import LARGEST
+from skncae.scaling._calibration import LARGEST
 
 
 class _Columns:

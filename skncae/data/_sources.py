@@ -6,8 +6,8 @@ sets `n_rows`; `errors(scorer)` returns the errors of all rows, or quantiles of 
 
 import numpy as np
 
-from skncae._sample import Sample, subsample
-from skncae._sketch import Sketch
+from skncae.data._quantiles import Sketch
+from skncae.data._sample import Sample, subsample
 
 
 class RowsAtHand:

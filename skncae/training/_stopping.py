@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
-from skncae._losses import reconstruction_error
+from skncae.training._losses import reconstruction_error
 
 # The ranking is that of at most this many rows.
 MAX_PROBE = 1000

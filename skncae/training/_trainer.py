@@ -12,10 +12,10 @@ from functools import partial
 import torch
 from torch.nn import functional as F
 
-from skncae import _losses, _mining
-from skncae._graph import StepGraph
-from skncae._networks import Autoencoder, MemberMLP, build_encoder
 from skncae._threads import one_thread
+from skncae.networks._autoencoder import Autoencoder, MemberMLP, build_encoder
+from skncae.training import _losses, _mining
+from skncae.training._cuda_graph import StepGraph
 
 # What decay_steps multiplies the learning rate by (section 4, "Implementation").
 DECAY = 0.1

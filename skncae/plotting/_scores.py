@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skncae._plot_axes import (
+from skncae.plotting._axes import (
     BLUE,
     ERROR,
     GREEN,

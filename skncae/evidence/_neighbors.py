@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skncae._images import Edges
-from skncae._inputs import View, calibrated_view
+from skncae.data._images import Edges
+from skncae.scaling._calibration import View, calibrated_view
 
 # The view of each kind; edges have their own.
 VIEWS = {"pixel_neighbors": "pixels", "contrast_neighbors": "contrast"}

@@ -7,9 +7,7 @@ from scipy.stats import gaussian_kde
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array, check_scalar
 
-from skncae._inputs import feature_names
-from skncae._montage import montage, shown
-from skncae._plot_axes import (
+from skncae.plotting._axes import (
     BLUE,
     VERMILION,
     axes_for,
@@ -19,6 +17,8 @@ from skncae._plot_axes import (
     quantiles,
     rgb,
 )
+from skncae.plotting._montage import montage, shown
+from skncae.scaling._calibration import feature_names
 
 
 class LatentSpaceDisplay:

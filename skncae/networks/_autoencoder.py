@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from skncae._streams import MemberStreams
+from skncae.networks._generators import MemberStreams
 
 # The paper's leakiness (section 4, "Implementation").
 LEAKINESS = 0.1

@@ -5,8 +5,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_scalar
 
-from skncae._montage import montage, shown
-from skncae._plot_axes import (
+from skncae.plotting._axes import (
     BLUE,
     VERMILION,
     axes_for,
@@ -15,6 +14,7 @@ from skncae._plot_axes import (
     ink,
     rgb,
 )
+from skncae.plotting._montage import montage, shown
 
 
 class FeatureContributionDisplay:

@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 
-from skncae._inputs import LARGEST
-from skncae._networks import LEAKINESS
-from skncae._scoring import TIE_BREAK
-from skncae._surprise import SAME, SMALLEST
+from skncae.evidence._scorer import TIE_BREAK
+from skncae.evidence._tail_probability import SAME, SMALLEST
+from skncae.networks._autoencoder import LEAKINESS
+from skncae.scaling._calibration import LARGEST
 
 # Values that are this close are one value, rounded in another way by the runtime.
 ROUNDING = 1e-12

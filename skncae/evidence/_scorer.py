@@ -37,14 +37,14 @@ import math
 import numpy as np
 import torch
 
-from skncae._columns import ColumnRarity, ColumnTails
-from skncae._dictionary import nearest_rows, observed_distances
-from skncae._inputs import View, calibrated_view, over_all_columns
-from skncae._losses import latent_noise
-from skncae._neighbors import Neighbors
-from skncae._networks import Autoencoder
-from skncae._surprise import Surprise
 from skncae._threads import in_threads
+from skncae.evidence._columns import ColumnRarity, ColumnTails
+from skncae.evidence._neighbors import Neighbors
+from skncae.evidence._reference_rows import nearest_rows, observed_distances
+from skncae.evidence._tail_probability import Surprise
+from skncae.networks._autoencoder import Autoencoder
+from skncae.scaling._calibration import View, calibrated_view, over_all_columns
+from skncae.training._losses import latent_noise
 
 # An error to this power is a sum over columns.
 POWER = {

@@ -1,0 +1,1 @@
+"""Component scores: what speaks against a row, and how they are combined."""

@@ -1,0 +1,1 @@
+"""Fitted detectors as files: archives and ONNX models."""

@@ -1,0 +1,1 @@
+"""Networks whose every layer has a leading member axis."""

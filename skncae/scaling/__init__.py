@@ -1,0 +1,1 @@
+"""Scaled rows, and rows without missing entries."""
