@@ -9,7 +9,6 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 
-from benchmarks.suites import explanations
 from skncae import Explanation, NCAEDetector
 from skncae.evidence import _scorer as _scoring
 from skncae.evidence._scorer import EVIDENCE
@@ -310,36 +309,3 @@ def test_generate_and_explain_leave_global_generators_untouched(fast, X):
 def test_generate_no_row_raises(fast, X):
     with pytest.raises(ValueError, match="n_samples == 0, must be >= 1"):
         fast().fit(X).generate(0)
-
-
-# --- the benchmark -------------------------------------------------------------
-
-
-def test_spoilt_rows_differ_from_normal_ones_in_the_spoilt_columns_only(X, y):
-    normal = np.flatnonzero(y == 0)
-    rng = np.random.default_rng(0)
-    rows, is_spoilt = explanations.spoil(X, normal, "3", 2, rng)
-    assert (is_spoilt.sum(1) == 2).all()
-    for row, spoilt in zip(rows, is_spoilt, strict=True):
-        kept = (X[normal][:, ~spoilt] == row[~spoilt]).all(1)
-        assert kept.any()
-        moved = np.abs(row - X[normal][kept][0]) / X[normal].std(0)
-        np.testing.assert_allclose(moved[spoilt], 3.0)
-
-
-def test_share_found_counts_spoilt_columns_among_the_largest():
-    contributions = np.array([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]])
-    is_spoilt = np.array([[True, True, False], [False, True, True]])
-    found = explanations.share_found(contributions, is_spoilt)
-    assert found.tolist() == [1.0, 0.5]
-
-
-def test_benchmark_prints_a_line_for_each_rule(capsys, monkeypatch):
-    monkeypatch.setattr(explanations, "N_SPOILT", 40)
-    monkeypatch.setattr(
-        explanations, "NCAEDetector", lambda **kw: NCAEDetector(max_iter=2, **kw)
-    )
-    explanations.main(["--datasets", "wine_1", "--seeds", "0-1"])
-    out = capsys.readouterr().out
-    for rule in ("explain, by surprise", "deciding witness", "tails alone"):
-        assert out.count(f"\n{rule}") == 2

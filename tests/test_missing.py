@@ -11,8 +11,6 @@ from sklearn.covariance import EmpiricalCovariance
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import nan_euclidean_distances
 
-from benchmarks.suites import categories
-from benchmarks.suites import missing as benchmark
 from skncae import NCAEDetector
 from skncae.evidence._columns import ColumnTails
 from skncae.evidence._reference_rows import observed_distances
@@ -433,75 +431,6 @@ def test_missing_entries_are_reconstructed_near_their_values(X):
     lost = np.isnan(holes)
     error = np.abs(detector.reconstruct(holes) - X)[lost]
     assert np.median(error) < 0.5 * np.median(np.abs(X - np.median(X, 0))[lost])
-
-
-# --- benchmark -----------------------------------------------------------------
-
-
-def test_benchmark_removes_the_share_asked_for():
-    X = np.random.default_rng(0).normal(size=(2000, 5))
-    for pattern in ("random", "extreme"):
-        missing = np.isnan(benchmark.without(X, pattern, 0.2, np.random.default_rng(1)))
-        assert missing.mean() == pytest.approx(0.2, abs=0.02)
-        far = np.abs(X) > 1.5
-        assert (missing[far].mean() > 0.3) == (pattern == "extreme")
-
-
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("way", benchmark.WAYS)
-def test_every_way_of_the_benchmark_scores_incomplete_rows(holes, way):
-    detector = getattr(benchmark, way)(random_state=0)
-    last = detector[-1] if way != "allow_nan" else detector
-    last.set_params(n_estimators=1, max_iter=2)
-    assert np.isfinite(detector.fit(holes).score_samples(holes)).all()
-
-
-def test_benchmark_writes_a_row_for_each_way_and_skips_it_later(
-    tmp_path, monkeypatch, capsys
-):
-    def task_of(dataset, pattern, share, seed):
-        calls.append(pattern)
-        X = np.random.default_rng(0).normal(size=(20, 2))
-        y = np.arange(20) < 3
-        return benchmark.protocols.prepare(X, y, "contaminated", seed)
-
-    calls = []
-    monkeypatch.setattr(benchmark, "task_of", task_of)
-    monkeypatch.setattr(
-        benchmark.isolation,
-        "run_isolated",
-        lambda *_: {"status": "ok", "note": "", "fit_s": 1, "scores": np.arange(20)},
-    )
-    arguments = ["--datasets", "wbc", "--seeds", "0", "--ways", "mean,knn"]
-    for _ in range(2):
-        benchmark.main([*arguments, "--output", str(tmp_path / "missing.csv")])
-    assert len(calls) == len(benchmark.PATTERNS)
-    assert len(pd.read_csv(tmp_path / "missing.csv", comment="#")) == 1 + 2 * 4
-    assert "knn" in capsys.readouterr().out
-
-
-# --- categories ----------------------------------------------------------------
-
-
-def test_rare_and_new_categories_and_rare_pairs_are_among_the_most_abnormal():
-    encoding = categories.encodings()["rarity, with pair"]
-    ranks = dict(zip(categories.PLANTED, categories.ranks(encoding, 0), strict=True))
-    # Of 600 rows.
-    assert max(ranks["category"], ranks["pair"], ranks["unseen"]) < 10
-    assert ranks["price"] < 60
-
-
-def test_rarity_of_a_category_is_minus_the_log_of_its_share():
-    frame = pd.DataFrame({"word": ["a"] * 9 + ["b"] + [None]})
-    new = pd.DataFrame({"word": ["a", "b", "c", None]})
-    rarity = categories.Rarity().fit(frame).transform(new)[:, 0]
-    np.testing.assert_allclose(rarity, -np.log([10 / 12, 2 / 12, 1 / 12, np.nan]))
-
-
-def test_categories_benchmark_prints_a_line_for_each_encoding(monkeypatch, capsys):
-    monkeypatch.setattr(categories, "ranks", lambda encoding, seed: [seed] * 4)
-    categories.main()
-    assert "rarity, with pair          2.0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("evidence", [*EVIDENCE, EVIDENCE])

@@ -1,7 +1,7 @@
-"""The paper's Table 2 beside ours: ``python -m benchmarks.image_report``.
+"""The paper's Table 2 beside ours.
 
 `paper_images.csv` quotes the paper. Ours comes from the result file of
-`benchmarks.images`, so this is run again whenever that changes.
+the suite images, so this is run again whenever that changes.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.harness import records
-from benchmarks.reports.tables import markdown
+from benchmarks.harness.printing import markdown
 from benchmarks.suites import images
 
 HERE = Path(__file__).parent
@@ -45,7 +45,7 @@ def tables(frame, quoted):
     Parameters
     ----------
     frame : DataFrame
-        Rows of one budget in a result file of `benchmarks.images`.
+        Rows of one budget in a result file of the suite images.
     quoted : DataFrame
         Those of `paper_images.csv`.
 
@@ -111,7 +111,7 @@ def _quoted(claims, method):
 
 def main(arguments=None):
     """Write the tables beside the results."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.image_report")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks report images")
     parser.add_argument("--results", default=RESULTS / "images.csv", type=Path)
     parser.add_argument("--budget", choices=images.BUDGETS, default="cpu")
     options = parser.parse_args(arguments)
@@ -120,7 +120,3 @@ def main(arguments=None):
     text = tables(frame[frame.budget == options.budget], quoted)
     options.results.with_suffix(".md").write_text(text)
     print(text)
-
-
-if __name__ == "__main__":
-    main()

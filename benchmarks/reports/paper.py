@@ -1,16 +1,19 @@
-"""The paper's Tables 3 and 4 beside our results: ``python -m benchmarks.paper``.
+"""The paper's Tables 3 and 4 beside our results.
 
 `paper.csv` quotes the paper. Ours come from the result files of the protocols
 ``clean`` and ``contaminated``, so this is run again whenever those change.
 """
 
+import argparse
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks.harness import protocols, records
-from benchmarks.reports.tables import METRICS, filled, markdown, share_scored
+from benchmarks.harness.printing import markdown
+from benchmarks.reports.tables import METRICS, filled, share_scored
 from benchmarks.sets import tables as datasets
+from benchmarks.suites import tables
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"
@@ -23,7 +26,7 @@ DOUBTED = ("satellite", "mammography")
 
 def read(protocol):
     """Read our results on the paper's sets, one row a set, detector and seed."""
-    frame = records.read(RESULTS / f"odds_{protocol}.csv")
+    frame = records.read(RESULTS / f"odds_{protocol}.csv", tables.KEY)
     frame = filled(frame[frame["rows"] == f"max-{protocols.ROW_LIMIT}"])
     return frame[frame.dataset.isin(datasets.SIX)]
 
@@ -106,8 +109,11 @@ def _cell(mean, spread):
     return f"{mean:.1f} ± {spread:.1f}"
 
 
-def main():
+def main(arguments=None):
     """Write the tables to `results/paper_tables.md`."""
+    argparse.ArgumentParser(prog="python -m benchmarks report paper").parse_args(
+        arguments
+    )
     quoted = pd.read_csv(HERE / "paper.csv")
     frames = {protocol: read(protocol) for protocol in OURS}
     head = ["numbers", "detector", *(n.capitalize() for n in datasets.SIX), "mean"]
@@ -120,7 +126,3 @@ def main():
     text = "\n\n".join(parts) + "\n"
     (RESULTS / "paper_tables.md").write_text(text)
     print(text)
-
-
-if __name__ == "__main__":
-    main()

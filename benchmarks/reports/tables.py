@@ -1,4 +1,4 @@
-"""Tables and figures from a result file: ``python -m benchmarks.report FILE.csv``.
+"""Tables and figures of one result file of the suite tables.
 
 A failed fit counts as the worst rank of its set, and in the means as scores that
 say nothing: AUROC 0.5, AP the share of outliers. So does a fit that is not in
@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.detectors import registry as detectors
-from benchmarks.harness import isolation, protocols, records
-from benchmarks.reports import figures
-from benchmarks.sets import tables as datasets
+from benchmarks.detectors import registry
+from benchmarks.harness import printing, protocols, records
+from benchmarks.reports import _figures
+from benchmarks.sets import tables as sets
+from benchmarks.suites import tables
 
 METRICS = ("auroc", "ap")
 TITLES = {"auroc": "AUROC", "ap": "AP"}
@@ -24,8 +25,8 @@ TITLES = {"auroc": "AUROC", "ap": "AP"}
 
 def parse(arguments=None):
     """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.report")
-    parser.add_argument("results", help="a CSV of benchmarks.odds")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks report tables")
+    parser.add_argument("results", help="a result file of the suite tables")
     parser.add_argument("--detectors", help="names with commas; all of the file")
     parser.add_argument("--full", action="store_true", help="rows of runs with --full")
     parser.add_argument("--output", help="folder; that of the CSV by default")
@@ -48,7 +49,7 @@ def filled(frame):
         ``status`` "not run" where there is no row.
     """
     protocol = frame.protocol.iloc[0]
-    frame = frame[~frame.status.isin(isolation.MISSING)]
+    frame = frame[~frame.status.isin(records.MISSING)]
     shares = frame.groupby("dataset").outlier_share.mean()
     seeds = {
         name: _whole_seeds(part, len(shares)) for name, part in _by_detector(frame)
@@ -119,7 +120,7 @@ def render_summary(result):
             row += [f"{line[f'{m}_rank']:.1f}" for m in METRICS]
         row += [f"{line.fit_cpu_s:.2f}", int(line.seeds), int(line.failed)]
         rows.append(row)
-    return markdown([*head, "fit, CPU s", "seeds", "no result"], rows)
+    return printing.markdown([*head, "fit, CPU s", "seeds", "no result"], rows)
 
 
 def render_per_set(frame, metric):
@@ -131,7 +132,7 @@ def render_per_set(frame, metric):
         best = line.max()
         cells = [f"**{v:.1f}**" if v == best else f"{v:.1f}" for v in line]
         rows.append([dataset, *cells])
-    return markdown([TITLES[metric], *values.columns], rows)
+    return printing.markdown([TITLES[metric], *values.columns], rows)
 
 
 def render_failures(original, completed):
@@ -149,28 +150,22 @@ def render_failures(original, completed):
         rows.append([name, sets, "", "not run", f"{len(part)} fits"])
     if not rows:
         return "Every fit gave a result."
-    return markdown(["detector", "data set", "seeds", "status", "why"], rows)
-
-
-def markdown(head, rows):
-    """Render a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(str(c) for c in line)} |" for line in lines)
+    return printing.markdown(["detector", "data set", "seeds", "status", "why"], rows)
 
 
 def document(path, frame):
     """Write the whole report of one protocol as Markdown."""
     completed = filled(frame)
-    variants = completed.detector.isin(set(detectors.NCAE) - {"NCAEDetector"})
+    variants = completed.detector.isin(set(registry.NCAE) - {"NCAEDetector"})
     main_rows, own = completed[~variants], completed[variants]
-    six = main_rows[main_rows.dataset.isin(datasets.SIX)]
+    six = main_rows[main_rows.dataset.isin(sets.SIX)]
     protocol, rows = frame.protocol.iloc[0], frame["rows"].iloc[0]
     parts = [
         f"# {path.stem}",
         f"Protocol `{protocol}`, rows `{rows}`, {frame.dataset.nunique()} sets. Means "
         "over sets and seeds in percent, ± the standard deviation over seeds of the "
         "mean over sets; the fit time is the median over sets, one thread. Made by "
-        f"`python -m benchmarks.report {path.name}` from the file of that name.",
+        f"`python -m benchmarks report tables {path.name}` from the file of that name.",
         "```\n" + "\n".join(provenance_of(path)) + "\n```",
         f"## All {main_rows.dataset.nunique()} sets",
         render_summary(summary(main_rows)),
@@ -229,7 +224,7 @@ def main(arguments=None):
     """Write the report, and the figures beside it."""
     options = parse(arguments)
     path = Path(options.results)
-    frame = records.read(path)
+    frame = records.read(path, tables.KEY)
     frame = frame[(frame["rows"] == "full") == options.full]
     if options.detectors:
         frame = frame[frame.detector.isin(options.detectors.split(","))]
@@ -243,15 +238,11 @@ def main(arguments=None):
             stem = folder / f"{path.stem}_{metric}"
             values = per_set(rows, metric)
             title = TITLES[metric]
-            figures.critical_difference(
+            _figures.critical_difference(
                 ranks(rows, metric), title, stem.with_name(stem.name + "_ranks.png")
             )
-            figures.box_plot(values, title, stem.with_name(stem.name + "_box.png"))
-            figures.accuracy_against_time(
+            _figures.box_plot(values, title, stem.with_name(stem.name + "_box.png"))
+            _figures.accuracy_against_time(
                 summary(rows), metric, title, stem.with_name(stem.name + "_time.png")
             )
     print(text)
-
-
-if __name__ == "__main__":
-    main()

@@ -28,6 +28,7 @@ oddbench   200 real tables of OddBench [2]_, the development pool
 """
 
 import csv
+import difflib
 import hashlib
 import io
 import os
@@ -69,7 +70,7 @@ ALIASES = {"all": "odds", "development": "oddbench"}
 SIX = ("cardio", "satellite", "thyroid", "satimage-2", "mammography", "shuttle")
 
 
-class MissingDataError(Exception):
+class MissingDataError(ValueError):
     """The rows of a data set can neither be read nor downloaded."""
 
 
@@ -129,10 +130,12 @@ def names(choice="all"):
     chosen = [name.strip() for name in choice.split(",")]
     unknown = sorted(set(chosen) - set(REGISTRY))
     if unknown:
+        near = difflib.get_close_matches(unknown[0], REGISTRY)
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
         raise ValueError(
-            f"There is no data set {', '.join(unknown)}. "
-            "Choose 'six', 'all', 'outside', 'loda', 'oddbench', or from: "
-            f"{', '.join(REGISTRY)}."
+            f"There is no data set {', '.join(unknown)}.{hint} Choose 'six', 'all', "
+            "'outside', 'loda', 'development' or names of "
+            "benchmarks/sets/registry.csv."
         )
     return chosen
 
@@ -154,9 +157,8 @@ def load(name):
     Raises
     ------
     MissingDataError
-        When there is no local file and no download.
-    ValueError
-        When a local file has another checksum than the registry.
+        When there is no local file and no download, or when a local file has another
+        checksum than the registry.
     """
     entry = REGISTRY[name]
     local = _local_file(name)
@@ -189,7 +191,7 @@ def _verified(path, entry):
     content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != entry.sha256_npz:
-        raise ValueError(
+        raise MissingDataError(
             f"{path} has SHA-256 {found}, but the registry says {entry.sha256_npz}. "
             "Remove the file, or unset SKNCAE_DATA to download the public original."
         )

@@ -1,4 +1,4 @@
-"""How to give categories to `NCAEDetector`: ``python -m benchmarks.categories``.
+"""How to give categories to `NCAEDetector`.
 
 Four rows are planted among 600 orders of which a tenth of the numbers and a twentieth
 of one category are missing. The table says how many of the other rows look more
@@ -13,9 +13,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from benchmarks.harness import isolation, records
+from benchmarks.harness import printing
+from benchmarks.harness.suite import Suite
 
-SEEDS = range(5)
 NUMBERS = ["weight", "price"]
 WORDS = ["country", "carrier", "channel"]
 PLANTED = {
@@ -111,15 +111,32 @@ def ranks(encoding, seed):
     return [int((normal < score).sum()) for score in scores[-len(PLANTED) :]]
 
 
-def main():
-    """Print the table."""
-    isolation.one_thread()
-    print(records.provenance(suite="categories", seeds=f"0-{SEEDS[-1]}"))
-    print(f"{'encoding':<20}" + "".join(f"{name:>10}" for name in PLANTED))
-    for name, encoding in encodings().items():
-        means = np.mean([ranks(encoding, seed) for seed in SEEDS], axis=0)
-        print(f"{name:<20}" + "".join(f"{mean:10.1f}" for mean in means), flush=True)
+def cases(options):
+    """Yield every encoding, a seed after the other."""
+    for seed in options.seeds:
+        for encoding in encodings():
+            yield {"encoding": encoding, "seed": seed}
 
 
-if __name__ == "__main__":
-    main()
+def measure(case, task, options):
+    """Count the rows above each planted one."""
+    found = ranks(encodings()[case["encoding"]], case["seed"])
+    return dict(zip(PLANTED, found, strict=True))
+
+
+def table(frame):
+    """Render means over seeds."""
+    means = frame.groupby("encoding", sort=False)[list(PLANTED)].mean()
+    rows = ([name, *(f"{mean:.1f}" for mean in row)] for name, row in means.iterrows())
+    return printing.columns(["encoding", *PLANTED], rows)
+
+
+SUITE = Suite(
+    name="categories",
+    key=("encoding", "seed"),
+    columns=("encoding", "seed", "status", *PLANTED, "note"),
+    cases=cases,
+    measure=measure,
+    table=table,
+    seeds="0-4",
+)

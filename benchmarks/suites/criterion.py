@@ -1,4 +1,4 @@
-"""Can a detector be chosen without labels? ``python -m benchmarks.criterion``.
+"""Can a detector be chosen without labels?
 
 A grid of settings of NCAEDetector on the ODDS sets (at most 2,000 rows): each is
 fitted on either half of the rows. The candidates see the other half and no label;
@@ -20,15 +20,12 @@ stability    Spearman correlation with the scores of a detector refitted on the
 consensus    Spearman correlation with the mean rank of three simple detectors
 ===========  ================================================================
 
-Rows of the file are written as they finish and skipped when they are there already.
-
 .. [1] Goix (2016), "How to evaluate the quality of unsupervised anomaly detection
    algorithms?"
 """
 
-import argparse
 import time
-import warnings
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -39,9 +36,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.harness import isolation, protocols, records
-from benchmarks.sets import tables as datasets
-from benchmarks.suites import tables
+from benchmarks.harness import printing, protocols
+from benchmarks.harness.suite import Suite, listed
+from benchmarks.sets import tables as sets
 from skncae import NCAEDetector
 from skncae.metrics import _spoilt_copies
 
@@ -55,20 +52,6 @@ CRITERIA = (
     "stability",
     "consensus",
 )
-COLUMNS = (
-    "dataset",
-    "n",
-    "d",
-    "outlier_share",
-    "setting",
-    "seed",
-    "status",
-    "auroc",
-    *CRITERIA,
-    "wall_s",
-    "note",
-)
-KEY = ("dataset", "setting", "seed")
 ROW_LIMIT = 2_000
 MEMBERS = 4
 
@@ -94,87 +77,50 @@ SETTINGS = {
 }
 
 
-def parse(arguments=None):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.criterion")
-    parser.add_argument("--datasets", default="all", help="six, all, or names")
-    parser.add_argument("--seeds", default="0-1", help="such as 0-4 or 0,3")
-    parser.add_argument("--output", default="benchmarks/results/criterion.csv")
-    options = parser.parse_args(arguments)
-    options.datasets = datasets.names(options.datasets)
-    options.seeds = tables.parse_seeds(options.seeds)
-    return options
-
-
-def run(options):
-    """Run what is missing in the output file, and return the file's rows."""
-    isolation.one_thread()
-    line = records.provenance(suite="criterion", members=MEMBERS, rows=ROW_LIMIT)
-    records.append_provenance(options.output, line)
-    known = _known(options.output)
+def cases(options):
+    """Yield every setting on every set, a seed after the other."""
     for seed in options.seeds:
         for dataset in options.datasets:
-            missing = [s for s in SETTINGS if (dataset, s, seed) not in known]
-            if missing:
-                _run_dataset(options, dataset, seed, missing)
-    return records.read(options.output, KEY)
+            for setting in SETTINGS:
+                yield {"dataset": dataset, "setting": setting, "seed": seed}
 
 
-def _known(path):
-    frame = records.read(path, KEY)
-    if "setting" not in frame:
-        return set()
-    frame = frame[frame.status == "ok"]
-    return set(frame[list(KEY)].itertuples(index=False, name=None))
+def prepare(case, options):
+    """Give the size of a set; its rows and labels, its halves, and their consensus."""
+    X, y, halves, agreed = task = _task(case["dataset"], case["seed"])
+    return {"n": len(X), "d": X.shape[1], "outlier_share": float(y.mean())}, task
 
 
-def _run_dataset(options, dataset, seed, settings):
-    base = {"dataset": dataset, "seed": seed}
-    try:
-        X, y = datasets.load(dataset)
-    except datasets.MissingDataError as error:
-        outcome = {"status": "missing-data", "note": str(error)}
-        for setting in settings:
-            row = base | {"setting": setting} | outcome
-            records.append(options.output, row, COLUMNS)
-        return
+@lru_cache(maxsize=1)
+def _task(dataset, seed):
+    X, y = sets.load(dataset)
     rng = np.random.default_rng(seed)
     if len(X) > ROW_LIMIT:
         rows = protocols.subsample(y, ROW_LIMIT, rng)
         X, y = X[rows], y[rows]
     X = StandardScaler().fit_transform(X)
     halves = np.array_split(rng.permutation(len(X)), 2)
-    agreed = [consensus(X[half]) for half in halves]
-    base |= {"n": len(X), "d": X.shape[1], "outlier_share": float(y.mean())}
-    for setting in settings:
-        row = base | {"setting": setting} | measure(setting, X, y, halves, agreed, seed)
-        records.append(options.output, row, COLUMNS)
-        print(f"{dataset:<12} seed {seed} {setting:<24} {row['auroc']:.3f}", flush=True)
+    return X, y, halves, [consensus(X[half]) for half in halves]
 
 
-def measure(setting, X, y, halves, agreed, seed):
+def measure(case, task, options):
     """Fit a setting on both halves; give its AUROC and every criterion."""
+    X, y, halves, agreed = task
     start = time.perf_counter()
 
     def fit(rows):
-        detector = NCAEDetector(
-            n_estimators=MEMBERS, random_state=seed, **SETTINGS[setting]
-        )
-        return detector.fit(rows)
+        parameters = SETTINGS[case["setting"]] | {"random_state": case["seed"]}
+        return NCAEDetector(n_estimators=MEMBERS, **parameters).fit(rows)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        detectors = [fit(X[half]) for half in halves]
-        scores = [detector.score_samples(X) for detector in detectors]
-        found = [
-            criteria(detector, fit, X[half], refitted[half], votes)
-            for detector, refitted, half, votes in zip(
-                detectors, scores[::-1], halves[::-1], agreed[::-1], strict=True
-            )
-        ]
+    detectors = [fit(X[half]) for half in halves]
+    scores = [detector.score_samples(X) for detector in detectors]
+    found = [
+        criteria(detector, fit, X[half], refitted[half], votes)
+        for detector, refitted, half, votes in zip(
+            detectors, scores[::-1], halves[::-1], agreed[::-1], strict=True
+        )
+    ]
     return {
-        "status": "ok",
-        "note": "",
         "auroc": np.mean([roc_auc_score(y, -normality) for normality in scores]),
         **{name: np.mean([values[name] for values in found]) for name in CRITERIA},
         "wall_s": time.perf_counter() - start,
@@ -283,20 +229,26 @@ def _correlation(a, b):
 
 def table(frame):
     """Render how each criterion tracks AUROC, over sets (means of their seeds)."""
+    good = frame[frame.status == "ok"]
+    paper = [name for name in SETTINGS if name.startswith(("default", "tau", "sigma"))]
+    return (
+        f"all {len(SETTINGS)} settings\n{_choice_table(good)}\n\n"
+        f"tau and sigma only, {len(paper)} settings\n"
+        f"{_choice_table(good[good.setting.isin(paper)])}"
+    )
+
+
+def _choice_table(frame):
     chosen = choices(frame).drop(columns="seed").groupby("dataset", sort=False).mean()
-    lines = [
-        f"{'choice':<10} {'rho':>6} {'rho > 0':>8} {'AUROC':>6} {'- random':>15} "
-        f"{'- default':>15}   (+- standard error over {len(chosen)} sets)"
-    ]
+    lines = []
     for name in ("best", "default", "random", "worst", *CRITERIA):
         rho = chosen.get(f"rho {name}")
-        lines.append(
-            f"{name:<10} "
-            + (" " * 15 if rho is None else f"{rho.mean():6.2f} {_share(rho):>8}")
-            + f" {100 * chosen[name].mean():6.1f}"
-            + "".join(_gain(chosen[name] - chosen[to]) for to in ("random", "default"))
-        )
-    return "\n".join(lines)
+        tracks = ["", ""] if rho is None else [f"{rho.mean():.2f}", _share(rho)]
+        gains = [_gain(chosen[name] - chosen[to]) for to in ("random", "default")]
+        lines.append([name, *tracks, printing.percent(chosen[name].mean()), *gains])
+    head = ["choice", "rho", "rho > 0", "AUROC", "- random", "- default"]
+    text = printing.columns(head, lines)
+    return f"{text}\n+- standard error over {len(chosen)} sets"
 
 
 def _share(rho):
@@ -306,24 +258,25 @@ def _share(rho):
 
 def _gain(gain):
     error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
-    return f"   {100 * gain.mean():+5.1f} +- {100 * error:3.1f}"
+    return f"{100 * gain.mean():+5.1f} +- {100 * error:3.1f}"
 
 
-def main(arguments=None):
-    """Run the benchmark and print its tables."""
-    options = parse(arguments)
-    frame = run(options)
-    frame = frame[
-        (frame.status == "ok")
-        & frame.dataset.isin(options.datasets)
-        & frame.seed.isin(options.seeds)
-    ]
-    paper = [name for name in SETTINGS if name.startswith(("default", "tau", "sigma"))]
-    line = records.provenance(suite="criterion", members=MEMBERS, rows=ROW_LIMIT)
-    print(f"\n{line}\n\nall {len(SETTINGS)} settings\n{table(frame)}")
-    part = frame[frame.setting.isin(paper)]
-    print(f"\ntau and sigma only, {len(paper)} settings\n{table(part)}")
+def add_options(add):
+    """Add what only this suite has."""
+    add("--datasets", type=listed(sets.names), default="all", help="six, all, or names")
 
 
-if __name__ == "__main__":
-    main()
+SUITE = Suite(
+    name="criterion",
+    key=("dataset", "setting", "seed"),
+    columns=(
+        *("dataset", "n", "d", "outlier_share", "setting", "seed", "status", "auroc"),
+        *(*CRITERIA, "wall_s", "note"),
+    ),
+    cases=cases,
+    prepare=prepare,
+    measure=measure,
+    table=table,
+    add_options=add_options,
+    seeds="0-1",
+)

@@ -1,7 +1,5 @@
 """How often does the planted column get the blame?
 
-    python -m benchmarks.explanations --datasets breast_cancer,cardio --seeds 0-2
-
 A detector is fitted on all rows of a data set, unlabelled. Then the value of one
 column (or of two) of a normal row is spoilt: moved by a number of standard
 deviations, or swapped for that of another normal row. A rule of blame is good when
@@ -9,15 +7,13 @@ the spoilt column has the largest contribution ("top-1"; of two spoilt columns, 
 share among the two largest). Labels choose the rows that are spoilt, and nothing else.
 """
 
-import argparse
-
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_wine
 
+from benchmarks.harness import printing
 from benchmarks.harness.protocols import ROW_LIMIT, subsample
-from benchmarks.sets import tables as datasets
-from skncae import NCAEDetector
-from skncae.evidence._scorer import EVIDENCE, _shared_out
+from benchmarks.harness.suite import Suite
+from benchmarks.sets import tables as sets
 
 SETS = (
     "breast_cancer,wine_1,cardio,thyroid,satellite,pendigits,vowels,letter,"
@@ -36,7 +32,7 @@ def load(name):
     if name == "wine_1":
         X, cultivar = load_wine(return_X_y=True)
         return X, (cultivar != 1).astype(int)
-    return datasets.load(name)
+    return sets.load(name)
 
 
 def spoil(X, normal, damage, n_columns, rng):
@@ -63,6 +59,8 @@ def spoil(X, normal, damage, n_columns, rng):
 
 def rules(detector, rows):
     """Contributions by every rule, {name: (n_samples, n_features)}."""
+    from skncae.evidence._scorer import EVIDENCE, _shared_out
+
     scorer = detector._scorer
     parts = np.stack(
         [getattr(scorer, f"_{kind}_by_column")(rows, None) for kind in scorer.kinds]
@@ -94,57 +92,75 @@ def share_found(contributions, is_spoilt):
     return np.take_along_axis(is_spoilt, top, axis=1).mean(1)
 
 
-def measure(name, seed):
-    """Return [(damage, n_columns, rule, is_flagged, found)] for a data set and seed."""
-    X, y = load(name)
-    rng = np.random.default_rng(seed)
+def cases(options):
+    """Yield every set, a seed after the other."""
+    for seed in options.seeds:
+        for dataset in options.datasets.split(","):
+            yield {"dataset": dataset, "seed": seed}
+
+
+def prepare(case, options):
+    """Give rows and labels of a set."""
+    return {}, load(case["dataset"])
+
+
+def measure(case, task, options):
+    """Fit once, and give a row for every way to spoil and every rule of blame."""
+    from skncae import NCAEDetector
+
+    X, y = task
+    rng = np.random.default_rng(case["seed"])
     if len(X) > ROW_LIMIT:
         chosen = subsample(y, ROW_LIMIT, rng)
         X, y = X[chosen], y[chosen]
-    detector = NCAEDetector(random_state=seed).fit(X)
+    detector = NCAEDetector(random_state=case["seed"]).fit(X)
     for n_columns in (1, 2):
         for damage in DAMAGES:
             rows, is_spoilt = spoil(X, np.flatnonzero(y == 0), damage, n_columns, rng)
             flagged = detector.predict(rows) == -1
             for rule, contributions in rules(detector, rows).items():
                 found = share_found(contributions, is_spoilt)
-                yield damage, n_columns, rule, flagged, found
+                yield {
+                    "spoilt": f"{n_columns} x {damage}",
+                    "rule": rule,
+                    "found": found.mean(),
+                    "found_flagged": found[flagged].mean() if flagged.any() else np.nan,
+                }
 
 
-def main(argv=None):
-    """Measure, and print a table of means over data sets and seeds."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--datasets", default=SETS)
-    parser.add_argument("--seeds", default="0-2", help="first-last")
-    arguments = parser.parse_args(argv)
-    first, last = map(int, arguments.seeds.split("-"))
-    found = {}
-    for seed in range(first, last + 1):
-        for name in arguments.datasets.split(","):
-            for damage, n_columns, rule, flagged, hits in measure(name, seed):
-                cell = found.setdefault(rule, {}).setdefault((n_columns, damage), {})
-                means = hits.mean(), hits[flagged].mean() if flagged.any() else np.nan
-                cell.setdefault(seed, []).append(means)
-    print_table("all spoilt rows", found, 0)
-    print_table("flagged rows only", found, 1)
-
-
-def print_table(title, found, which):
-    """Print percentages, means over data sets and seeds, +- between the seeds."""
-    damages = list(next(iter(found.values())))
-    heads = [f"{n} x {damage}" for n, damage in damages]
-    print(f"\n{title:24}" + "".join(f"{head:>9}" for head in heads) + "     mean")
-    for rule, cells in found.items():
-        # (damages, seeds), means over data sets.
-        table = np.array(
-            [
-                [100 * np.nanmean(np.array(means)[:, which]) for means in cell.values()]
-                for cell in cells.values()
-            ]
+def table(frame):
+    """Render means over sets and seeds, +- between the seeds."""
+    parts = []
+    for title, column in (
+        ("all spoilt rows", "found"),
+        ("flagged rows only", "found_flagged"),
+    ):
+        means = frame.pivot_table(
+            index="rule", columns=["spoilt", "seed"], values=column, sort=False
         )
-        values = "".join(f"{value:9.1f}" for value in table.mean(1))
-        print(f"{rule:24}{values}{table.mean():9.1f} +- {table.mean(0).std():.1f}")
+        by_damage = means.T.groupby(level="spoilt", sort=False).mean().T
+        by_seed = means.T.groupby(level="seed").mean().T
+        lines = [
+            [rule, *map(printing.percent, row), printing.percent(row.mean())]
+            + [printing.percent(by_seed.loc[rule].std(ddof=0))]
+            for rule, row in by_damage.iterrows()
+        ]
+        head = [title, *by_damage.columns, "mean", "+-"]
+        parts.append(printing.columns(head, lines))
+    return "\n\n".join(parts)
 
 
-if __name__ == "__main__":
-    main()
+SUITE = Suite(
+    name="explanations",
+    key=("dataset", "seed", "spoilt", "rule"),
+    columns=(
+        *("dataset", "seed", "spoilt", "rule", "status", "found", "found_flagged"),
+        "note",
+    ),
+    cases=cases,
+    prepare=prepare,
+    measure=measure,
+    table=table,
+    add_options=lambda add: add("--datasets", default=SETS),
+    seeds="0-2",
+)

@@ -1,21 +1,31 @@
-"""What a training step on images costs: ``python -m benchmarks.image_speed``.
+"""What a training step on images costs.
 
 CPU seconds of one thread: the step, its floor (multiply-adds over the measured rate of
 a matrix product), and the first two layers written in other ways.
 """
 
+import ast
 import time
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from benchmarks.harness import isolation, records
+from benchmarks.harness import printing
+from benchmarks.harness.suite import Suite
 from skncae.networks._autoencoder import MemberConv, _blocks_to_channels
 from skncae.networks._generators import MemberStreams
 from skncae.training._trainer import Recipe, Trainer
 
 MEMBERS, BATCH, CHANNELS, LATENT = 2, 128, (8, 16), 16
+SHAPES = ((8, 8, 1), (28, 28, 1), (32, 32, 3), (64, 64, 3))
+LAYERS = ((28, 1, 8), (14, 8, 16))
+WAYS = (
+    "ours",
+    "6 x 6, stride 2",
+    "6 x 6, stride 2, channels last",
+    "LeNet: 5 x 5, then pooled",
+)
 
 
 def cpu_seconds(work, repeats=7, n=10):
@@ -81,22 +91,19 @@ def step_seconds(image_shape):
     return cpu_seconds(lambda: trainer.run(n_steps=5), n=1) / 5
 
 
-def layers():
-    """CPU seconds of a layer and its gradients, in several ways, for two layers."""
-    for size, n_in, n_out in ((28, 1, 8), (14, 8, 16)):
-        x = torch.randn(BATCH, MEMBERS * n_in, size, size)
+def layer_seconds(size, n_in, n_out, way):
+    """CPU seconds of a layer and its gradients, in one of several `WAYS`."""
+    x = torch.randn(BATCH, MEMBERS * n_in, size, size)
+    if way == "ours":
         grid = x.permute(0, 2, 3, 1).unflatten(3, (MEMBERS, n_in)).contiguous()
         layer = MemberConv(MemberStreams(0, range(MEMBERS)), 4 * n_in, n_out)
-        wide, narrow = (torch.randn(MEMBERS * n_out, n_in, k, k) for k in (6, 5))
-        seconds = {
-            "ours": _with_gradients(lambda g, f=layer: f(_blocks_to_channels(g)), grid),
-            "6 x 6, stride 2": _with_gradients(_strided, x, wide),
-            "the same, channels last": _with_gradients(
-                _strided, x.contiguous(memory_format=torch.channels_last), wide
-            ),
-            "LeNet: 5 x 5, then pooled": _with_gradients(_pooled, x, narrow),
-        }
-        yield f"{size} x {size}, {n_in} to {n_out} channels", seconds
+        return _with_gradients(lambda grid: layer(_blocks_to_channels(grid)), grid)
+    wide, narrow = (torch.randn(MEMBERS * n_out, n_in, k, k) for k in (6, 5))
+    if way == "LeNet: 5 x 5, then pooled":
+        return _with_gradients(_pooled, x, narrow)
+    if way == "6 x 6, stride 2, channels last":
+        x = x.contiguous(memory_format=torch.channels_last)
+    return _with_gradients(_strided, x, wide)
 
 
 def _strided(x, kernel):
@@ -113,24 +120,39 @@ def _with_gradients(forward, *inputs):
     return cpu_seconds(lambda: torch.autograd.grad(forward(*inputs), inputs, gradient))
 
 
-def main():
-    """Print the tables."""
-    isolation.one_thread()
-    torch.set_num_threads(1)
-    print(records.provenance(members=MEMBERS, batch=BATCH, channels=CHANNELS))
-    rate = matmul_rate()
-    print(f"a matrix product: {rate / 1e9:.1f} G multiply-adds a second")
-    for shape in ((8, 8, 1), (28, 28, 1), (32, 32, 3), (64, 64, 3)):
-        work, seconds = multiply_adds(shape), step_seconds(shape)
-        floor = work / rate
-        print(
-            f"step of {shape}: {1e3 * seconds:.1f} ms, {work / 1e6:.0f} M "
-            f"multiply-adds, floor {1e3 * floor:.1f} ms, ratio {seconds / floor:.1f}",
-            flush=True,
-        )
-    for name, seconds in layers():
-        print(name, *(f"| {way} {1e3 * t:.1f} ms" for way, t in seconds.items()))
+def cases(options):
+    """Yield the shapes of images, then the ways to write a layer."""
+    for shape in SHAPES:
+        yield {"what": f"step of {shape}", "way": "ours"}
+    for layer in LAYERS:
+        for way in WAYS:
+            yield {"what": f"layer of {layer}", "way": way}
 
 
-if __name__ == "__main__":
-    main()
+def measure(case, task, options):
+    """Time a step, beside its floor, or a layer."""
+    kind, _, numbers = case["what"].partition(" of ")
+    shape = ast.literal_eval(numbers)
+    if kind == "layer":
+        return {"cpu_s": layer_seconds(*shape, case["way"])}
+    work = multiply_adds(shape)
+    return {"cpu_s": step_seconds(shape), "floor_s": work / matmul_rate()}
+
+
+def table(frame):
+    """Render milliseconds, and how many times the floor."""
+    lines = [
+        [row.what, row.way, f"{1e3 * row.cpu_s:.2f}", row.cpu_s / row.floor_s]
+        for row in frame.itertuples()
+    ]
+    return printing.columns(["what", "way", "ms", "x floor"], lines)
+
+
+SUITE = Suite(
+    name="image_speed",
+    key=("what", "way"),
+    columns=("what", "way", "status", "cpu_s", "floor_s", "note"),
+    cases=cases,
+    measure=measure,
+    table=table,
+)

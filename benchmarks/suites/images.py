@@ -1,29 +1,23 @@
-"""The paper's Table 2: ``python -m benchmarks.images --help``.
+"""The paper's Table 2: one class of images is normal, some of the others are not.
 
 One class is normal. A share rho of the training images is drawn from the other nine;
-everything is judged on test images of all classes. Rows are written as they finish and
-skipped when they are there already, so an interrupted run continues where it stopped.
+everything is judged on test images of all classes. `benchmarks.reports.images` makes
+tables of it.
 """
 
-import argparse
-import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.detectors import image_peers as peers
 from benchmarks.detectors.registry import find, split
-from benchmarks.harness import isolation, records
-from benchmarks.sets import images as image_sets
-from benchmarks.sets.tables import MissingDataError
+from benchmarks.harness import fits, printing
+from benchmarks.harness.suite import Suite, listed, one_of
+from benchmarks.sets import images as sets
 
 KEY = ("dataset", "normal", "rho", "detector", "budget", "seed")
-COLUMNS = (
-    *KEY,
-    *("n_train", "n_score", "status", "auroc", "ap", "fit_s", "fit_cpu_s", "score_s"),
-    *("peak_mb", "note"),
-)
+
 # In the order of what is worth most to know first.
 RHO = (0.2, 0.0, 0.05, 0.1, 0.01)
 
@@ -64,13 +58,13 @@ class Task:
     X_known: np.ndarray
 
 
-def prepare(dataset, normal, rho, seed, budget):
+def task_of(dataset, normal, rho, seed, budget):
     """Draw the images of one experiment.
 
     Parameters
     ----------
     dataset : str
-        A name of `image_sets`.
+        A name of `benchmarks.sets.images`.
     normal : int
         The class that is normal.
     rho : float
@@ -82,7 +76,7 @@ def prepare(dataset, normal, rho, seed, budget):
     -------
     task : Task
     """
-    X, y, X_test, y_test = image_sets.load(dataset)
+    X, y, X_test, y_test = sets.load(dataset)
     rng = np.random.default_rng([seed, normal])
     inside = _some(np.flatnonzero(y == normal), budget.n_normal, rng)
     outside = rng.permutation(np.flatnonzero(y != normal))
@@ -132,98 +126,91 @@ def _call(parameters):
     return f"({', '.join(f'{key}={value!r}' for key, value in parameters.items())})"
 
 
-def parse(arguments=None):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.images")
-    add = parser.add_argument
+def names(choice):
+    """Turn ``"all"``, or names of Table 2 or of the registry, into names."""
+    known = detectors(BUDGETS["cpu"])
+    if choice == "all":
+        return list(known)
+    for name in split(choice):
+        find(known.get(name, name))
+    return split(choice)
+
+
+def cases(options):
+    """Yield every detector on every set, class and share, a seed after the other."""
+    for seed in options.seeds:
+        for rho in options.rho:
+            for normal in options.classes:
+                for dataset in options.datasets:
+                    for name in options.detectors:
+                        case = {"dataset": dataset, "normal": normal, "rho": rho}
+                        case |= {"detector": name, "budget": options.budget}
+                        yield case | {"seed": seed}
+
+
+def prepare(case, options):
+    """Give the size of an experiment, and its images."""
+    columns = ("dataset", "normal", "rho", "seed", "budget")
+    task = _task(*(case[column] for column in columns))
+    return {"n_train": len(task.X_train), "n_score": len(task.X_score)}, task
+
+
+@lru_cache(maxsize=1)
+def _task(dataset, normal, rho, seed, budget):
+    return task_of(dataset, normal, rho, seed, BUDGETS[budget])
+
+
+def measure(case, task, options):
+    """Fit and score a detector."""
+    label = case["detector"]
+    name = detectors(BUDGETS[case["budget"]]).get(label, label)
+    return fits.judged(name, task, case["seed"])
+
+
+def table(frame):
+    """Render means over classes and seeds."""
+    lines = []
+    for key, part in frame.groupby(["dataset", "rho", "detector"], sort=False):
+        good = part[part.status == "ok"]
+        auroc = printing.spread(good.auroc)
+        failed = len(part) - len(good)
+        lines.append([*key, auroc, good.fit_s.median(), len(good), failed])
+    head = ["dataset", "rho", "detector", "AUROC", "fit s", "fits", "failed"]
+    return printing.columns(head, lines)
+
+
+def add_options(add):
+    """Add what only this suite has."""
     add("--budget", choices=BUDGETS, default="cpu")
-    add("--datasets", default=",".join(image_sets.NAMES))
-    add("--classes", default="0,1,2,3,4,5,6,7,8,9")
-    add("--rho", default=",".join(map(str, RHO)))
+    known = one_of(sets.NAMES, "data set")
+    add("--datasets", type=known, default=",".join(sets.NAMES))
+    add("--classes", type=_numbers(int), default="0,1,2,3,4,5,6,7,8,9")
+    add("--rho", type=_numbers(float), default=",".join(map(str, RHO)))
     add(
-        "--detectors", default="all", help="all, or names of them or of benchmarks.odds"
+        "--detectors",
+        type=listed(names),
+        default="all",
+        help="all, or names of them or of the registry",
     )
-    add("--seeds", default="0")
-    add("--output", default="benchmarks/results/images.csv")
-    add("--time-limit", type=float, default=1200, help="seconds a fit and scoring")
-    add("--again", action="store_true", help="run rows that are there already too")
-    options = parser.parse_args(arguments)
-    known = detectors(BUDGETS[options.budget])
-    if options.detectors == "all":
-        options.detectors = list(known)
-    else:
-        options.detectors = split(options.detectors)
-        for name in options.detectors:
-            find(known.get(name, name))
-    options.datasets = options.datasets.split(",")
-    for name in options.datasets:
-        if name not in image_sets.NAMES:
-            raise ValueError(
-                f"There is no data set {name!r}. Choose from {image_sets.NAMES}."
-            )
-    options.classes = [int(part) for part in options.classes.split(",")]
-    options.rho = [float(part) for part in options.rho.split(",")]
-    options.seeds = [int(part) for part in options.seeds.split(",")]
-    return options
 
 
-def run(options):
-    """Run what is missing in the output file, and return the file's rows."""
-    isolation.one_thread()
-    line = records.provenance(protocol="one-vs-rest", budget=options.budget)
-    records.append_provenance(options.output, line)
-    context = isolation.start_context()
-    budget = BUDGETS[options.budget]
-    for key in itertools.product(
-        options.seeds, options.rho, options.classes, options.datasets
-    ):
-        _run_task(options, context, budget, *key)
-    return records.read(options.output, KEY)
+def _numbers(kind):
+    def numbers(text):
+        return [kind(part) for part in text.split(",")]
+
+    return numbers
 
 
-def _run_task(options, context, budget, seed, rho, normal, dataset):
-    base = {"dataset": dataset, "normal": normal, "rho": rho, "seed": seed}
-    base["budget"] = options.budget
-    known = records.read(options.output, KEY)
-    done = known
-    for name, value in base.items():
-        done = done[done[name] == value] if len(done) else done
-    there = set() if options.again else set(done.detector)
-    missing = [name for name in options.detectors if name not in there]
-    if not missing:
-        return
-    names = detectors(budget)
-    try:
-        task = prepare(dataset, normal, rho, seed, budget)
-    except MissingDataError as error:
-        print(f"{dataset}: {error}", flush=True)
-        return
-    base |= {"n_train": len(task.X_train), "n_score": len(task.X_score)}
-    for label in missing:
-        outcome = isolation.run_isolated(
-            context, names.get(label, label), task, seed, options.time_limit
-        )
-        scores = outcome.pop("scores", None)
-        if scores is not None:
-            outcome["auroc"] = roc_auc_score(task.y_score, scores)
-            outcome["ap"] = average_precision_score(task.y_score, scores)
-        row = base | {"detector": label} | outcome
-        records.append(options.output, row, COLUMNS)
-        print(
-            f"{dataset:<8} {normal} rho {rho:<4} {label:<20} {row['status']} "
-            f"{row.get('auroc', float('nan')):.3f} {row.get('fit_s', 0):6.1f} s "
-            f"{row.get('fit_cpu_s', 0):6.1f} CPU s {row['note']}",
-            flush=True,
-        )
-
-
-def main(arguments=None):
-    """Run the benchmark; `benchmarks.image_report` makes tables of it."""
-    options = parse(arguments)
-    frame = run(options)
-    failed = frame[frame.status != "ok"]
-    print(f"{len(frame)} rows in {options.output}, {len(failed)} of them failures")
-
-
-if __name__ == "__main__":
-    main()
+SUITE = Suite(
+    name="images",
+    key=KEY,
+    columns=(*KEY, "n_train", "n_score", "status", *fits.MEASURED, "note"),
+    cases=cases,
+    prepare=prepare,
+    measure=measure,
+    table=table,
+    add_options=add_options,
+    seeds="0",
+    told=("budget",),
+    time_limit=1200,
+)

@@ -1,4 +1,4 @@
-"""Missing entries, left out or filled in: ``python -m benchmarks.missing``.
+"""Missing entries, left out or filled in.
 
 Entries of ODDS sets (at most 4,000 rows, contaminated protocol) are removed, and
 `NCAEDetector` scores what is left.
@@ -21,39 +21,20 @@ knn              `KNNImputer`, then the default detector
 iterative        `IterativeImputer`, then the default detector
 ===============  ==========================================================
 
-Imputers have their defaults too. Rows that are there already are skipped.
+Imputers have their defaults too.
 """
 
-import argparse
-import itertools
 from dataclasses import replace
 
 import numpy as np
 from scipy.stats import rankdata
-from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 
-from benchmarks.harness import isolation, protocols, records
-from benchmarks.sets import tables as datasets
-from benchmarks.suites import tables
+from benchmarks.harness import fits, printing, protocols
+from benchmarks.harness.suite import Suite, listed, one_of
+from benchmarks.sets import tables as sets
 
-COLUMNS = (
-    "dataset",
-    "n",
-    "d",
-    "pattern",
-    "share",
-    "way",
-    "seed",
-    "status",
-    "auroc",
-    "ap",
-    "fit_s",
-    "score_s",
-    "note",
-)
-KEY = ("dataset", "pattern", "share", "way", "seed")
-DATASETS = f"{','.join(datasets.SIX)},wbc,vowels,letter,ionosphere,pendigits"
+DATASETS = f"{','.join(sets.SIX)},wbc,vowels,letter,ionosphere,pendigits"
 ROW_LIMIT = 4_000
 PATTERNS = (
     ("nothing", 0.0),
@@ -116,104 +97,63 @@ def without(X, pattern, share, rng):
     return np.where(rng.random(X.shape) < chance, np.nan, X)
 
 
-def parse(arguments=None):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.missing")
-    parser.add_argument("--datasets", default=DATASETS)
-    parser.add_argument("--ways", default=",".join(WAYS))
-    parser.add_argument("--seeds", default="0-1")
-    parser.add_argument("--output", default="benchmarks/results/missing.csv")
-    parser.add_argument("--time-limit", type=float, default=600)
-    options = parser.parse_args(arguments)
-    options.datasets = datasets.names(options.datasets)
-    options.ways = options.ways.split(",")
-    options.seeds = tables.parse_seeds(options.seeds)
-    return options
+def cases(options):
+    """Yield every way on every set and pattern, a seed after the other."""
+    for seed in options.seeds:
+        for dataset in options.datasets:
+            for pattern, share in PATTERNS:
+                # Without missing entries all ways are one.
+                for way in options.ways if share else ["allow_nan"]:
+                    case = {"dataset": dataset, "pattern": pattern, "share": share}
+                    yield case | {"way": way, "seed": seed}
 
 
-def run(options):
-    """Run what is missing in the output file, and return the file's rows."""
-    isolation.one_thread()
-    line = records.provenance(suite="missing", rows=f"max-{ROW_LIMIT}")
-    records.append_provenance(options.output, line)
-    context = isolation.start_context()
-    for seed, dataset, (pattern, share) in itertools.product(
-        options.seeds, options.datasets, PATTERNS
-    ):
-        base = {"dataset": dataset, "pattern": pattern, "share": share, "seed": seed}
-        # Without missing entries all ways are one.
-        ways = options.ways if share else ["allow_nan"]
-        known = _known(options.output)
-        ways = [
-            way for way in ways if (dataset, pattern, share, way, seed) not in known
-        ]
-        if not ways:
-            continue
-        task = task_of(dataset, pattern, share, seed)
-        for way in ways:
-            row = base | {"way": way, "n": task.n, "d": task.d}
-            row |= measure(context, way, task, seed, options.time_limit)
-            records.append(options.output, row, COLUMNS)
-            print(row, flush=True)
-    return records.read(options.output, KEY)
-
-
-def task_of(dataset, pattern, share, seed):
-    """Give the rows of a set with entries missing."""
-    X, y = datasets.load(dataset)
-    rng = np.random.default_rng(seed)
+def prepare(case, options):
+    """Give the size of a set, and its rows with entries missing."""
+    X, y = sets.load(case["dataset"])
+    rng = np.random.default_rng(case["seed"])
     if len(X) > ROW_LIMIT:
         rows = protocols.subsample(y, ROW_LIMIT, rng)
         X, y = X[rows], y[rows]
-    task = protocols.prepare(X, y, "contaminated", seed)
-    X = without(task.X_train, pattern, share, rng)
-    return replace(task, X_train=X, X_score=X)
+    task = protocols.prepare(X, y, "contaminated", case["seed"])
+    X = without(task.X_train, case["pattern"], case["share"], rng)
+    return {"n": task.n, "d": task.d}, replace(task, X_train=X, X_score=X)
 
 
-def measure(context, way, task, seed, time_limit):
+def measure(case, task, options):
     """Fit and score in one way."""
-    name = f"benchmarks.suites.missing:{way}"
-    outcome = isolation.run_isolated(context, name, task, seed, time_limit)
-    scores = outcome.pop("scores", None)
-    if scores is not None:
-        outcome["auroc"] = roc_auc_score(task.y_score, scores)
-        outcome["ap"] = average_precision_score(task.y_score, scores)
-    return outcome
+    return fits.judged(f"{__name__}:{case['way']}", task, case["seed"])
 
 
 def table(frame):
     """Render means over sets and seeds, and the medians of the seconds to fit."""
-    lines = [
-        f"{'pattern':<8} {'share':>5}   {'way':<10} {'AUROC':>6} {'AP':>6} "
-        f"{'fit s':>7} {'fits':>5} {'failed':>6}"
-    ]
-    for (pattern, share, way), part in frame.groupby(
-        ["pattern", "share", "way"], sort=False
-    ):
+    lines = []
+    for key, part in frame.groupby(["pattern", "share", "way"], sort=False):
         good = part[part.status == "ok"]
-        lines.append(
-            f"{pattern:<8} {share:5.2f}   {way:<10} {100 * good.auroc.mean():6.1f} "
-            f"{100 * good.ap.mean():6.1f} {good.fit_s.median():7.2f} {len(good):5} "
-            f"{len(part) - len(good):6}"
-        )
-    return "\n".join(lines)
+        means = [printing.percent(good[metric].mean()) for metric in ("auroc", "ap")]
+        failed = len(part) - len(good)
+        lines.append([*key, *means, good.fit_s.median(), len(good), failed])
+    head = ["pattern", "share", "way", "AUROC", "AP", "fit s", "fits", "failed"]
+    return printing.columns(head, lines)
 
 
-def _known(path):
-    frame = records.read(path, KEY)
-    if "way" not in frame:
-        return set()
-    frame = frame[frame.status.isin(["ok", "timeout"])]
-    return set(frame[list(KEY)].itertuples(index=False, name=None))
+def add_options(add):
+    """Add what only this suite has."""
+    add("--datasets", type=listed(sets.names), default=DATASETS)
+    add("--ways", type=one_of(WAYS, "way"), default=",".join(WAYS))
 
 
-def main(arguments=None):
-    """Run the benchmark and print its table."""
-    options = parse(arguments)
-    frame = run(options)
-    frame = frame[frame.dataset.isin(options.datasets) & frame.seed.isin(options.seeds)]
-    print(f"\n{records.provenance(suite='missing')}\n{table(frame)}")
-
-
-if __name__ == "__main__":
-    main()
+SUITE = Suite(
+    name="missing",
+    key=("dataset", "pattern", "share", "way", "seed"),
+    columns=(
+        *("dataset", "n", "d", "pattern", "share", "way", "seed"),
+        *("status", "auroc", "ap", "fit_s", "score_s", "note"),
+    ),
+    cases=cases,
+    prepare=prepare,
+    measure=measure,
+    table=table,
+    add_options=add_options,
+    seeds="0-1",
+)

@@ -1,4 +1,4 @@
-"""Many rows: ``python -m benchmarks.scale``.
+"""Many rows: steps, scores, files larger than memory, Dask.
 
 =========  ================================================================
 step       CPU time of a training step, beside the arithmetic it needs
@@ -17,10 +17,9 @@ dask       fit on two worker processes, beside fit in memory
 One thread a process. Cases of an experiment take turns; a ratio compares rows of one
 file. `anon_mb` is the largest memory of the process that is no file's, above what it
 had before the fit (chunks, dask) or the scores (scores); the file's own pages are the
-system's to keep or drop. Rows that are there already are skipped.
+system's to keep or drop.
 """
 
-import argparse
 import os
 import resource
 import tempfile
@@ -31,81 +30,29 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.detectors import registry as detectors
-from benchmarks.harness import isolation, records
+from benchmarks.detectors import registry
+from benchmarks.harness import fits, printing
+from benchmarks.harness.suite import Suite, one_of
 
-COLUMNS = (
-    "experiment",
-    "case",
-    "n",
-    "d",
-    "repeat",
-    "status",
-    "s",
-    "cpu_s",
-    "floor_s",
-    "anon_mb",
-    "note",
-)
-KEY = ("experiment", "case", "n", "d", "repeat")
 N_FIT = 5_000
 STEPS = 100
 
 
-def parse(arguments=None):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
-    # Where there is a GPU, ask for it.
-    default = [name for name in EXPERIMENTS if name not in ("gpu", "devices")]
-    parser.add_argument("--experiments", default=",".join(default))
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--rows", default="10000,100000,1000000,10000000")
-    parser.add_argument("--gigabytes", type=float, default=20)
-    parser.add_argument("--limit", type=float, default=2, help="GB of memory")
-    parser.add_argument("--folder", default=tempfile.gettempdir(), help="for the file")
-    parser.add_argument("--output", default="benchmarks/results/scale.csv")
-    parser.add_argument("--time-limit", type=float, default=600)
-    options = parser.parse_args(arguments)
-    options.experiments = options.experiments.split(",")
-    options.rows = [int(n) for n in options.rows.split(",")]
-    return options
-
-
-def run(options):
-    """Run what is missing in the output file, and return the file's rows."""
-    isolation.one_thread()
-    records.append_provenance(options.output, records.provenance(suite="scale"))
-    context = isolation.start_context()
+def cases(options):
+    """Yield cases that take turns within an experiment."""
     for experiment in options.experiments:
-        cases, measure, repeats = EXPERIMENTS[experiment](options)
-        for repeat in range(repeats):
-            for case, n, d in cases:
-                known = records.read(options.output, KEY)
-                row = dict(zip(KEY, (experiment, case, n, d, repeat), strict=True))
-                if _is_known(known, row):
-                    continue
-                limit = options.time_limit if experiment == "scores" else None
-                row |= in_child(context, limit, measure, case, n, d, options)
-                records.append(options.output, row, COLUMNS)
-                print(row, flush=True)
-    return records.read(options.output, KEY)
+        sizes, repeats, _ = EXPERIMENTS[experiment]
+        for repeat in range(repeats or options.repeats):
+            for case, n, d in sizes(options):
+                row = {"experiment": experiment, "case": case, "n": n, "d": d}
+                yield row | {"repeat": repeat}
 
 
-def in_child(context, time_limit, measure, *arguments):
-    """Call `measure` in a process of its own; a failure is a row too."""
-    return isolation.in_process(context, time_limit, _child, measure, arguments)
-
-
-def _child(sender, measure, arguments):
-    isolation.one_thread()
-    import torch
-
-    torch.set_num_threads(1)
-    try:
-        outcome = {"status": "ok", "note": ""} | measure(*arguments)
-    except Exception as error:
-        outcome = {"status": "error", "note": f"{type(error).__name__}: {error}"}
-    sender.send(outcome)
+def measure(case, task, options):
+    """Run a case of an experiment once."""
+    os.makedirs(options.folder, exist_ok=True)
+    _, _, measured = EXPERIMENTS[case["experiment"]]
+    return measured(case["case"], case["n"], case["d"], options)
 
 
 class Meter:
@@ -146,8 +93,7 @@ def _anon_mb():
 
 def step(options):
     """Cases of the experiment: numbers of members, on 9 and 36 columns."""
-    cases = [(str(n_members), 20_000, d) for d in (9, 36) for n_members in (1, 8, 16)]
-    return cases, measure_step, options.repeats
+    return [(str(n_members), 20_000, d) for d in (9, 36) for n_members in (1, 8, 16)]
 
 
 def measure_step(case, n, d, options):
@@ -229,13 +175,12 @@ HOW = {
 
 def gpu(options):
     """Cases of the experiment: numbers of members, and how steps are launched."""
-    cases = [
+    return [
         (f"{n_members} {how}", 20_000, d)
         for d in (9, 36)
         for n_members in (1, 8, 64)
         for how in HOW
     ]
-    return cases, measure_gpu, options.repeats
 
 
 def measure_gpu(case, n, d, options):
@@ -305,12 +250,11 @@ FITS = {
 
 def devices(options):
     """Cases of the experiment: what is fitted, and where."""
-    cases = [
+    return [
         (f"{name}, {device}", 2_000, int(np.prod(shape)))
         for name, (shape, _) in FITS.items()
         for device in ("cpu", "cuda")
     ]
-    return cases, measure_devices, options.repeats
 
 
 def measure_devices(case, n, d, options):
@@ -334,8 +278,7 @@ def measure_devices(case, n, d, options):
 def scores(options):
     """Cases of the experiment: detectors on growing memmaps."""
     names = ("NCAEDetector", "IsolationForest", "AutoEncoder")
-    cases = [(name, n, 10) for n in options.rows for name in names]
-    return cases, measure_scores, options.repeats
+    return [(name, n, 10) for n in options.rows for name in names]
 
 
 def measure_scores(case, n, d, options):
@@ -347,11 +290,11 @@ def measure_scores(case, n, d, options):
         if case == "IsolationForest":
             detector = IsolationForest(random_state=0)
         else:
-            detector = detectors.find(case).make(0, d)
+            detector = registry.find(case).make(0, d)
         detector.fit(np.array(X[:N_FIT]))
-        isolation.outlier_scores(detector, X[:100])
+        fits.outlier_scores(detector, X[:100])
         with Meter() as meter:
-            isolation.outlier_scores(detector, X)
+            fits.outlier_scores(detector, X)
     floor = scores_floor_s(detector, d) * n if case == "NCAEDetector" else ""
     return meter.row() | {"floor_s": floor}
 
@@ -395,7 +338,7 @@ def chunks(options):
     """Case of the experiment: one file, larger than the limit."""
     d = 200
     n = int(options.gigabytes * 1e9 / (8 * d))
-    return [(f"{options.limit:g} GB", n, d)], measure_chunks, 1
+    return [(f"{options.limit:g} GB", n, d)]
 
 
 def measure_chunks(case, n, d, options):
@@ -431,8 +374,7 @@ def measure_chunks(case, n, d, options):
 
 def dask(options):
     """Cases of the experiment: in memory, and on two workers."""
-    cases = [(where, 1_000_000, 10) for where in ("memory", "two workers")]
-    return cases, measure_dask, options.repeats
+    return [(where, 1_000_000, 10) for where in ("memory", "two workers")]
 
 
 def measure_dask(case, n, d, options):
@@ -487,53 +429,60 @@ def dask_constants(detector, part, n):
     )
 
 
+# Cases, how often each is run (None: --repeats), and how one is measured.
 EXPERIMENTS = {
-    "step": step,
-    "gpu": gpu,
-    "devices": devices,
-    "scores": scores,
-    "chunks": chunks,
-    "dask": dask,
+    "step": (step, None, measure_step),
+    "gpu": (gpu, None, measure_gpu),
+    "devices": (devices, None, measure_devices),
+    "scores": (scores, None, measure_scores),
+    "chunks": (chunks, 1, measure_chunks),
+    "dask": (dask, None, measure_dask),
 }
 
 
 def table(frame):
     """Render medians; rows a second and times the floor where there is one."""
-    lines = [
-        f"{'experiment':<10} {'case':<16} {'n':>9} {'d':>4} {'s':>9} {'cpu s':>9} "
-        f"{'x floor':>8} {'rows/s':>9} {'anon MB':>8}"
-    ]
+    lines = []
     groups = frame.groupby(["experiment", "n", "d", "case"], sort=False)
     for (experiment, n, d, case), part in groups:
-        good = part[part.status == "ok"]
-        head = f"{experiment:<10} {case:<16} {n:>9} {d:>4}"
+        good, head = part[part.status == "ok"], [experiment, case, n, d]
         if good.empty:
-            lines.append(f"{head} {part.status.iloc[0]}: {part.note.iloc[0]}")
+            note = f"{part.status.iloc[0]}: {part.note.iloc[0]}"
+            lines.append([*head, *[""] * 5, note])
             continue
         s, cpu_s, floor_s, anon_mb = good[["s", "cpu_s", "floor_s", "anon_mb"]].median()
         spent = s if experiment in ("gpu", "devices") else cpu_s
-        lines.append(
-            f"{head} {s:9.4f} {cpu_s:9.4f} {spent / floor_s:8.2f} "
-            f"{'' if experiment in ('step', 'gpu') else round(n / spent):>9} "
-            f"{anon_mb:8.0f}"
-        )
-    return "\n".join(lines)
+        rate = "" if experiment in ("step", "gpu") else round(n / spent)
+        lines.append([*head, s, cpu_s, spent / floor_s, rate, anon_mb, ""])
+    head = ["experiment", "case", "n", "d", "s", "cpu s", "x floor", "rows/s"]
+    return printing.columns([*head, "anon MB", ""], lines)
 
 
-def _is_known(frame, row):
-    if "case" not in frame:
-        return False
-    same = (frame[list(KEY)].astype(str) == [str(row[key]) for key in KEY]).all(axis=1)
-    return bool((same & frame.status.isin(["ok", "timeout"])).any())
+def add_options(add):
+    """Add what only this suite has."""
+    # Where there is a GPU, ask for it.
+    default = [name for name in EXPERIMENTS if name not in ("gpu", "devices")]
+    known = one_of(EXPERIMENTS, "experiment")
+    add("--experiments", type=known, default=",".join(default))
+    add("--repeats", type=int, default=3)
+    add("--rows", type=_numbers, default="10000,100000,1000000,10000000")
+    add("--gigabytes", type=float, default=20)
+    add("--limit", type=float, default=2, help="GB of memory")
+    add("--folder", default=tempfile.gettempdir(), help="for the file")
 
 
-def main(arguments=None):
-    """Run the benchmark and print its table."""
-    options = parse(arguments)
-    os.makedirs(options.folder, exist_ok=True)
-    frame = run(options)
-    print(f"\n{records.provenance(suite='scale')}\n{table(frame)}")
+def _numbers(text):
+    return [int(part) for part in text.split(",")]
 
 
-if __name__ == "__main__":
-    main()
+KEY = ("experiment", "case", "n", "d", "repeat")
+SUITE = Suite(
+    name="scale",
+    key=KEY,
+    columns=(*KEY, "status", "s", "cpu_s", "floor_s", "anon_mb", "note"),
+    cases=cases,
+    measure=measure,
+    table=table,
+    add_options=add_options,
+    time_limit=3600,
+)

@@ -1,4 +1,4 @@
-"""What `fit` costs: ``python -m benchmarks.speed``.
+"""What `fit` costs.
 
 =========  ================================================================
 shuttle    full shuttle (49,097 x 9): NCAEDetector, PyOD's AutoEncoder and
@@ -9,36 +9,18 @@ import     importing skncae after torch and scikit-learn
 =========  ================================================================
 
 Cases of an experiment take turns, so that a busy machine slows all of them; a
-ratio compares medians of one file. Rows that are there already are skipped.
+ratio compares medians of one file.
 """
 
-import argparse
 import subprocess
 import sys
 
 import numpy as np
-import pandas as pd
-from sklearn.metrics import average_precision_score, roc_auc_score
 
-from benchmarks.harness import isolation, protocols, records
-from benchmarks.sets import tables as datasets
+from benchmarks.harness import fits, printing, protocols
+from benchmarks.harness.suite import Suite, one_of
+from benchmarks.sets import tables as sets
 
-COLUMNS = (
-    "experiment",
-    "case",
-    "repeat",
-    "status",
-    "n",
-    "d",
-    "fit_s",
-    "fit_cpu_s",
-    "score_s",
-    "peak_mb",
-    "auroc",
-    "ap",
-    "note",
-)
-KEY = ("experiment", "case", "repeat")
 # The first case of an experiment is what the others are compared with.
 EXPERIMENTS = {
     "shuttle": ("NCAEDetector", "AutoEncoder", "IForest"),
@@ -56,56 +38,33 @@ print(time.perf_counter() - start)
 """
 
 
-def parse(arguments=None):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
-    parser.add_argument("--experiments", default=",".join(EXPERIMENTS))
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", default="benchmarks/results/speed.csv")
-    parser.add_argument("--time-limit", type=float, default=600)
-    options = parser.parse_args(arguments)
-    options.experiments = options.experiments.split(",")
-    return options
-
-
-def run(options):
-    """Run what is missing in the output file, and return the file's rows."""
-    isolation.one_thread()
-    records.append_provenance(options.output, records.provenance(suite="speed"))
-    context = isolation.start_context()
+def cases(options):
+    """Yield cases that take turns within an experiment."""
     for experiment in options.experiments:
-        known = _known(options.output)
         for repeat in range(options.repeats):
             for case in EXPERIMENTS[experiment]:
-                if (experiment, case, repeat) not in known:
-                    row = {"experiment": experiment, "case": case, "repeat": repeat}
-                    row |= measure(context, experiment, case, options.time_limit)
-                    records.append(options.output, row, COLUMNS)
-                    print(row, flush=True)
-    return records.read(options.output, KEY)
+                yield {"experiment": experiment, "case": case, "repeat": repeat}
 
 
-def measure(context, experiment, case, time_limit):
+def prepare(case, options):
+    """Give the size of a case, and its detector and rows."""
+    if case["experiment"] == "import":
+        return {}, None
+    name, task = task_of(case["experiment"], case["case"])
+    return {"n": task.n, "d": task.d}, (name, task)
+
+
+def measure(case, task, options):
     """Run one case once."""
-    if experiment == "import":
-        return import_time()
-    try:
-        name, task = task_of(experiment, case)
-    except datasets.MissingDataError as error:
-        return {"status": "missing-data", "note": str(error)}
-    outcome = isolation.run_isolated(context, name, task, 0, time_limit)
-    outcome |= {"n": task.n, "d": task.d}
-    scores = outcome.pop("scores", None)
-    if scores is not None and task.y_score.any():
-        outcome["auroc"] = roc_auc_score(task.y_score, scores)
-        outcome["ap"] = average_precision_score(task.y_score, scores)
-    return outcome
+    if task is None:
+        return {"fit_s": import_time()}
+    return fits.judged(*task, seed=0)
 
 
 def task_of(experiment, case):
     """Give the detector of a case, and its rows."""
     if experiment == "shuttle":
-        X, y = datasets.load("shuttle")
+        X, y = sets.load("shuttle")
         return case, protocols.prepare(X, y, "contaminated", seed=0, full=True)
     if experiment == "members":
         return case, gaussian_task(5_000, 36)
@@ -132,49 +91,47 @@ def import_time():
         [sys.executable, "-c", IMPORT], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        return {"status": "error", "note": done.stderr.strip().splitlines()[-1]}
-    return {"status": "ok", "fit_s": float(done.stdout), "note": ""}
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return float(done.stdout)
 
 
 def table(frame):
     """Render medians, and how many times the first case's time a case takes."""
-    lines = [
-        f"{'experiment':<10} {'case':<30} {'n':>8} {'fit s':>8} {'min':>8} {'max':>8} "
-        f"{'ratio':>6} {'AUROC':>6}"
-    ]
+    lines = []
     for experiment, group in frame.groupby("experiment", sort=False):
         first = None
         for case, part in group.groupby("case", sort=False):
             good = part[part.status == "ok"]
             if good.empty:
                 note = f"{part.status.iloc[0]}: {part.note.iloc[0]}"
-                lines.append(f"{experiment:<10} {case:<30} {note}")
+                lines.append([experiment, case, *[""] * 6, note])
                 continue
             median = good.fit_s.median()
             first = median if first is None else first
-            n, auroc = good.n.iloc[0], 100 * good.auroc.mean()
-            lines.append(
-                f"{experiment:<10} {case:<30} {'' if pd.isna(n) else int(n):>8} "
-                f"{median:8.3f} {good.fit_s.min():8.3f} {good.fit_s.max():8.3f} "
-                f"{median / first:6.2f} {'' if pd.isna(auroc) else f'{auroc:.1f}':>6}"
-            )
-    return "\n".join(lines)
+            seconds = [median, good.fit_s.min(), good.fit_s.max(), median / first]
+            auroc = printing.percent(good.auroc.mean())
+            lines.append([experiment, case, good.n.iloc[0], *seconds, auroc, ""])
+    head = ["experiment", "case", "n", "fit s", "min", "max", "ratio", "AUROC", ""]
+    return printing.columns(head, lines)
 
 
-def _known(path):
-    frame = records.read(path, KEY)
-    if "case" not in frame:
-        return set()
-    frame = frame[frame.status.isin(["ok", "timeout"])]
-    return {(e, str(c), r) for e, c, r in frame[list(KEY)].itertuples(index=False)}
+def add_options(add):
+    """Add what only this suite has."""
+    known = one_of(EXPERIMENTS, "experiment")
+    add("--experiments", type=known, default=",".join(EXPERIMENTS))
+    add("--repeats", type=int, default=3)
 
 
-def main(arguments=None):
-    """Run the benchmark and print its table."""
-    options = parse(arguments)
-    frame = run(options)
-    print(f"\n{records.provenance(suite='speed')}\n{table(frame)}")
-
-
-if __name__ == "__main__":
-    main()
+SUITE = Suite(
+    name="speed",
+    key=("experiment", "case", "repeat"),
+    columns=(
+        *("experiment", "case", "repeat", "status", "n", "d", "fit_s", "fit_cpu_s"),
+        *("score_s", "peak_mb", "auroc", "ap", "note"),
+    ),
+    cases=cases,
+    prepare=prepare,
+    measure=measure,
+    table=table,
+    add_options=add_options,
+)

@@ -1,4 +1,4 @@
-"""How many rows to flag: ``python -m benchmarks.thresholds``.
+"""How many rows to flag.
 
 Every rule sees the same fitted `NCAEDetector` and says what share of the training
 rows it would flag; labels then say how good that was. A rule that says nothing
@@ -15,32 +15,18 @@ errors, and answer with the median over the kinds, as "auto" does; "auto of" is 
 answer for one kind alone. PyThresh's see the scores.
 """
 
-import argparse
 import importlib
-import warnings
+from functools import lru_cache
 
 import numpy as np
 from sklearn import datasets as sklearn_datasets
 from sklearn.metrics import balanced_accuracy_score, f1_score
 from sklearn.mixture import GaussianMixture
 
-from benchmarks.harness import isolation, protocols, records
-from benchmarks.sets import tables as datasets
+from benchmarks.harness import printing, protocols
+from benchmarks.harness.suite import Suite, listed, one_of
+from benchmarks.sets import tables as sets
 
-COLUMNS = (
-    "suite",
-    "dataset",
-    "seed",
-    "rule",
-    "true_share",
-    "share",
-    "fell_back",
-    "low",
-    "high",
-    "f1",
-    "balanced_accuracy",
-)
-KEY = ("suite", "dataset", "seed", "rule")
 SUITES = ("odds", "real", "planted")
 SHARES = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3)
 PYTHRESH = ("FILTER", "KARCH", "IQR", "MAD", "CLF", "DSN")
@@ -101,36 +87,40 @@ OURS = {
 }
 
 
-def parse(arguments=None):
-    """Read the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.thresholds")
-    parser.add_argument("--suites", default=",".join(SUITES))
-    parser.add_argument("--datasets", default="all", help="of the suite odds")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--output", default="benchmarks/results/thresholds.csv")
-    options = parser.parse_args(arguments)
-    options.suites = options.suites.split(",")
-    return options
-
-
-def tasks(options):
-    """Yield (suite, name, seed, rows, labels) of every fit."""
-    for seed in range(options.seeds):
+def cases(options):
+    """Yield every set of every suite, a seed after the other."""
+    for seed in options.seeds:
         if "odds" in options.suites:
-            for name in datasets.names(options.datasets):
-                X, y = datasets.load(name)
-                task = protocols.prepare(X, y, "contaminated", seed)
-                yield "odds", name, seed, task.X_train, task.y_score
+            for name in options.datasets:
+                yield {"suite": "odds", "dataset": name, "seed": seed}
         for share in SHARES:
-            rng = np.random.default_rng([seed, int(1000 * share)])
-            if "real" in options.suites:
-                for name, X, is_normal in one_against_the_rest():
-                    rows = mixed(X[is_normal], X[~is_normal], share, rng)
-                    yield "real", f"{name} {share}", seed, *rows
-            if "planted" in options.suites:
-                for name, normal, others in planted(rng):
-                    rows = mixed(normal, others, share, rng)
-                    yield "planted", f"{name} {share}", seed, *rows
+            for suite, name in _mixtures(seed, share):
+                if suite in options.suites:
+                    yield {"suite": suite, "dataset": name, "seed": seed}
+
+
+def prepare(case, options):
+    """Give the rows and the labels of a case."""
+    if case["suite"] == "odds":
+        rows = sets.load(case["dataset"])
+        task = protocols.prepare(*rows, "contaminated", case["seed"])
+        return {}, (task.X_train, task.y_score)
+    share = float(case["dataset"].rsplit(maxsplit=1)[1])
+    return {}, _mixtures(case["seed"], share)[case["suite"], case["dataset"]]
+
+
+@lru_cache(maxsize=1)
+def _mixtures(seed, share):
+    """Draw rows and labels of the other suites, {(suite, name): (X, y)}."""
+    # One generator for all, so that a case is the same whatever else is asked for.
+    rng = np.random.default_rng([seed, int(1000 * share)])
+    drawn = {}
+    for name, X, is_normal in one_against_the_rest():
+        rows = mixed(X[is_normal], X[~is_normal], share, rng)
+        drawn["real", f"{name} {share}"] = rows
+    for name, normal, others in planted(rng):
+        drawn["planted", f"{name} {share}"] = mixed(normal, others, share, rng)
+    return drawn
 
 
 def one_against_the_rest():
@@ -172,30 +162,29 @@ def mixed(normal, others, share, rng):
     return X[order], y[order].astype(int)
 
 
-def judge(X, y, seed):
-    """Fit once, and yield a row for every rule."""
+def measure(case, task, options):
+    """Fit once, and give a row for every rule."""
     from skncae import NCAEDetector
     from skncae._threshold import estimated_share
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        detector = NCAEDetector(contamination="auto", random_state=seed).fit(X)
-        evidence = detector._scorer.evidence(X)
-        low, high = detector.contamination_interval_
-        share = 0.0 if np.isnan(low) else detector.contamination_
-        yield outcome(detector, y, "auto", share) | {"low": low, "high": high}
-        if y.any():
-            yield outcome(detector, y, "oracle", y.mean())
-        scorer = detector._scorer
-        for kind, surprise in zip(scorer.kinds, scorer.surprises, strict=True):
-            share = estimated_share([surprise])
-            yield outcome(detector, y, f"auto of {kind}", share)
-        for name, rule in OURS.items():
-            share = np.median([rule(errors) for errors in evidence])
-            yield outcome(detector, y, name, share)
-        for name in PYTHRESH:
-            share = pythresh_share(name, -detector.training_scores_)
-            yield outcome(detector, y, f"PyThresh {name}", share)
+    X, y = task
+    detector = NCAEDetector(contamination="auto", random_state=case["seed"]).fit(X)
+    evidence = detector._scorer.evidence(X)
+    low, high = detector.contamination_interval_
+    share = 0.0 if np.isnan(low) else detector.contamination_
+    yield outcome(detector, y, "auto", share) | {"low": low, "high": high}
+    if y.any():
+        yield outcome(detector, y, "oracle", y.mean())
+    scorer = detector._scorer
+    for kind, surprise in zip(scorer.kinds, scorer.surprises, strict=True):
+        share = estimated_share([surprise])
+        yield outcome(detector, y, f"auto of {kind}", share)
+    for name, rule in OURS.items():
+        share = np.median([rule(errors) for errors in evidence])
+        yield outcome(detector, y, name, share)
+    for name in PYTHRESH:
+        share = pythresh_share(name, -detector.training_scores_)
+        yield outcome(detector, y, f"PyThresh {name}", share)
 
 
 def pythresh_share(name, errors):
@@ -228,64 +217,52 @@ def outcome(detector, y, rule, share):
 
 def table(frame):
     """Render means over the fits of a suite, in percent but for the log error."""
+    frame = frame[frame.status == "ok"]
     frame = frame.assign(
         error=(frame.share - frame.true_share).abs(),
         log_error=np.log(frame.share / frame.true_share.where(frame.true_share > 0)),
         held=frame.true_share.between(frame.low, frame.high).where(frame.low.notna()),
     )
     frame["log_error"] = frame.log_error.abs()
-    lines = []
+    parts = []
     for (suite, clean), part in frame.groupby(["suite", frame.true_share == 0]):
         fits = part.groupby(["dataset", "seed"]).ngroups
-        lines.append(f"\n{suite}, {'no' if clean else 'some'} outliers, {fits} fits")
-        lines.append(
-            f"{'rule':<22} {'share':>6} {'error':>6} {'log':>6} {'F1':>6} {'bal':>6} "
-            f"{'fell':>6} {'held':>6}"
-        )
-        means = part.groupby("rule")[
-            ["share", "error", "log_error", "f1", "balanced_accuracy", "fell_back"]
-        ].mean()
-        means["held"] = part.dropna(subset="held").groupby("rule").held.mean()
-        for rule, values in means.sort_values(
-            ["f1", "error"], ascending=[False, True]
-        ).T.items():
-            cells = values.to_numpy(float) * [100, 100, 1, 100, 100, 100, 100]
-            digits = (1, 1, 2, 1, 1, 0, 0)
-            shown = (
-                f"{'' if np.isnan(cell) else f'{cell:.{n}f}':>6}"
-                for cell, n in zip(cells, digits, strict=True)
-            )
-            lines.append(f"{rule:<22} {' '.join(shown)}")
-    return "\n".join(lines)
+        title = f"{suite}, {'no' if clean else 'some'} outliers, {fits} fits"
+        parts.append(f"{title}\n{_rule_table(part)}")
+    return "\n\n".join(parts)
 
 
-def fits_in(path):
-    """Give (suite, name, seed) of the fits that a result file holds."""
-    frame = records.read(path, KEY)
-    if "suite" not in frame:
-        return set()
-    return set(frame[list(KEY[:3])].itertuples(index=False, name=None))
+def _rule_table(part):
+    columns = ["share", "error", "log_error", "f1", "balanced_accuracy", "fell_back"]
+    means = part.groupby("rule")[columns].mean()
+    means["held"] = part.dropna(subset="held").groupby("rule").held.mean()
+    means = means.sort_values(["f1", "error"], ascending=[False, True])
+    lines = []
+    for rule, row in means.iterrows():
+        cells = [printing.percent(value) for value in row]
+        cells[2] = "" if np.isnan(row.log_error) else f"{row.log_error:.2f}"
+        lines.append([rule, *cells])
+    head = ["rule", "share", "error", "log", "F1", "bal", "fell", "held"]
+    return printing.columns(head, lines)
 
 
-def run(options):
-    """Run the fits missing in the output file, and return the file's rows."""
-    isolation.one_thread()
-    line = records.provenance(suite="thresholds")
-    records.append_provenance(options.output, line)
-    known = fits_in(options.output)
-    for suite, name, seed, X, y in tasks(options):
-        if (suite, name, seed) in known:
-            continue
-        for row in list(judge(X, y, seed)):
-            row |= {"suite": suite, "dataset": name, "seed": seed}
-            records.append(options.output, row, COLUMNS)
-    return records.read(options.output, KEY)
+def add_options(add):
+    """Add what only this suite has."""
+    add("--suites", type=one_of(SUITES, "suite"), default=",".join(SUITES))
+    add("--datasets", type=listed(sets.names), default="all", help="of the suite odds")
 
 
-def main(arguments=None):
-    """Run the benchmark and print its table."""
-    print(table(run(parse(arguments))))
-
-
-if __name__ == "__main__":
-    main()
+SUITE = Suite(
+    name="thresholds",
+    key=("suite", "dataset", "seed", "rule"),
+    columns=(
+        *("suite", "dataset", "seed", "rule", "status", "true_share", "share"),
+        *("fell_back", "low", "high", "f1", "balanced_accuracy", "note"),
+    ),
+    cases=cases,
+    prepare=prepare,
+    measure=measure,
+    table=table,
+    add_options=add_options,
+    seeds="0-2",
+)

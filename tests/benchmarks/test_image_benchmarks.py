@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 
 from benchmarks.detectors import image_peers as peers
+from benchmarks.harness import suite
 from benchmarks.reports import image_figures
 from benchmarks.reports import images as image_report
 from benchmarks.sets import images as image_sets
 from benchmarks.sets.tables import MissingDataError
-from benchmarks.suites import images
-from benchmarks.suites.images import Budget, prepare
+from benchmarks.suites import images, mining
+from benchmarks.suites.images import Budget, task_of
 
 TINY = Budget(n_normal=20, n_score=30, max_iter=2, batch_size=8, epochs=1)
 
@@ -34,20 +35,20 @@ def small_set(monkeypatch, tmp_path):
 
 def test_share_of_the_training_images_is_of_other_classes():
     for rho in (0.0, 0.05, 0.2):
-        task = prepare("mnist", 3, rho, 0, TINY)
+        task = task_of("mnist", 3, rho, 0, TINY)
         assert abs(task.y_train.mean() - rho) < 0.03
         assert (task.y_train == 0).sum() == 20
         assert len(task.X_score) == len(task.y_score) == 30
 
 
 def test_more_contamination_is_added_to_the_same_images():
-    less, more = (prepare("mnist", 3, rho, 0, TINY) for rho in (0.05, 0.2))
+    less, more = (task_of("mnist", 3, rho, 0, TINY) for rho in (0.05, 0.2))
     kept = {image.tobytes() for image in more.X_train}
     assert all(image.tobytes() in kept for image in less.X_train)
 
 
 def test_known_outliers_are_not_among_the_training_images():
-    task = prepare("mnist", 9, 0.2, 0, Budget(40, 30, 2, 8, 1))
+    task = task_of("mnist", 9, 0.2, 0, Budget(40, 30, 2, 8, 1))
     assert len(task.X_known) == 2
     seen = {image.tobytes() for image in task.X_train}
     assert not any(image.tobytes() in seen for image in task.X_known)
@@ -62,7 +63,7 @@ def test_known_outliers_are_not_among_the_training_images():
 def test_peer_scores_images_higher_the_more_abnormal(name):
     if name.startswith("Deep"):
         pytest.importorskip("deepod")
-    task = prepare("mnist", 0, 0.05, 0, Budget(40, 100, 2, 8, 1))
+    task = task_of("mnist", 0, 0.05, 0, Budget(40, 100, 2, 8, 1))
     steps = {"epochs": 5} if issubclass(getattr(peers, name), peers.Pixels) else {}
     detector = getattr(peers, name)(random_state=0, **steps)
     known = (task.X_known,) if hasattr(detector, "learns_from_labels") else ()
@@ -73,31 +74,23 @@ def test_peer_scores_images_higher_the_more_abnormal(name):
         assert scores[task.y_score == 1].mean() > scores[task.y_score == 0].mean()
 
 
-def run(tmp_path, *arguments):
-    options = images.parse(
-        ["--datasets", "mnist", "--classes", "0", "--rho", "0.2", *arguments]
-        + ["--output", str(tmp_path / "images.csv")]
-    )
-    return images.run(options)
+ONE = ("--datasets", "mnist", "--classes", "0", "--rho", "0.2", "--here")
 
 
-def test_rows_that_are_there_are_not_run_again(tmp_path, monkeypatch):
+def test_detectors_of_the_table_are_made_by_their_labels(monkeypatch, run):
     ran = []
 
-    def run_isolated(context, name, task, seed, limit):
+    def judged(name, task, seed):
         ran.append(name)
-        return {"status": "ok", "note": "", "scores": task.y_score + 0.0, "fit_s": 1.0}
+        return {"auroc": 1.0, "fit_s": 1.0}
 
-    monkeypatch.setattr(images.isolation, "run_isolated", run_isolated)
-    frame = run(tmp_path, "--detectors", "OCSVM,KDE")
-    assert list(frame.auroc) == [1.0, 1.0]
-    run(tmp_path, "--detectors", "OCSVM,KDE,IForest")
+    monkeypatch.setattr(images.fits, "judged", judged)
+    own = "NCAEDetector(max_iter=7, batch_size=9)"
+    frame = run(images.SUITE, *ONE, "--detectors", f"OCSVM,KDE,{own}")
+    assert list(frame.detector) == ["OCSVM", "KDE", own]
     peer = "benchmarks.detectors.image_peers:"
-    assert ran == [peer + name for name in ("OCSVM", "KDE", "IForest")]
-    run(tmp_path, "--detectors", "KDE", "--again")
-    assert ran[3:] == [peer + "KDE"]
-    run(tmp_path, "--detectors", "NCAEDetector(max_iter=7, batch_size=9)")
-    assert ran[4:] == ["NCAEDetector(max_iter=7, batch_size=9)"]
+    assert ran == [f"{peer}OCSVM", f"{peer}KDE", own]
+    assert (frame.n_train == 25).all() and (frame.n_score == 30).all()
 
 
 def test_report_puts_the_paper_beside_means_over_classes_of_means_over_seeds():
@@ -116,29 +109,30 @@ def test_report_puts_the_paper_beside_means_over_classes_of_means_over_seeds():
 
 def test_every_detector_of_the_table_can_be_made():
     for name in images.detectors(TINY).values():
-        assert images.isolation.detectors.find(name).make(0, 8) is not None
+        assert images.find(name).make(0, 8) is not None
 
 
-def test_unknown_names_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="no detector 'Magic'"):
-        run(tmp_path, "--detectors", "KDE,Magic")
-    with pytest.raises(ValueError, match="no data set 'svhn'"):
-        run(tmp_path, "--datasets", "svhn")
+def test_unknown_names_are_refused(run, capsys):
+    for option, name in (("--detectors", "KDE,Magic"), ("--datasets", "svhn")):
+        with pytest.raises(SystemExit):
+            run(images.SUITE, option, name)
+    text = capsys.readouterr().err
+    assert "no detector 'Magic'" in text and "no data set 'svhn'" in text
 
 
 @pytest.mark.parametrize("figure", ["3", "4", "5", "6"])
 def test_figure_writes_numbers_and_a_picture(figure, tmp_path, monkeypatch):
-    monkeypatch.setattr(image_figures, "SIGMAS", (0.1,))
-    monkeypatch.setattr(image_figures, "TAUS", (0.0, 0.2))
-    monkeypatch.setattr(image_figures, "CLASSES", (0,))
-    image_figures.main([figure])
-    frame = pd.read_csv(tmp_path / f"figure{figure}.csv", comment="#")
-    assert len(frame)
-    assert (tmp_path / f"figure{figure}.png").stat().st_size > 1000
+    monkeypatch.setattr(mining, "SIGMAS", (0.1,))
+    monkeypatch.setattr(mining, "TAUS", (0.0, 0.2))
+    for module in (mining, image_figures):
+        monkeypatch.setattr(module, "CLASSES", (0,))
+    path = tmp_path / f"figure{figure}.csv"
     if figure in "56":
-        before = (tmp_path / f"figure{figure}.csv").read_text()
-        image_figures.main([figure])
-        assert (tmp_path / f"figure{figure}.csv").read_text() == before
+        arguments = ["--figure", figure, "--output", str(path), "--here"]
+        suite.main(mining.SUITE, arguments)
+    image_figures.main([figure])
+    assert len(pd.read_csv(path, comment="#"))
+    assert path.with_suffix(".png").stat().st_size > 1000
 
 
 # --- where images come from ----------------------------------------------------

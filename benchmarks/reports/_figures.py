@@ -1,4 +1,4 @@
-"""The figures of `benchmarks.report`, one function each; PNG files out."""
+"""Figures of results on tables, one function each; PNG files out."""
 
 import numpy as np
 
