@@ -1,61 +1,36 @@
 """NCAEDetector: parameters, fit and scores."""
 
-import copy
 import json
-import math
 from functools import partial
 from numbers import Integral
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
-from tqdm.auto import tqdm
 
 from skncae._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from skncae._diagnostics import (
     all_or_nothing,
-    raise_if_diverged,
-    raise_if_filled,
     raise_if_missing,
     warn_if_collapsed,
-    warn_if_empty,
     warn_if_forgetting,
     warn_if_no_gap,
 )
 from skncae._explanation import Explanation
-from skncae._parameters import (
-    as_names,
-    check_cut,
-    check_parameters,
-    check_warm_start,
-    chosen,
-    network_parameters,
-    private_random_state,
-    seed_of,
-    torch_device,
-)
+from skncae._fitting import MAX_TRAINING_ROWS, Earlier, fit, n_rounds
+from skncae._parameters import check_cut, private_random_state, seed_of
+from skncae._settings import settings_of
 from skncae._threshold import threshold_at, threshold_of
 from skncae._version import __version__
 from skncae.data._chunks import Chunks
+from skncae.data._layout import check_rows, feature_names
 from skncae.data._sample import Sample
-from skncae.data._sources import RowsAtHand, RowsInChunks, checked
+from skncae.data._sources import RowsAtHand, RowsInChunks, checked_chunks
 from skncae.evidence._scorer import Scorer
 from skncae.files._archive import load_archive, save_archive, write_whole
 from skncae.files._onnx import onnx_model
-from skncae.networks._autoencoder import encoder_from_state
-from skncae.networks._generators import MemberStreams
-from skncae.scaling._calibration import calibrated_view, check_rows, feature_names
-from skncae.training._stopping import SettledRanking
-from skncae.training._trainer import Recipe, Trainer, training
-
-# Everything but the threshold is learnt from at most this many rows, drawn at
-# random: a member sees max_iter * batch_size = 25,600 of them.
-MAX_TRAINING_ROWS = 20_000
-
-# Steps between two chances to stop: for callbacks, and for tol.
-ROUND = 25
+from skncae.training._trainer import Trainer, training
 
 
 class NCAEDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
@@ -69,12 +44,13 @@ class NCAEDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     Parameters
     ----------
     contamination : float in (0, 0.5], "auto" or thresholder, default=0.1
-        Share of the training rows to flag. "auto" estimates it: the share of rows
-        whose errors are out of line with the others, by most of the evidence; where
-        it sees no gap it warns and takes 0.1. A thresholder is any object whose
-        `eval(errors)` labels the training errors 0 or 1 (an outlier), such as those
-        of PyThresh; where its labels are not a cut of the errors, the share that it
-        flags is flagged. It sets `threshold_` only; the scores do not depend on it.
+        Share of the training rows to flag. "auto" estimates it by the
+        Benjamini-Hochberg rule on robust z-scores of the log-errors, the median over
+        kinds of evidence; where it sees no gap it warns and takes 0.1. A thresholder is
+        any object whose `eval(errors)` labels the training errors 0 or 1 (an outlier),
+        such as those of PyThresh; where its labels are not a cut of the errors, the
+        share that it flags is flagged. It sets `threshold_` only; the scores do not
+        depend on it.
     n_estimators : int or "auto", default="auto"
         Number of autoencoders (members), trained side by side. Here and below, "auto"
         chooses by the shape of the rows: 8 for a table, 2 for images.
@@ -111,18 +87,19 @@ default="auto"
     latent_discriminator : bool, default=True
         Train the encoder towards normally distributed latent features (Eq. 4).
     evidence : str or sequence of str, default="auto"
-        What speaks against a row: its "reconstruction" error (Eq. 9); its "distance"
-        to the median row, as the columns are scaled for the networks; its distance to
-        the nearest row of a "dictionary" of normal rows; how far out its columns are
-        by their ranks ("tails"); how few values are like those of its columns
-        ("rarity"). Of images also their distance to training images that are near, but
-        not the nearest, as they are ("pixel_neighbors"), with the same brightness and
-        contrast ("contrast_neighbors"), or in histograms of the directions of their
-        edges ("edge_neighbors"). One kind is reported as it is, so
+        Which anomaly scores are combined: the "reconstruction" error (Eq. 9); the
+        "distance" to the median row, as the columns are scaled for the networks; the
+        distance to the nearest of some reference rows that are sure to be normal
+        ("dictionary"); how far out the columns are by their ranks ("tails", as in
+        ECOD); how few values are like those of the columns ("rarity", as in HBOS). Of
+        images also their distance to training images that are near, but not the
+        nearest, as they are ("pixel_neighbors"), with the same brightness and contrast
+        ("contrast_neighbors"), or in histograms of the directions of their edges
+        ("edge_neighbors"). One kind is reported as it is, so
         `evidence="reconstruction"` is the paper's score; of several, the median of
-        their surprises (minus the log of the share of training rows with a larger
-        error). "auto" takes the first five for a table, and "reconstruction" with the
-        three kinds of neighbors for images.
+        their log tail probabilities (minus the log of the share of training rows with a
+        larger error). "auto" takes the first five for a table, and "reconstruction"
+        with the three kinds of neighbors for images.
     dictionary_size : int, default=64
         Number of rows in the dictionary of each member, drawn from the rows that it
         reconstructs best.
@@ -230,6 +207,9 @@ default="auto"
     >>> np.flatnonzero(detector.predict(X) == -1).tolist()
     [0, 1, 2]
     """
+
+    # So that pickles and skops name no private module.
+    __module__ = "skncae"
 
     def __init__(
         self,
@@ -381,7 +361,7 @@ default="auto"
         with all_or_nothing(self), training():
             sample = getattr(self, "_sample", None)
             piece = check_rows(self, X, reset=sample is None)
-            check_parameters(self)
+            settings_of(self)
             if sample is None:
                 warn_if_forgetting(self)
                 sample = self._empty_sample(piece)
@@ -437,8 +417,7 @@ default="auto"
         """
         check_is_fitted(self)
         check_cut(contamination, quantile, value)
-        threshold = self._other_threshold(contamination, quantile, value)
-        self.__dict__.update(threshold.attributes())
+        self._set(self._other_threshold(contamination, quantile, value))
         warn_if_no_gap(self)
         return self
 
@@ -465,7 +444,7 @@ default="auto"
         check_is_fitted(self)
         if isinstance(X, Chunks):
             check = partial(check_rows, self)
-            chunks = [self._scorer.errors(chunk) for chunk in checked(X, check)]
+            chunks = [self._scorer.errors(chunk) for chunk in checked_chunks(X, check)]
             return -np.concatenate(chunks or [np.empty(0)])
         return -self._scorer.errors(check_rows(self, X, reset=False))
 
@@ -536,10 +515,11 @@ default="auto"
 
         Notes
         -----
-        Each witness (see `evidence`) blames the columns that its own error comes from,
-        and is heard in proportion to its surprise. Tails are a sum over columns, and a
-        squared distance is one of squares. The squared residual in the whitened view,
-        which mixes the columns, is split by the "corr-max" rotation of [1]_.
+        Each component score (see `evidence`) is attributed to the columns; attributions
+        are weighted by the component's -log tail probability. Tails are a sum over
+        columns, and a squared distance is one of squares. The squared residual in the
+        whitened view, which mixes the columns, is split by the "corr-max" rotation of
+        [1]_.
 
         References
         ----------
@@ -562,10 +542,11 @@ default="auto"
         """
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
+        contributions, expected = self._scorer.explain(rows)
         return Explanation(
             values=self._folded(rows.astype(np.float64)),
-            expected=self._folded(self._scorer.reconstruct(rows)),
-            contributions=self._folded(self._scorer.contributions(rows)),
+            expected=self._folded(expected),
+            contributions=self._folded(contributions),
             feature_names=feature_names(self),
             # A list has an index too, which is a method.
             index=X.index if hasattr(X, "columns") and hasattr(X, "index") else None,
@@ -582,7 +563,7 @@ default="auto"
             The centre of what `generate` decodes, in the spaces of `encode`.
         """
         check_is_fitted(self)
-        return self._scorer.model.mu[:, 0].numpy().copy()
+        return self._scorer.ensemble.model.mu[:, 0].numpy().copy()
 
     def encode(self, X):
         """Return the latent features of each row in each network.
@@ -606,7 +587,7 @@ default="auto"
         (2, 300, 3)
         """
         check_is_fitted(self)
-        return self._scorer.encode(check_rows(self, X, reset=False))
+        return self._scorer.ensemble.encode(check_rows(self, X, reset=False))
 
     def generate(self, n_samples=1, random_state=None):
         """Generate rows that the networks are sure are normal (Eq. 6).
@@ -643,7 +624,7 @@ default="auto"
         """
         check_is_fitted(self)
         check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        rows = self._scorer.generate(
+        rows = self._scorer.ensemble.generate(
             n_samples, self.generation_scale, private_random_state(random_state)
         )
         return self._folded(rows)
@@ -784,9 +765,7 @@ default="auto"
         metadata = {"skncae_version": __version__}
         if hasattr(self, "feature_names_in_"):
             metadata["feature_names"] = json.dumps(self.feature_names_in_.tolist())
-        model = onnx_model(
-            self._scorer.state(), self.offset_, self.n_features_in_, metadata
-        )
+        model = onnx_model(self._scorer, self.offset_, self.n_features_in_, metadata)
         write_whole(path, model.SerializeToString())
 
     @classmethod
@@ -826,145 +805,34 @@ default="auto"
         super().__setstate__(state)
 
     @with_callbacks
-    def _fit(self, all_rows, X_seen, y=None, goes_on=False, trainer_type=Trainer):
-        """Scale, train, score, and set the threshold; return the rows learnt from.
+    def _fit(self, source, X_seen, y=None, goes_on=False, trainer_type=Trainer):
+        """Fit on the rows of a source and return the rows learnt from.
 
         Callbacks get X_seen and y. A trainer of another type trains elsewhere.
         """
-        check_parameters(self)
+        settings = settings_of(self)
+        earlier = None
         if goes_on:
-            check_warm_start(self._network_parameters, network_parameters(self))
-        n_steps_before = self._n_steps if goes_on else 0
-        device = torch_device(self.device)
-        random_state = private_random_state(self.random_state)
-        seed = seed_of(random_state)
-        # A warm start draws other batches than the fit that it goes on with.
-        n_members = chosen(self)["n_estimators"]
-        streams = MemberStreams(seed + n_steps_before, range(n_members))
-
-        rows = all_rows.sample(MAX_TRAINING_ROWS, seed)
-        warn_if_empty(rows)
-        if goes_on:
-            # The networks' inputs must keep their meaning.
-            view = self._scorer.view
-            raise_if_filled(self._scorer.is_empty, rows)
-        else:
-            view = calibrated_view(
-                chosen(self)["scaling"], rows, self.calibration_rounds
+            earlier = Earlier(
+                self._scorer,
+                self._discriminators,
+                self._network_parameters,
+                self._n_steps,
             )
-        completion = self._completion(rows, view)
-        make_trainer = partial(trainer_type, streams=streams)
-        trainer = self._trainer(rows, view, completion, make_trainer, device, goes_on)
-
-        def judged(model, random_state):
-            """Attributes of a detector with these networks."""
-            scorer = Scorer(model, view, as_names(chosen(self)["evidence"]), completion)
-            return self._judge(scorer, rows, all_rows, random_state, seed)
-
-        def as_if_ended():
-            return judged(copy.deepcopy(trainer.model), copy.deepcopy(random_state))
-
-        tasks = FitTasks(self, math.ceil(self.max_iter / ROUND), X_seen, y)
-        history = self._train(trainer, tasks, as_if_ended)
-
-        self.__dict__.update(judged(trainer.model, random_state))
-        self.history_ = history
-        self.n_iter_ = trainer.n_steps
-        self.mining_share_ = float(history["mined_share"][self.n_iter_ // 2 :].mean())
-        self.device_ = str(device)
-        self._discriminators = trainer.d_s.state(), trainer.d_l.state()
-        self._network_parameters: dict = network_parameters(self)
-        self._n_steps: int = n_steps_before + self.n_iter_
+        tasks = FitTasks(self, n_rounds(settings), X_seen, y)
+        fitted = fit(settings, source, tasks, earlier, trainer_type)
+        self._set(fitted)
         tasks.end()
-        return rows
+        return fitted.rows
+
+    def _set(self, learnt):
+        """Set the attributes of what was learnt, the only place where they are set."""
+        for name, value in learnt.attributes().items():
+            setattr(self, name, value)
 
     def _folded(self, rows):
         """Give flat rows the shape that the rows of X had in fit."""
         return rows.reshape(len(rows), *self.row_shape_)
-
-    def _completion(self, rows, view):
-        """Return the view that completes rows, or None where none may need it."""
-        if not self.allow_nan or chosen(self)["scaling"] == "whitened":
-            return view if self.allow_nan else None
-        return calibrated_view("whitened", rows, self.calibration_rounds)
-
-    def _trainer(self, rows, view, completion, make_trainer, device, goes_on):
-        """Set up the training of the members on rows, completed and scaled."""
-        parameters = chosen(self)
-        recipe = Recipe(
-            hidden_units=tuple(parameters["hidden_units"]),
-            latent_dim=parameters["latent_dim"],
-            mining=parameters["mining"],
-            mining_rate=parameters["mining_rate"],
-            generation_scale=self.generation_scale,
-            sample_discriminator=self.sample_discriminator,
-            latent_discriminator=self.latent_discriminator,
-            max_iter=self.max_iter,
-            batch_size=self.batch_size,
-            learning_rate=parameters["learning_rate"],
-            decay_steps=self.decay_steps,
-            precision=self.precision,
-        )
-        is_observed = by_column = None
-        missing = np.isnan(rows)
-        if missing.any():
-            rows = completion.complete(rows)
-            is_observed = torch.from_numpy(~missing).to(device)
-            by_column = view.by_column(np.eye(rows.shape[1]))
-            by_column = torch.from_numpy(by_column.astype(np.float32)).to(device)
-        rows = torch.from_numpy(view.transform(rows).astype(np.float32)).to(device)
-        trained = None
-        if goes_on:
-            discriminators = map(encoder_from_state, self._discriminators)
-            trained = (self._scorer.model, *discriminators)
-        return make_trainer(
-            rows,
-            recipe=recipe,
-            trained=trained,
-            is_observed=is_observed,
-            by_column=by_column,
-            image_shape=self.image_shape_,
-        )
-
-    def _train(self, trainer, tasks, as_if_ended):
-        """Train in rounds, until max_iter or until somebody has seen enough."""
-        ranking = None if self.tol is None else SettledRanking(trainer.rows, self.tol)
-        rounds = []
-        with tqdm(total=self.max_iter, desc="NCAE", disable=not self.verbose) as bar:
-            while trainer.n_steps < self.max_iter:
-                tasks.begin_round()
-                rounds.append(trainer.run(bar.update, ROUND))
-                if not rounds[-1]["reconstruction_loss"].isfinite().all():
-                    break
-                has_settled = ranking is not None and ranking.check(trainer.model)
-                if tasks.end_round(as_if_ended) or has_settled:
-                    break
-        history = {
-            name: torch.cat([steps[name] for steps in rounds]).cpu().numpy()
-            for name in rounds[0]
-        }
-        raise_if_diverged(history, trainer.is_finite(), chosen(self)["learning_rate"])
-        return history
-
-    def _judge(self, scorer, rows, all_rows, random_state, seed):
-        """Score all rows with what is learnt from some, and set the threshold."""
-        errors = scorer.learn(
-            rows,
-            self.calibration_rounds,
-            self.dictionary_size,
-            random_state,
-            self.image_shape_,
-        )
-        if len(rows) < all_rows.n_rows:
-            errors = all_rows.errors(scorer)
-        threshold = threshold_of(
-            self.contamination, errors, scorer.surprises, len(rows), seed
-        )
-        return {
-            "_scorer": scorer,
-            "training_scores_": -errors,
-            **threshold.attributes(),
-        }
 
     def _other_threshold(self, contamination, quantile, value):
         """Threshold that the one given parameter stands for."""
@@ -975,8 +843,7 @@ default="auto"
             return threshold_at(errors, np.quantile(errors, quantile))
         n_learnt = min(len(errors), MAX_TRAINING_ROWS)
         seed = seed_of(private_random_state(self.random_state))
-        surprises = self._scorer.surprises
-        return threshold_of(contamination, errors, surprises, n_learnt, seed)
+        return threshold_of(contamination, errors, self._scorer.tails, n_learnt, seed)
 
     def _training_rows(self, X, reset):
         """Return X as rows to fit on, validated now or as they are read."""

@@ -1,4 +1,4 @@
-"""What is said, and taken back, of a fit that went wrong or may have."""
+"""Warnings, errors and rollback of fit."""
 
 import warnings
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ def warn_if_empty(X):
             "out of every score, also of rows that have one there later. Drop it, or "
             "fit on rows that have values.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=7,
         )
 
 

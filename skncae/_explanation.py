@@ -49,6 +49,8 @@ class Explanation:
     0    0      x2    9.0
     """
 
+    __module__ = "skncae"
+
     values: np.ndarray
     expected: np.ndarray
     contributions: np.ndarray

@@ -7,29 +7,11 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state, check_scalar
 
-from skncae.evidence._scorer import EVIDENCE, IMAGE_EVIDENCE, KINDS
+from skncae.evidence._kinds import KINDS
 from skncae.scaling._calibration import IMAGE_VIEWS, VIEWS
 from skncae.training._mining import RULES
 
-# What "auto" stands for: for the rows of a table, and for images.
-AUTO = {
-    "n_estimators": (8, 2),
-    "hidden_units": ((32, 16), (8, 16)),
-    "latent_dim": (3, 16),
-    "scaling": ("whitened", "contrast"),
-    "mining": ("similarity", "reconstruction"),
-    "mining_rate": (0.1, 0.2),
-    "learning_rate": (5e-3, 3e-3),
-    "evidence": (EVIDENCE, IMAGE_EVIDENCE),
-}
-
 PRECISIONS = ("float32", "bfloat16")
-
-# Views and evidence that compare whole rows.
-COMPLETE_ONLY = (*IMAGE_VIEWS, "pixel_neighbors", "contrast_neighbors")
-
-# Evidence that needs to know which pixels are side by side.
-IMAGES_ONLY = "edge_neighbors"
 
 # name: (type, minimum, maximum, which ends belong to the range)
 _RANGES = {
@@ -46,9 +28,15 @@ _RANGES = {
 }
 
 
-def check_parameters(detector):
-    """Raise a ValueError or TypeError for the first parameter that is not valid."""
-    parameters = chosen(detector)
+def check_parameters(parameters):
+    """Raise a ValueError or TypeError for the first parameter that is not valid.
+
+    Parameters
+    ----------
+    parameters : dict
+        Those of NCAEDetector with every "auto" resolved; `image_shape` is that of the
+        rows, None for a table.
+    """
     check_contamination(parameters["contamination"])
     for name, (kind, low, high, ends) in _RANGES.items():
         if isinstance(parameters[name], bool) and name != "verbose":
@@ -69,73 +57,12 @@ def check_parameters(detector):
     ):
         if parameters[name] not in (True, False):
             raise TypeError(f"{name} must be True or False, got {parameters[name]!r}.")
-    if parameters["precision"] not in PRECISIONS:
-        raise ValueError(
-            f"precision must be one of {PRECISIONS}, got {parameters['precision']!r}."
-        )
-    if parameters["mining"] not in RULES:
-        raise ValueError(
-            f"mining must be one of {RULES}, got {parameters['mining']!r}. "
-            "To mine nothing, set mining_rate=0."
-        )
-    if parameters["scaling"] not in VIEWS + IMAGE_VIEWS:
-        raise ValueError(
-            f"scaling must be one of {VIEWS + IMAGE_VIEWS}, got "
-            f"{parameters['scaling']!r}."
-        )
+    _check_choice(parameters, "precision", PRECISIONS)
+    _check_choice(parameters, "mining", RULES, "To mine nothing, set mining_rate=0.")
+    _check_choice(parameters, "scaling", VIEWS + IMAGE_VIEWS)
     _check_hidden_units(parameters["hidden_units"])
     _check_evidence(parameters["evidence"])
-    if parameters["image_shape_"] is None and IMAGES_ONLY in as_names(
-        parameters["evidence"]
-    ):
-        raise ValueError(
-            f"evidence={IMAGES_ONLY!r} is for images, and X is a table. Give X the "
-            "shape (n_samples, height, width), or set image_shape=(height, width)."
-        )
-    if parameters["allow_nan"]:
-        for name in (parameters["scaling"], *as_names(parameters["evidence"])):
-            if name in COMPLETE_ONLY:
-                raise ValueError(
-                    f"{name!r} compares whole rows, and allow_nan=True lets entries be "
-                    "missing. Set allow_nan=False, or choose another."
-                )
-
-
-def chosen(detector):
-    """Return all parameters, those that are "auto" by the shape of the rows."""
-    # Not get_params: a subclass may fix some of them.
-    parameters = {"image_shape_": None} | vars(detector)
-    is_image = parameters["image_shape_"] is not None
-    for name, values in AUTO.items():
-        # Not ==, which of an array is an array.
-        if isinstance(parameters[name], str) and parameters[name] == "auto":
-            parameters[name] = values[is_image]
-    return parameters
-
-
-def network_parameters(detector):
-    """Return the parameters that say what the networks are and what they see."""
-    parameters = chosen(detector)
-    return {
-        "n_estimators": parameters["n_estimators"],
-        "hidden_units": tuple(parameters["hidden_units"]),
-        "latent_dim": parameters["latent_dim"],
-        "scaling": parameters["scaling"],
-        "calibration_rounds": parameters["calibration_rounds"],
-        "image_shape": parameters["image_shape_"],
-    }
-
-
-def check_warm_start(before, now):
-    """Raise a ValueError if trained networks cannot go on with these parameters."""
-    changed = [name for name in now if now[name] != before[name]]
-    if changed:
-        name = changed[0]
-        raise ValueError(
-            f"{name}={now[name]!r}, but the networks that warm_start=True goes on with "
-            f"were fitted with {name}={before[name]!r}. Set it back, or set "
-            "warm_start=False to start anew."
-        )
+    _check_fit_for_rows(parameters)
 
 
 def check_contamination(contamination):
@@ -233,6 +160,35 @@ def _check_number(value, name, kind, low, high, ends):
         raise ValueError(f"{name} must be finite, got {value!r}.")
 
 
+def _check_choice(parameters, name, choices, remedy=""):
+    """A parameter must be one of some strings."""
+    if parameters[name] not in choices:
+        raise ValueError(
+            f"{name} must be one of {tuple(choices)}, got {parameters[name]!r}. "
+            f"{remedy}".rstrip()
+        )
+
+
+def _check_fit_for_rows(parameters):
+    """Evidence and scaling must suit the rows: a table or images, complete or not."""
+    kinds = [KINDS[name] for name in as_names(parameters["evidence"])]
+    for kind in kinds:
+        if kind.images_only and parameters["image_shape"] is None:
+            raise ValueError(
+                f"evidence={kind.name!r} is for images, and X is a table. Give X the "
+                "shape (n_samples, height, width), or set image_shape=(height, width)."
+            )
+    if not parameters["allow_nan"]:
+        return
+    compare_whole_rows = [kind.name for kind in kinds if kind.complete_only]
+    for name in (parameters["scaling"], *compare_whole_rows):
+        if name in (*IMAGE_VIEWS, *compare_whole_rows):
+            raise ValueError(
+                f"{name!r} compares whole rows, and allow_nan=True lets entries be "
+                "missing. Set allow_nan=False, or choose another."
+            )
+
+
 def _check_hidden_units(hidden_units):
     """hidden_units must be a non-empty sequence of positive ints."""
     widths = () if isinstance(hidden_units, str) else _as_tuple(hidden_units)
@@ -251,7 +207,8 @@ def _check_evidence(evidence):
     known = [kind for kind in KINDS if kind in names]
     if not names or len(known) < len(names):
         raise ValueError(
-            f"evidence must name one or more of {KINDS}, each once; got {evidence!r}."
+            f"evidence must name one or more of {tuple(KINDS)}, each once; got "
+            f"{evidence!r}."
         )
 
 

@@ -1,4 +1,4 @@
-"""Who may use how many threads."""
+"""Limits torch and BLAS to one thread while fitting and scoring."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -72,7 +72,7 @@ def threshold_at(errors, beta):
     return Threshold(float(beta), float(np.mean(errors > beta)))
 
 
-def threshold_of(contamination, errors, surprises, n_learnt, seed):
+def threshold_of(contamination, errors, tails, n_learnt, seed):
     """Threshold that the parameter `contamination` stands for.
 
     Parameters
@@ -80,10 +80,10 @@ def threshold_of(contamination, errors, surprises, n_learnt, seed):
     contamination : float, "auto" or thresholder
     errors : ndarray of shape (n_samples,)
         Errors of the training rows.
-    surprises : list of Surprise
+    tails : list of TailProbability
         What the training errors of each kind were like.
     n_learnt : int
-        Number of rows that the surprises were learnt from.
+        Number of rows that the tail probabilities were learnt from.
     seed : int
         Of the bootstrap, and of thresholders that draw from numpy's global generator.
 
@@ -92,7 +92,7 @@ def threshold_of(contamination, errors, surprises, n_learnt, seed):
     threshold : Threshold
     """
     if isinstance(contamination, str):
-        return _estimated_threshold(errors, surprises, n_learnt, seed)
+        return _estimated_threshold(errors, tails, n_learnt, seed)
     if hasattr(contamination, "eval"):
         return threshold_at(errors, labels_threshold(contamination, errors, seed))
     return threshold_at(errors, quantile_threshold(errors, contamination))
@@ -145,29 +145,29 @@ def labels_threshold(thresholder, errors, seed):
     return float(min(half_way, below))
 
 
-def estimated_share(surprises):
+def estimated_share(tails):
     """Share of rows that most of the evidence finds out of line: the median.
 
     Parameters
     ----------
-    surprises : list of Surprise
+    tails : list of TailProbability
 
     Returns
     -------
     share : float in [0, 0.5]
         0 where most of the evidence sees no gap.
     """
-    return float(np.median([_out_of_line(*_cells(kind)) for kind in surprises]))
+    return float(np.median([_out_of_line(*_histogram(kind)) for kind in tails]))
 
 
-def bootstrap_interval(surprises, n_learnt, seed):
+def bootstrap_interval(tails, n_learnt, seed):
     """Interval of `estimated_share` over resampled training rows.
 
     Parameters
     ----------
-    surprises : list of Surprise
+    tails : list of TailProbability
     n_learnt : int
-        Number of rows that the surprises were learnt from.
+        Number of rows that the tail probabilities were learnt from.
     seed : int
 
     Returns
@@ -175,9 +175,9 @@ def bootstrap_interval(surprises, n_learnt, seed):
     interval : tuple of float
         (low, high), which hold the share `INTERVAL_LEVEL` of the estimates.
     """
-    shares = np.empty((len(surprises), N_BOOTSTRAPS))
-    for kind, of_kind in zip(surprises, shares, strict=True):
-        log_errors, weights = _cells(kind)
+    shares = np.empty((len(tails), N_BOOTSTRAPS))
+    for kind, of_kind in zip(tails, shares, strict=True):
+        log_errors, weights = _histogram(kind)
         # The same draws for each kind: evidence agrees about most rows.
         rng = np.random.default_rng(seed)
         for i, counts in enumerate(rng.multinomial(n_learnt, weights, N_BOOTSTRAPS)):
@@ -187,11 +187,11 @@ def bootstrap_interval(surprises, n_learnt, seed):
     return float(low), float(high)
 
 
-def _estimated_threshold(errors, surprises, n_learnt, seed):
+def _estimated_threshold(errors, tails, n_learnt, seed):
     """Threshold at the estimated share, or at the fallback."""
-    share = estimated_share(surprises)
+    share = estimated_share(tails)
     if share > 0:
-        interval = bootstrap_interval(surprises, n_learnt, seed)
+        interval = bootstrap_interval(tails, n_learnt, seed)
     else:
         share, interval = FALLBACK_SHARE, (np.nan, np.nan)
     return Threshold(quantile_threshold(errors, share), share, interval)
@@ -230,11 +230,11 @@ def _seeded_globals(seed):
             np.random.set_state(state)
 
 
-def _cells(surprise):
+def _histogram(tail):
     """Ascending log-errors, and the share of the training rows at each."""
-    share_above = np.exp(-surprise.surprises)
+    share_above = np.exp(-tail.minus_logs)
     weights = share_above - np.append(share_above[1:], 0.0)
-    return surprise.log_errors, weights / weights.sum()
+    return tail.log_errors, weights / weights.sum()
 
 
 def _out_of_line(log_errors, weights):

@@ -27,19 +27,20 @@ from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
 from skncae._diagnostics import all_or_nothing, warn_if_collapsed, warn_if_no_gap
-from skncae._parameters import check_parameters, torch_device
+from skncae._parameters import torch_device
 from skncae._threads import one_thread
+from skncae.data._layout import check_rows
 from skncae.data._quantiles import Sketch
 from skncae.data._sample import Sample
-from skncae.networks._autoencoder import Autoencoder, encoder_from_state
+from skncae.networks._autoencoder import Autoencoder, build_encoder
 from skncae.networks._generators import MemberStreams
-from skncae.scaling._calibration import check_rows
+from skncae.networks._state import joined_states, network_from_state, network_state
 from skncae.training._trainer import Trainer, training
 
-# Members that are trained by one worker. The registers of a CPU hold 8 or 16 numbers,
-# and what is left over after full ones is rounded in another way; with so many members
-# nothing is, in networks of the usual sizes. One bit is enough to lead the training of
-# adversaries elsewhere.
+# Members that are trained by one worker. Kernels sum the remainder of a SIMD vector in
+# another order; groups of 8 members leave none, so results are bitwise equal in
+# networks of the usual sizes. One bit is enough to lead the training of adversaries
+# elsewhere.
 TOGETHER = 8
 
 
@@ -96,7 +97,6 @@ def fit(detector, X, *, client=None):
     >>> client.close()
     """
     client = client or get_client()
-    check_parameters(detector)
     _refuse_going_together(detector)
     with all_or_nothing(detector), training():
         check_rows(detector, _example(X), reset=True)
@@ -216,7 +216,7 @@ class _GroupTrainer:
     client : distributed.Client
     device : str
         What each worker trains on.
-    rows, streams, recipe, is_observed, by_column, image_shape
+    rows, streams, recipe, is_observed, to_column_axes, image_shape
         As of `Trainer`.
     """
 
@@ -239,13 +239,15 @@ class _GroupTrainer:
             _trained, _groups(self._streams, n_workers), arguments=held, pure=False
         )
         parts = self.client.gather(futures)
-        self.model = Autoencoder.from_state(_joined(parts, "model"))
-        self.d_s = encoder_from_state(_joined(parts, "d_s"))
-        self.d_l = encoder_from_state(_joined(parts, "d_l"))
+        self.model = _joined_network(Autoencoder, parts, "model")
+        self.d_s = _joined_network(build_encoder, parts, "d_s")
+        self.d_l = _joined_network(build_encoder, parts, "d_l")
         self._is_finite = all(part["is_finite"] for part in parts)
         history = {
-            name: torch.from_numpy(values)
-            for name, values in _joined(parts, "history", axis=1).items()
+            name: torch.from_numpy(
+                np.concatenate([part["history"][name] for part in parts], axis=1)
+            )
+            for name in parts[0]["history"]
         }
         self.n_steps = len(history["reconstruction_loss"])
         return history
@@ -274,9 +276,9 @@ def _trained(streams, arguments):
         trainer = Trainer(rows, streams, recipe, image_shape=image_shape, **observed)
         history = trainer.run()
         return {
-            "model": trainer.model.state(),
-            "d_s": trainer.d_s.state(),
-            "d_l": trainer.d_l.state(),
+            "model": network_state(trainer.model),
+            "d_s": network_state(trainer.d_s),
+            "d_l": network_state(trainer.d_l),
             "history": {name: v.cpu().numpy() for name, v in history.items()},
             "is_finite": trainer.is_finite(),
         }
@@ -290,15 +292,9 @@ def _moved(tensors, device):
     }
 
 
-def _joined(parts, key, axis=0):
-    """Arrays of all members, from those of the groups."""
-    joined = {
-        name: np.concatenate([part[key][name] for part in parts], axis)
-        for name in parts[0][key]
-    }
-    if "image_shape" in joined:
-        joined["image_shape"] = parts[0][key]["image_shape"]
-    return joined
+def _joined_network(build, parts, name):
+    """Network of all members, from those of the groups."""
+    return network_from_state(build, joined_states([part[name] for part in parts]))
 
 
 def _held(content):

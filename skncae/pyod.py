@@ -86,7 +86,8 @@ class NCAE(BaseDetector):
     def __init__(self, *args, **parameters):
         parameters = NCAEDetector(*args, **parameters).get_params(deep=False)
         super().__init__(contamination=parameters["contamination"])
-        self.__dict__.update(parameters)
+        for name, value in parameters.items():
+            setattr(self, name, value)
 
     # get_params, clone and help() read it: there is one list of parameters.
     __init__.__signature__ = signature(NCAEDetector.__init__)  # type: ignore[attr-defined]

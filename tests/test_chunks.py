@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 import zarr
 
-from skncae import Chunks, _detector
+from skncae import Chunks, _fitting
 from skncae.data._quantiles import WIDTH, Sketch
 from skncae.data._sample import Sample, row_keys, subsample
 
@@ -22,7 +22,7 @@ NAMES = list("abcde")
 
 @pytest.fixture
 def room_for_50(monkeypatch):
-    monkeypatch.setattr(_detector, "MAX_TRAINING_ROWS", 50)
+    monkeypatch.setattr(_fitting, "MAX_TRAINING_ROWS", 50)
 
 
 def memmap(X, folder):
@@ -305,9 +305,9 @@ def test_methods_that_take_no_chunks_say_so(X, fast, method):
 UNDER_A_LIMIT = """
 import resource
 import numpy as np
-from skncae import Chunks, NCAEDetector, _detector
+from skncae import Chunks, NCAEDetector, _fitting
 
-_detector.MAX_TRAINING_ROWS = 1000
+_fitting.MAX_TRAINING_ROWS = 1000
 N_CHUNKS, SHAPE = 20, (4_000, 500)  # 320 MB of float64.
 
 def chunks():

@@ -12,7 +12,7 @@ import pytest
 from dask.distributed import Client, LocalCluster
 from sklearn.base import clone
 
-from skncae import NCAEDetector, _detector
+from skncae import NCAEDetector, _fitting
 from skncae import dask as skncae_dask
 from skncae.data._sample import Sample, subsample
 from skncae.networks._generators import MemberStreams
@@ -34,7 +34,7 @@ def client():
 def room_for_1000():
     """Let 1,000 rows be learnt from, fewer than there are."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_detector, "MAX_TRAINING_ROWS", 1000)
+        patch.setattr(_fitting, "MAX_TRAINING_ROWS", 1000)
         yield
 
 

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.metrics import roc_auc_score
 
-from skncae import NCAEDetector, _detector
+from skncae import NCAEDetector, _fitting
 from skncae._threads import one_thread
 from skncae.training._trainer import HISTORY, Trainer
 
@@ -186,7 +186,7 @@ def test_device_is_named(fast, X):
 def test_auto_device_is_the_gpu_if_there_is_one(monkeypatch):
     for available, name in ((True, "cuda"), (False, "cpu")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: available)  # noqa: B023
-        assert _detector.torch_device("auto").type == name
+        assert _fitting.torch_device("auto").type == name
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -211,7 +211,7 @@ def test_method_before_fit_raises_not_fitted(fast, X, method):
 
 
 def test_more_rows_than_it_learns_from_are_scored_and_thresholded(fast, X, monkeypatch):
-    monkeypatch.setattr(_detector, "MAX_TRAINING_ROWS", 50)
+    monkeypatch.setattr(_fitting, "MAX_TRAINING_ROWS", 50)
     detector = fast(contamination=0.1).fit(X)
     assert np.count_nonzero(detector.predict(X) == -1) == 20
     assert detector._scorer.column_tails.quantiles.shape[0] == 50

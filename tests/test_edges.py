@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 
-from skncae import NCAEDetector, _detector
+from skncae import NCAEDetector, _fitting
 from skncae.training._trainer import Trainer
 
 SCALINGS = ("whitened", "standardized", "minmax")
@@ -237,7 +237,7 @@ def test_memory_map_can_be_fitted(fast, rng, tmp_path, monkeypatch):
     np.save(tmp_path / "X.npy", X)
     mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
     for limit in (10, 1000):
-        monkeypatch.setattr(_detector, "MAX_TRAINING_ROWS", limit)
+        monkeypatch.setattr(_fitting, "MAX_TRAINING_ROWS", limit)
         np.testing.assert_array_equal(
             assert_works(fast(), mapped), assert_works(fast(), X)
         )
@@ -270,7 +270,7 @@ def no_training(monkeypatch):
     def work(*args, **kwargs):
         raise AssertionError("work began before the error")
 
-    monkeypatch.setattr(_detector, "calibrated_view", work)
+    monkeypatch.setattr(_fitting, "calibrated_view", work)
     monkeypatch.setattr(Trainer, "__init__", work)
 
 

@@ -10,11 +10,12 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from skncae import Explanation, NCAEDetector
-from skncae.evidence import _scorer as _scoring
-from skncae.evidence._scorer import EVIDENCE
+from skncae.evidence._kinds import TABLE_EVIDENCE
+from skncae.evidence._tail_probability import TailProbability
+from skncae.networks import _ensemble
 from skncae.scaling._calibration import calibrated_view
 
-SUBSETS = list(chain(*(combinations(EVIDENCE, k) for k in (1, 2, 3))))
+SUBSETS = list(chain(*(combinations(TABLE_EVIDENCE, k) for k in (1, 2, 3))))
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_explanation_does_not_depend_on_the_size_of_the_blocks(
         return found.contributions if method == "explain" else found
 
     expected = result()
-    monkeypatch.setattr(_scoring, "BLOCK", block)
+    monkeypatch.setattr(_ensemble, "BLOCK", block)
     np.testing.assert_allclose(result(), expected, rtol=1e-8, atol=1e-12)
 
 
@@ -101,10 +102,10 @@ def test_contributions_to_the_tails_are_those_of_each_column_alone(fast, X):
 
 def test_contributions_to_the_dictionary_are_squares_over_the_distance(fast, X):
     detector = fast(evidence="dictionary", n_estimators=3).fit(X)
-    scorer = detector._scorer
-    rows = scorer.dictionary_view.transform(X[:20])
+    evidence = detector._scorer.components[0].evidence
+    rows = evidence.view.transform(X[:20])
     expected = np.zeros(rows.shape)
-    for dictionary in scorer.dictionaries.numpy():
+    for dictionary in evidence.references.numpy():
         for i, row in enumerate(rows):
             distances = np.linalg.norm(dictionary - row, axis=1)
             nearest = dictionary[distances.argmin()]
@@ -118,7 +119,7 @@ def test_contributions_to_the_dictionary_are_squares_over_the_distance(fast, X):
 @pytest.mark.parametrize("kind", ["whitened", "standardized", "minmax"])
 def test_turning_by_column_keeps_lengths(X, kind):
     difference = np.random.default_rng(0).normal(size=(3, 50, 5))
-    turned = calibrated_view(kind, X, 2).by_column(difference)
+    turned = calibrated_view(kind, X, 2).to_column_axes(difference)
     np.testing.assert_allclose(
         np.linalg.norm(turned, axis=-1), np.linalg.norm(difference, axis=-1)
     )
@@ -132,17 +133,17 @@ def test_whitened_difference_turned_by_column_is_that_of_the_symmetric_whitening
     values, vectors = np.linalg.eigh(covariance)
     symmetric = Z @ (vectors / np.sqrt(values)) @ vectors.T
     np.testing.assert_allclose(
-        view.by_column(Z @ view.rotation), symmetric, rtol=1e-8, atol=1e-8
+        view.to_column_axes(Z @ view.rotation), symmetric, rtol=1e-8, atol=1e-8
     )
 
 
 def test_of_several_witnesses_each_is_heard_by_its_surprise(fast, X):
     detector = fast().fit(X)
     said = np.zeros(X.shape)
-    for kind in EVIDENCE:
+    for kind in TABLE_EVIDENCE:
         alone = fast(evidence=kind).fit(X).explain(X).contributions
         error = alone.sum(1, keepdims=True)
-        surprise = _scoring.Surprise.of(error[:, 0])(error[:, 0])[:, None]
+        surprise = TailProbability.of(error[:, 0])(error[:, 0])[:, None]
         shares = np.full(X.shape, 1 / 5)
         np.divide(alone, error, out=shares, where=error > 0)
         said += surprise * shares
@@ -256,8 +257,10 @@ def test_encode_gives_what_the_decoders_reconstruct_from(fast, X):
     Z = detector.encode(X)
     assert Z.shape == (3, len(X), 2) and Z.dtype == np.float64
     with torch.no_grad():
-        decoded = detector._scorer.model.decoder(torch.from_numpy(Z)).numpy()
-    rows = np.mean([detector._scorer.view.inverse_transform(z) for z in decoded], 0)
+        decoded = detector._scorer.ensemble.model.decoder(torch.from_numpy(Z)).numpy()
+    rows = np.mean(
+        [detector._scorer.ensemble.view.inverse_transform(z) for z in decoded], 0
+    )
     np.testing.assert_allclose(rows, detector.reconstruct(X), rtol=1e-9)
 
 
@@ -267,8 +270,8 @@ def test_latent_mean_is_what_noise_free_rows_are_generated_from(fast, X):
     rows = detector.generate(5)
     with torch.no_grad():
         z = torch.from_numpy(detector.latent_mean_)[None]
-        decoded = detector._scorer.model.decoder(z).numpy()[0, 0]
-    expected = detector._scorer.view.inverse_transform(decoded)
+        decoded = detector._scorer.ensemble.model.decoder(z).numpy()[0, 0]
+    expected = detector._scorer.ensemble.view.inverse_transform(decoded)
     np.testing.assert_allclose(rows, np.tile(expected, (5, 1)))
 
 

@@ -13,7 +13,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from skncae import NCAEDetector
-from skncae.evidence._scorer import EVIDENCE
+from skncae.evidence._kinds import TABLE_EVIDENCE
 from skncae.files import _onnx as _export
 
 OUTPUTS = ["score_samples", "decision_function", "label"]
@@ -110,7 +110,7 @@ def test_model_of_a_detector_of_incomplete_rows_agrees_on_complete_ones(
     assert_model_agrees(detector, far_rows(X), path)
 
 
-@pytest.mark.parametrize("evidence", EVIDENCE)
+@pytest.mark.parametrize("evidence", TABLE_EVIDENCE)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_model_gives_a_row_that_is_not_finite_no_score(fast, X, path, evidence, value):
     fast(allow_nan=True, evidence=evidence).fit(X).to_onnx(path)

@@ -89,7 +89,7 @@ def make(device="cpu", image_shape=None, is_missing=False, **changes):
     if is_missing:
         is_observed = torch.rand(rows.shape, generator=generator) < 0.8
         observed = {"is_observed": is_observed.to(device)}
-        observed["by_column"] = torch.eye(rows.shape[1], device=device)
+        observed["to_column_axes"] = torch.eye(rows.shape[1], device=device)
     streams = MemberStreams(0, range(2))
     recipe = Recipe(**RECIPE | CHANGES | changes)
     return Trainer(

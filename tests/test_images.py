@@ -1,6 +1,7 @@
 """Images in any shape: what is learnt, what comes back, and what is refused."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sklearn.preprocessing import MinMaxScaler
 
 from skncae import NCAEDetector
 from skncae.data._images import Edges
-from skncae.evidence._neighbors import Neighbors
+from skncae.evidence._neighbors import PixelNeighbors
 
 
 @pytest.fixture(scope="module")
@@ -295,23 +296,41 @@ def test_edges_are_those_of_a_plain_histogram_of_gradients():
         np.testing.assert_allclose(row, expected / np.linalg.norm(expected))
 
 
+def block(X):
+    """Complete rows."""
+    return SimpleNamespace(rows=X, completed=X)
+
+
+def learnt(X, rounds):
+    """Neighbors among the rows."""
+
+    class Rows(SimpleNamespace):
+        def __len__(self):
+            return len(self.rows)
+
+    settings = SimpleNamespace(calibration_rounds=rounds)
+    return PixelNeighbors.learn(Rows(rows=X), settings, np.random.RandomState(0))
+
+
 def test_neighbors_measure_the_distance_to_the_middle_of_the_near_rows():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 12))
-    neighbors = Neighbors.of("pixel_neighbors", X, 0, np.random.RandomState(0), None)
+    neighbors = learnt(X, 0)
     scale = np.sqrt(((X - X.mean(0)) ** 2).mean())
-    for row, error in zip(X, neighbors(X), strict=True):
+    for row, error in zip(X, neighbors.errors(block(X)), strict=True):
         distance = np.sort(np.linalg.norm((X - row) / scale, axis=1))
         # Ranks of 5 % and 10 % of 60.
         np.testing.assert_allclose(error, np.sqrt((distance[3:6] ** 2).mean()))
-    np.testing.assert_allclose(neighbors.by_column(X).sum(1), neighbors(X))
+    np.testing.assert_allclose(
+        neighbors.contributions(block(X)).sum(1), neighbors.errors(block(X))
+    )
 
 
 def test_neighbors_of_a_single_row_are_that_row():
     X = np.arange(12.0)[None]
-    neighbors = Neighbors.of("pixel_neighbors", X, 1, np.random.RandomState(0), None)
-    assert neighbors(X) == [0.0]
-    assert not neighbors.by_column(X).any()
+    neighbors = learnt(X, 1)
+    assert neighbors.errors(block(X)) == [0.0]
+    assert not neighbors.contributions(block(X)).any()
 
 
 # --- displays ------------------------------------------------------------------

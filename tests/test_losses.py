@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from skncae.networks._autoencoder import latent_noise
 from skncae.training import _losses
 
 MEMBERS, BATCH, FEATURES, LATENT = 3, 7, 5, 2
@@ -106,12 +107,12 @@ def test_drifted_mean_moves_each_dimension_towards_its_own_batch_mean():
 @pytest.mark.parametrize("variance", [0.1, 1.0, 4.0])
 def test_latent_noise_has_the_variance_that_it_is_given(variance):
     mu = draw(2, 1, LATENT) * 10
-    omega = _losses.latent_noise(mu, variance, draw(2, 20_000, LATENT, seed=1))
+    omega = latent_noise(mu, variance, draw(2, 20_000, LATENT, seed=1))
     np.testing.assert_allclose(omega.var(1), variance, rtol=0.05)
     np.testing.assert_allclose(omega.mean(1), mu[:, 0], atol=0.05 * variance**0.5)
 
 
 def test_latent_noise_without_variance_is_mu():
     mu = draw(2, 1, LATENT)
-    omega = _losses.latent_noise(mu, 0.0, draw(2, 4, LATENT, seed=1))
+    omega = latent_noise(mu, 0.0, draw(2, 4, LATENT, seed=1))
     torch.testing.assert_close(omega, mu.expand(2, 4, LATENT))

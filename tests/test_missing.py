@@ -12,10 +12,11 @@ from sklearn.metrics import roc_auc_score
 from sklearn.metrics.pairwise import nan_euclidean_distances
 
 from skncae import NCAEDetector
-from skncae.evidence._columns import ColumnTails
+from skncae.evidence._base import Block
+from skncae.evidence._columns import Tails
+from skncae.evidence._kinds import TABLE_EVIDENCE
 from skncae.evidence._reference_rows import observed_distances
-from skncae.evidence._scorer import EVIDENCE
-from skncae.scaling import _calibration as _inputs
+from skncae.scaling import _missing
 from skncae.scaling._calibration import VIEWS, View, calibrated_view
 from skncae.training import _losses
 
@@ -189,7 +190,9 @@ def test_hardly_any_rows_can_be_fitted(make, scaling, rows):
 
 
 @EVERY_VIEW
-@pytest.mark.parametrize("evidence", [*EVIDENCE, EVIDENCE], ids=[*EVIDENCE, "all"])
+@pytest.mark.parametrize(
+    "evidence", [*TABLE_EVIDENCE, TABLE_EVIDENCE], ids=[*TABLE_EVIDENCE, "all"]
+)
 def test_row_without_any_value_looks_typical(make, X, holes, scaling, evidence):
     nothing = np.full((1, X.shape[1]), np.nan)
     for rows in (X, holes, np.concatenate([holes, nothing])):
@@ -276,7 +279,7 @@ def test_rows_are_completed_alike_whatever_the_size_of_the_parts(gaussian, monke
     holes = gaussian[:50].copy()
     holes[np.random.default_rng(1).random(holes.shape) < 0.4] = np.nan
     expected = view.complete(holes)
-    monkeypatch.setattr(_inputs, "MAX_BLOCK", 5)
+    monkeypatch.setattr(_missing, "MAX_BLOCK", 5)
     np.testing.assert_allclose(view.complete(holes), expected, rtol=1e-12)
 
 
@@ -311,12 +314,12 @@ def test_range_of_a_column_is_that_of_its_observed_entries(holes):
 def test_by_column_keeps_the_length_and_is_the_symmetric_whitening(gaussian):
     view = calibrated_view("whitened", gaussian, 0)
     residual = np.random.default_rng(1).normal(size=(3, 7, 4))
-    turned = view.by_column(residual)
+    turned = view.to_column_axes(residual)
     np.testing.assert_allclose(
         np.square(turned).sum(-1), np.square(residual).sum(-1), rtol=1e-12
     )
     # ZCA-cor: the inverse square root of the correlation, which is symmetric.
-    zca = view.by_column(view.rotation)
+    zca = view.to_column_axes(view.rotation)
     np.testing.assert_allclose(zca, zca.T, atol=1e-12)
     assert (np.linalg.eigvalsh(zca) > 0).all()
 
@@ -324,7 +327,7 @@ def test_by_column_keeps_the_length_and_is_the_symmetric_whitening(gaussian):
 def test_by_column_of_a_view_that_mixes_no_columns_is_the_identity():
     residual = np.ones((2, 3))
     view = View(np.zeros(3), np.ones(3))
-    assert view.by_column(residual) is residual
+    assert view.to_column_axes(residual) is residual
 
 
 # --- loss ----------------------------------------------------------------------
@@ -376,35 +379,41 @@ def test_observed_distances_are_over_the_observed_columns():
 
 
 def test_column_tails_are_of_the_observed_entries(holes):
-    tails = ColumnTails.of(holes)
+    tails = Tails.of(holes)
     expected = np.zeros(len(holes))
     for column in holes.T:
         seen = ~np.isnan(column)
-        expected[seen] += ColumnTails.of(column[seen, None])(column[seen, None])
-    np.testing.assert_allclose(tails(holes), expected)
+        expected[seen] += Tails.of(column[seen, None]).errors(
+            Block(None, column[seen, None])
+        )
+    np.testing.assert_allclose(tails.errors(Block(None, holes)), expected)
 
 
-@pytest.mark.parametrize("evidence", EVIDENCE)
+@pytest.mark.parametrize("evidence", TABLE_EVIDENCE)
 def test_error_of_a_row_is_scaled_up_from_the_observed_columns_to_all(
     make, X, holes, evidence
 ):
     scorer = make(evidence=evidence).fit(X)._scorer
     power = 2 if evidence == "dictionary" else 1
-    observed, n_missing = scorer._observed_evidence(holes)
+    component = scorer.components[0]
+    block = Block(scorer.ensemble, holes)
+    observed, n_missing = component.evidence.errors(block), block.n_missing
     assert n_missing.tolist() == np.isnan(holes).sum(1).tolist()
     np.testing.assert_allclose(
-        scorer.errors(holes) ** power, observed[0] ** power * 5 / (5 - n_missing)
+        scorer.errors(holes) ** power, observed**power * 5 / (5 - n_missing)
     )
 
 
 def test_reconstruction_error_leaves_out_the_missing_columns_of_the_residual(make, X):
     scorer = make(scaling="standardized", evidence="reconstruction").fit(X)._scorer
     missing = np.random.default_rng(1).random(X.shape) < 0.3
-    x = torch.from_numpy(scorer.view.transform(X))
+    x = torch.from_numpy(scorer.ensemble.view.transform(X))
     with torch.no_grad():
-        residual = (scorer.model(x.expand(2, *x.shape)) - x).numpy()
+        residual = (scorer.ensemble.model(x.expand(2, *x.shape)) - x).numpy()
+    block = Block(scorer.ensemble, X)
+    block.__dict__["_completion"] = X, missing
     np.testing.assert_allclose(
-        scorer._member_errors(X, missing), np.where(missing, 0, residual**2).sum(-1)
+        block.member_errors, np.where(missing, 0, residual**2).sum(-1)
     )
 
 
@@ -431,36 +440,3 @@ def test_missing_entries_are_reconstructed_near_their_values(X):
     lost = np.isnan(holes)
     error = np.abs(detector.reconstruct(holes) - X)[lost]
     assert np.median(error) < 0.5 * np.median(np.abs(X - np.median(X, 0))[lost])
-
-
-@pytest.mark.parametrize("evidence", [*EVIDENCE, EVIDENCE])
-def test_missing_entries_contribute_nothing_also_where_no_observed_one_does(
-    fast, X, evidence
-):
-    detector = fast(allow_nan=True, evidence=evidence).fit(X)
-    # The observed entries of rows like these have an error of zero.
-    rows = np.concatenate([X, detector.generate(50, random_state=0)])
-    rows[:, 1:] = np.nan
-    rows = np.concatenate([rows, [[np.nan, 2.0, np.nan, np.nan, np.nan]]])
-    contributions = detector.explain(rows).contributions
-    assert (contributions[np.isnan(rows)] == 0).all()
-    np.testing.assert_allclose(
-        contributions.sum(1), -detector.score_samples(rows), rtol=1e-9
-    )
-
-
-def test_row_without_any_value_blames_all_columns_alike(fast, X):
-    detector = fast(allow_nan=True).fit(X)
-    row = np.full((1, 5), np.nan)
-    error = -detector.score_samples(row)[0]
-    np.testing.assert_allclose(detector.explain(row).contributions, error / 5)
-
-
-def test_generated_rows_say_nothing_of_a_column_without_any_value(make, X):
-    rows = np.array(X)
-    rows[:, 2] = np.nan
-    with pytest.warns(UserWarning, match="column 2"):
-        detector = make().fit(rows)
-    generated = detector.generate(20, random_state=0)
-    assert np.isnan(generated).all(0).tolist() == [False, False, True, False, False]
-    assert np.isfinite(np.delete(generated, 2, axis=1)).all()

@@ -6,17 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from skncae.networks import _autoencoder as _networks
-from skncae.networks._autoencoder import (
-    Autoencoder,
-    ImageDecoder,
-    ImageEncoder,
-    MemberConv,
-    MemberLinear,
-    MemberMLP,
-    encoder_from_state,
-)
+from skncae.networks import _convolutional
+from skncae.networks._autoencoder import Autoencoder, build_encoder
+from skncae.networks._convolutional import ImageDecoder, ImageEncoder
 from skncae.networks._generators import MemberStreams
+from skncae.networks._layers import LEAKINESS, MemberConv, MemberLinear
+from skncae.networks._mlp import MemberMLP
+from skncae.networks._state import network_from_state, network_state
 
 WIDTHS = (5, 8, 4, 2)
 
@@ -36,7 +32,7 @@ def plain_copy(member_mlp, member):
         plain = nn.Linear(*layer.weight.shape[1:])
         plain.weight.data = layer.weight.data[member].T.clone()
         plain.bias.data = layer.bias.data[member, 0].clone()
-        layers += [plain, nn.LeakyReLU(_networks.LEAKINESS)]
+        layers += [plain, nn.LeakyReLU(LEAKINESS)]
     return nn.Sequential(*layers[:-1])
 
 
@@ -125,7 +121,7 @@ def test_reconstruction_feature_by_feature_is_that_row_by_row(row_shape):
     x = draw(6, math.prod(row_shape)).double()
     with torch.no_grad():
         expected = model(x.expand(3, *x.shape))
-        torch.testing.assert_close(model.by_feature(x.mT).mT, expected)
+        torch.testing.assert_close(model.forward_feature_major(x.mT).mT, expected)
 
 
 def test_convolution_of_a_member_is_a_plain_one_with_its_weights():
@@ -149,17 +145,17 @@ def test_first_layer_is_a_convolution_of_6_by_6_pixels_with_stride_2():
     grid = nn.functional.conv2d(
         x.view(4, 1, 8, 10), kernel, layer.bias[0], stride=2, padding=2
     )
-    grid = nn.functional.leaky_relu(grid, _networks.LEAKINESS)
+    grid = nn.functional.leaky_relu(grid, LEAKINESS)
     expected = encoder.linear(grid.permute(0, 2, 3, 1).reshape(1, 4, -1))
     torch.testing.assert_close(encoder(x), expected)
 
 
 def test_blocks_go_to_channels_and_back():
     x = draw(2, 4, 6, 3, 5)
-    folded = _networks._blocks_to_channels(x)
+    folded = _convolutional._blocks_to_channels(x)
     assert folded.shape == (2, 2, 3, 3, 20)
     torch.testing.assert_close(folded[0, 1, 2, 1, 5:10], x[0, 2, 5, 1])
-    assert torch.equal(_networks._channels_to_blocks(folded), x)
+    assert torch.equal(_convolutional._channels_to_blocks(folded), x)
 
 
 def test_image_autoencoder_returns_rows_of_the_width_it_was_given():
@@ -188,9 +184,11 @@ def test_gradient_of_an_image_member_reaches_no_other_member():
 
 def test_image_networks_are_built_again_from_their_state():
     model, x = image_model(), draw(3, 6, 9 * 13 * 2)
-    torch.testing.assert_close(Autoencoder.from_state(model.state())(x), model(x))
-    encoder = ImageEncoder(MemberStreams(0, range(2)), IMAGE, (4,), 1)
-    again = encoder_from_state(encoder.state())
+    torch.testing.assert_close(
+        network_from_state(Autoencoder, network_state(model))(x), model(x)
+    )
+    encoder = build_encoder(MemberStreams(0, range(2)), IMAGE, (4,), 1)
+    again = network_from_state(build_encoder, network_state(encoder))
     torch.testing.assert_close(again(x[:2]), encoder(x[:2]))
 
 

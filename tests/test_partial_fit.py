@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 
-from skncae import _detector
+from skncae import _fitting
 from skncae.data._sample import Sample
 from skncae.training._trainer import Trainer
 
@@ -31,7 +31,7 @@ def kept_of(n_rows, size, seed=0, piece=100):
 
 @pytest.fixture
 def room_for_50(monkeypatch):
-    monkeypatch.setattr(_detector, "MAX_TRAINING_ROWS", 50)
+    monkeypatch.setattr(_fitting, "MAX_TRAINING_ROWS", 50)
 
 
 # --- the sample ----------------------------------------------------------------

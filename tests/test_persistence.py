@@ -113,7 +113,7 @@ def test_state_does_not_change_the_detector(fitted):
     assert vars(fitted).keys() == before.keys()
     state = fitted.__getstate__()
     state["_scorer"]["view"].clear()
-    assert fitted._scorer.view.center is not None
+    assert fitted._scorer.ensemble.view.center is not None
 
 
 def test_memory_mapped_joblib_file_gives_the_same_scores(fitted, X, tmp_path):
@@ -128,7 +128,7 @@ def test_memory_mapped_joblib_file_gives_the_same_scores(fitted, X, tmp_path):
 def test_skops_file_gives_the_same_detector_when_one_type_is_trusted(fitted, X):
     data = skops.io.dumps(fitted)
     trusted = skops.io.get_untrusted_types(data=data)
-    assert trusted == ["skncae._detector.NCAEDetector"]
+    assert trusted == ["skncae.NCAEDetector"]
     assert_same_detector(skops.io.loads(data, trusted=trusted), fitted, X)
 
 
@@ -418,7 +418,7 @@ def reshape_tensors(document, tensors):
 
 
 def widen_view(document, tensors):
-    tensors["fitted._scorer.view.center"] = np.zeros(7)
+    tensors["fitted._scorer.ensemble.view.center"] = np.zeros(7)
 
 
 FORGED = {

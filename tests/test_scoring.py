@@ -7,11 +7,17 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
-from skncae.evidence import _scorer as _scoring
-from skncae.evidence._columns import ColumnRarity, ColumnTails
+from skncae.evidence._base import Block
+from skncae.evidence._columns import Rarity, Tails
+from skncae.evidence._kinds import TABLE_EVIDENCE
 from skncae.evidence._reference_rows import nearest_rows
-from skncae.evidence._scorer import EVIDENCE
-from skncae.evidence._tail_probability import Surprise
+from skncae.evidence._tail_probability import TailProbability
+from skncae.networks import _ensemble
+
+
+def block(X):
+    """Rows for kinds that ask no network."""
+    return Block(None, X)
 
 
 @pytest.fixture
@@ -23,7 +29,7 @@ def errors():
 
 
 def test_surprise_of_a_training_error_is_minus_log_of_the_share_that_is_larger(errors):
-    surprise = Surprise.of(errors)
+    surprise = TailProbability.of(errors)
     for rank in (1, 2, 10, 100, 500):
         error = np.sort(errors)[-rank]
         share = (np.count_nonzero(errors >= error) - 0.5) / len(errors)
@@ -35,36 +41,38 @@ def test_surprise_of_a_training_error_is_minus_log_of_the_share_that_is_larger(e
 def test_surprise_grows_with_the_error_within_and_beyond_the_training_errors(errors):
     within = np.geomspace(np.sort(errors)[20], errors.max(), 200)
     beyond = np.geomspace(errors.max() * 1.001, errors.max() * 1e6, 50)
-    assert (np.diff(Surprise.of(errors)(np.concatenate([within, beyond]))) > 0).all()
+    assert (
+        np.diff(TailProbability.of(errors)(np.concatenate([within, beyond]))) > 0
+    ).all()
 
 
 def test_surprise_never_falls(errors):
     everywhere = np.concatenate([[0.0], np.geomspace(1e-40, 1e40, 999)])
-    assert (np.diff(Surprise.of(errors)(everywhere)) >= 0).all()
+    assert (np.diff(TailProbability.of(errors)(everywhere)) >= 0).all()
 
 
 def test_surprise_beyond_the_largest_error_follows_the_pareto_tail():
     # P(error > t) = t^-2, so a tenfold error is 2 log 10 more surprising.
     errors = np.random.default_rng(0).pareto(2.0, size=20_000) + 1
-    far = Surprise.of(errors)(errors.max() * np.array([10.0, 100.0]))
+    far = TailProbability.of(errors)(errors.max() * np.array([10.0, 100.0]))
     assert far[1] - far[0] == pytest.approx(2 * math.log(10), rel=0.2)
 
 
 @pytest.mark.parametrize("errors", [[3.0], [0.0, 0.0], [2.0] * 50, [0.0] * 50 + [1.0]])
 def test_surprise_of_one_error_or_of_ties_is_finite(errors):
-    surprise = Surprise.of(np.array(errors))
+    surprise = TailProbability.of(np.array(errors))
     assert np.isfinite(surprise(np.array([0.0, 1.0, 2.0, 3.0, 1e30]))).all()
 
 
 def test_tied_errors_get_one_surprise_and_larger_ones_get_more():
-    surprise = Surprise.of(np.repeat([1.0, 2.0, 4.0], [70, 20, 10]))
+    surprise = TailProbability.of(np.repeat([1.0, 2.0, 4.0], [70, 20, 10]))
     low, middle, high = surprise(np.array([1.0, 2.0, 4.0]))
     assert low < middle < high
 
 
 def test_surprise_of_equal_rows_does_not_hang_on_the_last_bits_of_their_error(errors):
     equal = 2.0 * (1 + 1e-15 * np.arange(-40, 40))
-    surprise = Surprise.of(np.concatenate([errors, equal]))
+    surprise = TailProbability.of(np.concatenate([errors, equal]))
     assert np.ptp(surprise(equal)) < 1e-5
 
 
@@ -74,8 +82,8 @@ def test_surprise_of_equal_rows_does_not_hang_on_the_last_bits_of_their_error(er
 def test_column_tails_sum_the_squared_log_shares_in_the_direction_of_the_skew():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.exponential(size=60), -rng.exponential(size=60)])
-    tails, rows = ColumnTails.of(X), rng.normal(size=(20, 2))
-    for row, total in zip(rows, tails(rows), strict=True):
+    tails, rows = Tails.of(X), rng.normal(size=(20, 2))
+    for row, total in zip(rows, tails.errors(block(rows)), strict=True):
         upper = max(np.count_nonzero(X[:, 0] >= row[0]), 1) / 60
         lower = max(np.count_nonzero(X[:, 1] <= row[1]), 1) / 60
         assert total == pytest.approx(np.log(upper) ** 2 + np.log(lower) ** 2)
@@ -84,7 +92,9 @@ def test_column_tails_sum_the_squared_log_shares_in_the_direction_of_the_skew():
 @pytest.mark.parametrize("sign", [1, -1])
 def test_column_tails_call_the_end_of_the_longer_tail_the_outlying_one(sign):
     column = sign * np.random.default_rng(0).exponential(size=(200, 1))
-    long_end, short_end = ColumnTails.of(column)(sign * np.array([[9.0], [-9.0]]))
+    long_end, short_end = Tails.of(column).errors(
+        block(sign * np.array([[9.0], [-9.0]]))
+    )
     assert long_end == pytest.approx(np.log(200) ** 2)
     assert short_end == 0.0
 
@@ -93,24 +103,26 @@ def test_column_tails_of_many_rows_are_close_to_those_of_all_of_them():
     X = np.random.default_rng(0).exponential(size=(10_000, 1))
     rows = np.quantile(X, [[0.1], [0.5], [0.99]])
     np.testing.assert_allclose(
-        ColumnTails.of(X, 500)(rows), ColumnTails.of(X, 10_000)(rows), atol=0.1
+        Tails.of(X, 500).errors(block(rows)),
+        Tails.of(X, 10_000).errors(block(rows)),
+        atol=0.1,
     )
 
 
 def test_column_tails_of_a_constant_column_are_zero():
-    assert not ColumnTails.of(np.ones((9, 1)))(np.ones((4, 1))).any()
+    assert not Tails.of(np.ones((9, 1))).errors(block(np.ones((4, 1)))).any()
 
 
 def test_column_tails_take_rows_in_any_order_and_pass_missing_values_over():
     X = np.random.default_rng(0).exponential(size=(60, 3)) * [1.0, -1.0, 1.0]
     holes = X.copy()
     holes[::3, 0] = holes[5, :] = np.nan
-    tails = ColumnTails.of(X)
-    apart = np.array([tails.by_column(row[None])[0] for row in X])
-    np.testing.assert_array_equal(tails.by_column(X), apart)
+    tails = Tails.of(X)
+    apart = np.array([tails.contributions(block(row[None]))[0] for row in X])
+    np.testing.assert_array_equal(tails.contributions(block(X)), apart)
     expected = np.where(np.isnan(holes), 0.0, apart)
-    np.testing.assert_array_equal(tails.by_column(holes), expected)
-    np.testing.assert_allclose(tails(holes), expected.sum(1))
+    np.testing.assert_array_equal(tails.contributions(block(holes)), expected)
+    np.testing.assert_allclose(tails.errors(block(holes)), expected.sum(1))
 
 
 # --- column rarity -------------------------------------------------------------
@@ -118,7 +130,7 @@ def test_column_tails_take_rows_in_any_order_and_pass_missing_values_over():
 
 def test_column_rarity_of_few_values_is_the_log_share_of_values_as_rare():
     column = np.repeat([1.0, 2.0, 5.0, 6.0], [50, 30, 10, 10])[:, None]
-    rarity = ColumnRarity.of(column)(np.array([[1.0], [2.0], [5.0], [6.0]]))
+    rarity = Rarity.of(column).errors(block(np.array([[1.0], [2.0], [5.0], [6.0]])))
     np.testing.assert_allclose(rarity, -np.log([1.0, 0.5, 0.2, 0.2]))
 
 
@@ -128,7 +140,7 @@ def test_column_rarity_of_many_values_is_that_of_bins_at_their_centres():
         counts, edges = np.histogram(values, bins=20)
         centres = np.zeros((20, 2))
         centres[:, column] = (edges[:-1] + edges[1:]) / 2
-        rarity = ColumnRarity.of(X).by_column(centres)[:, column]
+        rarity = Rarity.of(X).contributions(block(centres))[:, column]
         for count, surprise in zip(counts, rarity, strict=True):
             as_rare = max(counts[counts <= count].sum(), 1) / 400
             assert surprise == pytest.approx(-np.log(as_rare))
@@ -137,28 +149,30 @@ def test_column_rarity_of_many_values_is_that_of_bins_at_their_centres():
 def test_rows_of_many_values_do_not_tie_in_rarity():
     X = np.random.default_rng(0).normal(size=(400, 1))
     # Two bins of one height, side by side, have one surprise.
-    assert len(np.unique(ColumnRarity.of(X)(X))) > 350
+    assert len(np.unique(Rarity.of(X).errors(block(X)))) > 350
 
 
 @pytest.mark.parametrize("values", [[0.0] * 99 + [9.0], np.linspace(0, 9, 100)])
 @pytest.mark.parametrize("unseen", [-9.0, 10.0, 1e300, -1e300])
 def test_value_beyond_all_training_values_is_as_rare_as_one_seen_once(values, unseen):
-    rarity = ColumnRarity.of(np.array(values)[:, None])(np.array([[unseen]]))
+    rarity = Rarity.of(np.array(values)[:, None]).errors(block(np.array([[unseen]])))
     assert rarity == pytest.approx(math.log(100))
 
 
 def test_value_in_a_gap_is_rarer_than_those_on_either_side():
     rng = np.random.default_rng(0)
     column = np.concatenate([rng.normal(-9, 1, 200), rng.normal(9, 1, 200)])
-    low, gap, high = ColumnRarity.of(column[:, None])(np.array([[-9.0], [0.0], [9.0]]))
+    low, gap, high = Rarity.of(column[:, None]).errors(
+        block(np.array([[-9.0], [0.0], [9.0]]))
+    )
     assert gap > 2 * max(low, high)
 
 
 def test_column_rarity_of_missing_values_is_zero():
     X = np.array([[1.0, np.nan], [2.0, np.nan], [2.0, np.nan]])
-    rarity = ColumnRarity.of(X)
-    assert rarity(np.array([[np.nan, 3.0]])) == 0.0
-    assert rarity(np.array([[1.0, np.nan]])) == pytest.approx(math.log(3))
+    rarity = Rarity.of(X)
+    assert rarity.errors(block(np.array([[np.nan, 3.0]]))) == 0.0
+    assert rarity.errors(block(np.array([[1.0, np.nan]]))) == pytest.approx(math.log(3))
 
 
 # --- distance ------------------------------------------------------------------
@@ -167,7 +181,7 @@ def test_column_rarity_of_missing_values_is_zero():
 @pytest.mark.parametrize("scaling", ["whitened", "standardized", "minmax"])
 def test_distance_is_the_squared_one_to_the_median_of_the_scaled_rows(fast, X, scaling):
     detector = fast(evidence="distance", scaling=scaling).fit(X)
-    Z = detector._scorer.view.transform(X)
+    Z = detector._scorer.ensemble.view.transform(X)
     expected = np.square(Z - np.median(Z, axis=0)).sum(1)
     np.testing.assert_allclose(-detector.training_scores_, expected)
 
@@ -196,19 +210,22 @@ def test_distance_to_the_nearest_row_keeps_its_digits_far_from_the_origin():
 def test_dictionaries_hold_training_rows_of_low_error_only(fast, X, y):
     detector = fast(n_estimators=3, dictionary_size=1000, evidence="dictionary").fit(X)
     scorer = detector._scorer
-    x = scorer.dictionary_view.transform(X)
-    for member, dictionary in enumerate(scorer.dictionaries.numpy()):
+    evidence = scorer.components[0].evidence
+    x = evidence.view.transform(X)
+    errors = Block(scorer.ensemble, X).member_errors
+    for member, dictionary in enumerate(evidence.references.numpy()):
         distance = cdist(dictionary, x)
         assert distance.min(1).max() < 1e-9
         rows = distance.argmin(1)
         assert len(set(rows)) == len(rows) == math.ceil(0.8 * len(X) / 2)
-        ranks = scorer._member_errors(X)[member].argsort().argsort()
+        ranks = errors[member].argsort().argsort()
         assert ranks[rows].max() < math.ceil(0.8 * len(X))
 
 
 def test_dictionary_has_the_size_asked_for(fast, X):
     detector = fast(dictionary_size=7, evidence="dictionary").fit(X)
-    assert detector._scorer.dictionaries.shape == (2, 7, X.shape[1])
+    references = detector._scorer.components[0].evidence.references
+    assert references.shape == (2, 7, X.shape[1])
 
 
 # --- scorer --------------------------------------------------------------------
@@ -216,12 +233,15 @@ def test_dictionary_has_the_size_asked_for(fast, X):
 
 def residuals_by_hand(detector, X):
     """Squared residuals of every member, with plain numpy, row by row."""
-    scorer, x = detector._scorer, detector._scorer.view.transform(X)
+    scorer, x = detector._scorer, detector._scorer.ensemble.view.transform(X)
     errors = np.empty((detector.n_estimators, len(X)))
     for member in range(detector.n_estimators):
         for i, row in enumerate(x):
             h = row
-            for network in (scorer.model.encoder, scorer.model.decoder):
+            for network in (
+                scorer.ensemble.model.encoder,
+                scorer.ensemble.model.decoder,
+            ):
                 for layer in network.layers:
                     weight = layer.weight[member].detach().numpy()
                     h = h @ weight + layer.bias[member, 0].detach().numpy()
@@ -243,10 +263,10 @@ def test_reconstruction_evidence_is_the_mean_squared_residual_of_the_members(
 def test_score_of_several_kinds_is_minus_their_median_surprise(fast, X):
     scores = fast().fit(X).score_samples(X)
     surprises = []
-    for kind in EVIDENCE:
+    for kind in TABLE_EVIDENCE:
         # One kind is reported as it is.
         alone = -fast(evidence=kind).fit(X).score_samples(X)
-        surprises.append(Surprise.of(alone)(alone))
+        surprises.append(TailProbability.of(alone)(alone))
     median = np.median(surprises, axis=0)
     np.testing.assert_allclose(scores, -median - np.mean(surprises, 0) / 1000)
 
@@ -259,7 +279,7 @@ def test_rows_on_which_no_two_kinds_agree_do_not_tie(fast):
 
 def test_reconstruction_is_the_mean_of_the_members_in_the_units_of_x(fast, X):
     detector = fast(n_estimators=3, scaling="standardized").fit(X)
-    view, model = detector._scorer.view, detector._scorer.model
+    view, model = detector._scorer.ensemble.view, detector._scorer.ensemble.model
     x = torch.from_numpy(view.transform(X)).expand(3, *X.shape)
     with torch.no_grad():
         members = [view.inverse_transform(x_hat.numpy()) for x_hat in model(x)]
@@ -273,13 +293,13 @@ def test_result_does_not_depend_on_the_size_of_the_blocks(
 ):
     detector = fast().fit(X)
     expected = getattr(detector, method)(X)
-    monkeypatch.setattr(_scoring, "BLOCK", block)
+    monkeypatch.setattr(_ensemble, "BLOCK", block)
     np.testing.assert_allclose(getattr(detector, method)(X), expected, rtol=1e-9)
 
 
 def test_more_rows_than_a_block_are_scored_as_each_part_is(fast, X):
     detector = fast().fit(X)
-    rows = np.tile(X, (_scoring.BLOCK // len(X) + 1, 1))[: _scoring.BLOCK + 1]
+    rows = np.tile(X, (_ensemble.BLOCK // len(X) + 1, 1))[: _ensemble.BLOCK + 1]
     scores = detector.score_samples(rows)
     np.testing.assert_allclose(scores[: len(X)], detector.score_samples(X), rtol=1e-9)
     np.testing.assert_allclose(

@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skncae import NCAEDetector
 from skncae._threshold import bootstrap_interval, estimated_share, labels_threshold
-from skncae.evidence._tail_probability import Surprise
+from skncae.evidence._tail_probability import TailProbability
 from tests.conftest import N_OUTLIERS
 
 NO_GAP = "sees no gap"
@@ -76,8 +76,8 @@ def flagged(detector):
     return -detector.training_scores_ > detector.threshold_
 
 
-def surprises_of(*errors):
-    return [Surprise.of(np.asarray(kind, dtype=float)) for kind in errors]
+def tails_of(*errors):
+    return [TailProbability.of(np.asarray(kind, dtype=float)) for kind in errors]
 
 
 def lognormal_errors(n_outliers, n=2000, seed=0, far=6.0):
@@ -141,19 +141,17 @@ def test_auto_flags_the_planted_outliers_by_one_kind_of_evidence(X, y):
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.2, 0.35])
 def test_estimated_share_is_that_of_errors_far_above_lognormal_ones(share):
     errors = lognormal_errors(round(2000 * share))
-    assert estimated_share(surprises_of(errors)) == pytest.approx(share, rel=0.15)
+    assert estimated_share(tails_of(errors)) == pytest.approx(share, rel=0.15)
 
 
 def test_estimated_share_does_not_depend_on_the_units_of_the_errors():
     errors = lognormal_errors(100)
-    first, second = (
-        estimated_share(surprises_of(x)) for x in (errors, 1e6 * errors**2)
-    )
+    first, second = (estimated_share(tails_of(x)) for x in (errors, 1e6 * errors**2))
     assert first == second
 
 
 def test_estimated_share_of_lognormal_errors_is_zero():
-    assert estimated_share(surprises_of(lognormal_errors(0))) == 0.0
+    assert estimated_share(tails_of(lognormal_errors(0))) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -162,20 +160,20 @@ def test_estimated_share_of_lognormal_errors_is_zero():
     ids=["constant", "mostly constant", "zero", "one row"],
 )
 def test_estimated_share_of_errors_without_spread_is_zero(errors):
-    assert estimated_share(surprises_of(errors)) == 0.0
+    assert estimated_share(tails_of(errors)) == 0.0
 
 
 def test_estimated_share_is_the_median_over_the_evidence():
     none, few, many = (lognormal_errors(n) for n in (0, 100, 400))
-    shares = [estimated_share(surprises_of(errors)) for errors in (none, few, many)]
+    shares = [estimated_share(tails_of(errors)) for errors in (none, few, many)]
     assert shares[0] < shares[1] < shares[2]
-    assert estimated_share(surprises_of(none, few, many)) == shares[1]
+    assert estimated_share(tails_of(none, few, many)) == shares[1]
 
 
 def test_estimated_share_finds_outliers_that_hide_one_another():
     # They stretch the first scale so far that only some of them are out of line.
     errors = lognormal_errors(600, far=5.0)
-    assert estimated_share(surprises_of(errors)) == pytest.approx(0.3, abs=0.02)
+    assert estimated_share(tails_of(errors)) == pytest.approx(0.3, abs=0.02)
 
 
 def test_interval_is_as_wide_as_90_percent_of_estimates_from_fresh_rows():
@@ -183,8 +181,8 @@ def test_interval_is_as_wide_as_90_percent_of_estimates_from_fresh_rows():
     for seed in range(60):
         rng = np.random.default_rng(seed)
         errors = lognormal_errors(rng.binomial(1000, 0.1), n=1000, seed=seed)
-        estimates.append(estimated_share(surprises_of(errors)))
-    low, high = bootstrap_interval(surprises_of(errors), 1000, seed=0)
+        estimates.append(estimated_share(tails_of(errors)))
+    low, high = bootstrap_interval(tails_of(errors), 1000, seed=0)
     width = np.subtract(*np.quantile(estimates, (0.95, 0.05)))
     assert low <= estimates[-1] <= high
     assert 0.6 * width < high - low < 1.6 * width

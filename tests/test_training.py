@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from skncae.networks._generators import MemberStreams
-from skncae.training import _losses, _mining
+from skncae.training import _losses, _mining, _trainer
 from skncae.training._trainer import HISTORY, Recipe, Trainer
 from tests.conftest import RECIPE
 
@@ -233,13 +233,13 @@ def test_rows_are_generated_at_the_given_variance_and_aligned_to_variance_one(
     make, monkeypatch
 ):
     trainer, variances = make(generation_scale=0.3), []
-    original = _losses.latent_noise
+    original = _trainer.latent_noise
 
     def spy(mu, variance, noise):
         variances.append(variance)
         return original(mu, variance, noise)
 
-    monkeypatch.setattr(_losses, "latent_noise", spy)
+    monkeypatch.setattr(_trainer, "latent_noise", spy)
     trainer._step(*trainer._draw())
     assert variances == [0.3, 1.0]
 

@@ -9,7 +9,8 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.base import clone
 
-from skncae.networks._autoencoder import encoder_from_state
+from skncae.networks._autoencoder import build_encoder
+from skncae.networks._state import network_from_state
 from skncae.training._trainer import Trainer
 
 
@@ -41,8 +42,10 @@ def test_two_fits_of_100_steps_end_near_one_of_200(fast, X):
 def test_networks_go_on_from_where_the_fit_before_left_them(fast, X, trainers):
     detector = fast(warm_start=True).fit(X)
     # Those of the scorer are float64.
-    discriminators = map(encoder_from_state, detector._discriminators)
-    left = copy.deepcopy(detector._scorer.model), *discriminators
+    discriminators = (
+        network_from_state(build_encoder, state) for state in detector._discriminators
+    )
+    left = copy.deepcopy(detector._scorer.ensemble.model), *discriminators
     detector.fit(X)
     for network, start in zip(left, trainers[1], strict=True):
         for name, value in network.float().state_dict().items():
@@ -60,8 +63,8 @@ def test_warm_start_draws_other_batches_than_the_fit_before(fast, X, trainers):
 
 def test_warm_start_keeps_the_scales_of_the_first_fit(fast, X):
     detector = fast(warm_start=True).fit(X)
-    view = detector._scorer.view
-    assert detector.fit(X + 5)._scorer.view is view
+    view = detector._scorer.ensemble.view
+    assert detector.fit(X + 5)._scorer.ensemble.view is view
 
 
 def test_n_iter_and_history_are_those_of_the_last_fit(fast, X):

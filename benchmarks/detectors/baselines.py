@@ -30,25 +30,26 @@ class NoLearning:
 
     def fit(self, X, y=None):
         """Learn scales, dictionaries and tails as `NCAEDetector` does."""
-        from skncae.evidence._scorer import EVIDENCE, Scorer
+        from skncae import NCAEDetector
+        from skncae._settings import settings_of
+        from skncae.evidence._scorer import Scorer
+        from skncae.networks._ensemble import Ensemble
         from skncae.scaling._calibration import calibrated_view
 
         self.row_shape = X.shape[1:]
+        detector = NCAEDetector()
+        detector.image_shape_ = None
         view = calibrated_view("whitened", X, rounds=5)
-        self.scorer_ = Scorer(self, view, EVIDENCE)
-        self.scorer_.learn(
-            X,
-            rounds=5,
-            dictionary_size=64,
-            random_state=np.random.RandomState(self.seed),
-        )
+        ensemble = Ensemble(self, view, None, np.zeros(X.shape[1], bool))
+        draw = np.random.RandomState(self.seed)
+        self.scorer_, _ = Scorer.learn(ensemble, X, settings_of(detector), draw)
         return self
 
     def decision_function(self, X):
         """Score rows; higher is more abnormal."""
         return self.scorer_.errors(X)
 
-    def by_feature(self, x):
+    def forward_feature_major(self, x):
         """Reconstruct rows of the whitened view, in place of the networks."""
         return x.new_zeros(self.n_members, *x.shape)
 

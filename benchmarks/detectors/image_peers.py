@@ -17,6 +17,8 @@ to 95 % of the variance. Deep ones see the pixels between 0 and 1.
 ==============  ======================================================================
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 from sklearn.decomposition import PCA
@@ -28,9 +30,9 @@ from sklearn.svm import OneClassSVM
 from torch import nn
 
 from skncae import NCAEDetector
-from skncae.evidence._neighbors import Neighbors as NeighborsEvidence
-from skncae.evidence._scorer import IMAGE_EVIDENCE
-from skncae.evidence._tail_probability import Surprise
+from skncae.evidence._base import Block
+from skncae.evidence._kinds import IMAGE_EVIDENCE, KINDS
+from skncae.evidence._tail_probability import TailProbability
 
 
 def pixels(X):
@@ -104,19 +106,31 @@ class Neighbors:
 
     def fit(self, X):
         """Learn views and references as `NCAEDetector` does."""
-        shape = (*X.shape[1:], 1)[:3]
+        settings = SimpleNamespace(
+            calibration_rounds=5, image_shape=(*X.shape[1:], 1)[:3]
+        )
         draw = np.random.RandomState(self.random_state)
-        kinds = [kind for kind in IMAGE_EVIDENCE if kind.endswith("_neighbors")]
+        block = self._block(X)
         self.neighbors_ = [
-            NeighborsEvidence.of(kind, pixels(X), 5, draw, shape) for kind in kinds
+            KINDS[kind].learn(block, settings, draw)
+            for kind in IMAGE_EVIDENCE
+            if kind.endswith("_neighbors")
         ]
-        self.surprises_ = [Surprise.of(near(pixels(X))) for near in self.neighbors_]
+        self.tails_ = [
+            TailProbability.of(near.errors(block)) for near in self.neighbors_
+        ]
         return self
 
     def decision_function(self, X):
-        """Median surprise; higher is more abnormal."""
-        witnesses = zip(self.surprises_, self.neighbors_, strict=True)
-        return np.median([surprise(near(pixels(X))) for surprise, near in witnesses], 0)
+        """Minus the log of the median tail probability; higher is more abnormal."""
+        block = self._block(X)
+        kinds = zip(self.tails_, self.neighbors_, strict=True)
+        return np.median([tail(near.errors(block)) for tail, near in kinds], 0)
+
+    def _block(self, X):
+        """Complete rows, of no networks."""
+        rows = pixels(X)
+        return Block(SimpleNamespace(complete=lambda X: (X, None)), rows)
 
 
 class Pixels:

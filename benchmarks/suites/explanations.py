@@ -59,29 +59,32 @@ def spoil(X, normal, damage, n_columns, rng):
 
 def rules(detector, rows):
     """Contributions by every rule, {name: (n_samples, n_features)}."""
-    from skncae.evidence._scorer import EVIDENCE, _shared_out
+    from skncae.evidence._base import Block
+    from skncae.evidence._kinds import TABLE_EVIDENCE
+    from skncae.evidence._scorer import _shared_out
 
     scorer = detector._scorer
+    block = Block(scorer.ensemble, rows)
     parts = np.stack(
-        [getattr(scorer, f"_{kind}_by_column")(rows, None) for kind in scorer.kinds]
+        [component.evidence.contributions(block) for component in scorer.components]
     )
-    surprises = scorer._surprises_of(scorer.evidence(rows))
+    surprises = scorer._minus_logs(scorer.component_errors(rows))
     shares = _shared_out(np.ones_like(surprises), parts, np.isfinite(rows))
     middle = np.argsort(surprises, axis=0)[len(surprises) // 2]
     loud = surprises >= np.median(surprises, axis=0)
-    alone = dict(zip((f"{kind} alone" for kind in EVIDENCE), shares, strict=True))
+    alone = dict(zip((f"{kind} alone" for kind in TABLE_EVIDENCE), shares, strict=True))
     residual = rows - detector.reconstruct(rows)
     return {
-        "explain, by surprise": scorer.contributions(rows),
+        "explain, by surprise": scorer.explain(rows)[0],
         "deciding witness": np.take_along_axis(shares, middle[None, :, None], axis=0)[
             0
         ],
         "mean of shares": shares.mean(0),
         "louder half by surprise": (shares * (loud * surprises)[..., None]).sum(0),
         **alone,
-        "|residual| / std": np.abs(residual) / detector._scorer.view.scale,
-        "|z|": np.abs(rows - detector._scorer.view.center)
-        / detector._scorer.view.scale,
+        "|residual| / std": np.abs(residual) / scorer.ensemble.view.scale,
+        "|z|": np.abs(rows - scorer.ensemble.view.center)
+        / scorer.ensemble.view.scale,
     }
 
 

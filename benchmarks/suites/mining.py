@@ -65,7 +65,7 @@ def measure(case, task, options):
     ).fit(task.X_train)
     # The first evidence is the reconstruction error, the paper's score.
     flat = task.X_score.reshape(len(task.X_score), -1).astype(np.float64)
-    errors = detector._scorer.evidence(flat)[0]
+    errors = detector._scorer.component_errors(flat)[0]
     scores = -detector.score_samples(task.X_score)
     return {
         "auroc_reconstruction": roc_auc_score(task.y_score, errors),

@@ -112,6 +112,8 @@ def step_trainer(n_members, n, d, device, **parameters):
     import torch
 
     from skncae import NCAEDetector
+    from skncae._fitting import make_training
+    from skncae._settings import settings_of
     from skncae.networks._generators import MemberStreams
     from skncae.scaling._calibration import calibrated_view
     from skncae.training._trainer import Trainer
@@ -121,7 +123,8 @@ def step_trainer(n_members, n, d, device, **parameters):
     X = np.random.default_rng(0).normal(size=(n, d))
     make = partial(Trainer, streams=MemberStreams(0, range(n_members)))
     view = calibrated_view("whitened", X, 1)
-    return detector._trainer(X, view, None, make, torch.device(device), False)
+    settings = settings_of(detector)
+    return make_training(settings, X, view, None, make, torch.device(device))
 
 
 def products_s(n_members, d, recipe, product_s):
@@ -303,12 +306,12 @@ def scores_floor_s(detector, d):
     """Seconds a row of the products of networks and dictionaries, in float64."""
     import torch
 
-    from skncae._parameters import chosen
+    from skncae._settings import settings_of
 
-    parameters = chosen(detector)
-    n_members = parameters["n_estimators"]
-    flops = 2 * n_members * parameters["dictionary_size"] * d
-    encoder = (d, *parameters["hidden_units"], parameters["latent_dim"])
+    settings = settings_of(detector)
+    n_members = settings.n_estimators
+    flops = 2 * n_members * settings.dictionary_size * d
+    encoder = (d, *settings.hidden_units, settings.latent_dim)
     layers = list(zip(encoder[:-1], encoder[1:], strict=True))
     flops += 2 * 2 * n_members * sum(n_in * n_out for n_in, n_out in layers)
     a, times = torch.randn(n_members, 256, 256, dtype=torch.float64), []
@@ -410,9 +413,9 @@ def dask_constants(detector, part, n):
     """Say what a row costs, and a partition sends."""
     import pickle
 
+    from skncae.data._layout import check_rows
     from skncae.data._quantiles import Sketch
     from skncae.data._sample import Sample
-    from skncae.scaling._calibration import check_rows
 
     start = time.perf_counter()
     check_rows(detector, part, reset=False)

@@ -169,16 +169,15 @@ def measure(case, task, options):
 
     X, y = task
     detector = NCAEDetector(contamination="auto", random_state=case["seed"]).fit(X)
-    evidence = detector._scorer.evidence(X)
+    evidence = detector._scorer.component_errors(X)
     low, high = detector.contamination_interval_
     share = 0.0 if np.isnan(low) else detector.contamination_
     yield outcome(detector, y, "auto", share) | {"low": low, "high": high}
     if y.any():
         yield outcome(detector, y, "oracle", y.mean())
-    scorer = detector._scorer
-    for kind, surprise in zip(scorer.kinds, scorer.surprises, strict=True):
-        share = estimated_share([surprise])
-        yield outcome(detector, y, f"auto of {kind}", share)
+    for component in detector._scorer.components:
+        share = estimated_share([component.tail])
+        yield outcome(detector, y, f"auto of {component.evidence.name}", share)
     for name, rule in OURS.items():
         share = np.median([rule(errors) for errors in evidence])
         yield outcome(detector, y, name, share)

@@ -47,6 +47,8 @@ class Chunks:
     (100,)
     """
 
+    __module__ = "skncae"
+
     def __init__(self, source, chunk_rows=None):
         is_known = callable(source) or any(
             hasattr(source, name) for name in ("to_batches", "shape", "__iter__")

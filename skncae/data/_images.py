@@ -1,4 +1,4 @@
-"""Images as rows: shapes in, shapes out, and the edges in them.
+"""Images as rows: shapes in, shapes out.
 
 Everything but the networks works on flat rows, one column a pixel and channel. What
 shape a row came in is remembered, so that rows that go out have it too.
@@ -6,17 +6,13 @@ shape a row came in is remembered, so that rows that go out have it too.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from numbers import Integral
 
 import numpy as np
 
 # What the networks of images are built for, in pixels a side.
-SMALLEST, LARGEST = 8, 64
+LEAST_PIXELS, MOST_PIXELS = 8, 64
 MOST_CHANNELS = 4
-
-# Edges are counted by direction in cells of so many pixels, which overlap.
-DIRECTIONS, CELL, STRIDE = 8, 5, 3
 
 
 def as_array(X):
@@ -52,24 +48,28 @@ def image_shape_of(X, image_shape):
         that size.
     """
     if not is_folded(X):
-        return None if image_shape is None else checked(image_shape, "image_shape")
+        return (
+            None
+            if image_shape is None
+            else checked_image_shape(image_shape, "image_shape")
+        )
     if X.ndim > 4:
         raise ValueError(
             f"X has {X.ndim} axes; images have 3, (n_samples, height, width), or 4, "
             "(n_samples, height, width, channels). Reshape X."
         )
     shape = X.shape[1:]
-    if image_shape is not None and checked(image_shape, "image_shape") != checked(
-        shape, "The shape of a row of X"
-    ):
+    if image_shape is not None and checked_image_shape(
+        image_shape, "image_shape"
+    ) != checked_image_shape(shape, "The shape of a row of X"):
         raise ValueError(
             f"X has rows of shape {shape}, but image_shape={image_shape!r}. Leave "
             "image_shape=None for rows that have their shape, or reshape X."
         )
-    return checked(shape, "The shape of a row of X")
+    return checked_image_shape(shape, "The shape of a row of X")
 
 
-def checked(shape, name):
+def checked_image_shape(shape, name):
     """Return an image shape with its channels, or raise a ValueError or TypeError."""
     sizes = tuple(shape) if isinstance(shape, Sequence | np.ndarray) else ()
     if len(sizes) not in (2, 3) or not all(isinstance(n, Integral) for n in sizes):
@@ -87,17 +87,17 @@ def checked(shape, name):
             f"{name} is {shape}: {channels} channels, where at most {MOST_CHANNELS} "
             f"are supported. {hint}Of more, pick some or take their mean."
         )
-    if max(height, width) > LARGEST:
+    if max(height, width) > MOST_PIXELS:
         raise ValueError(
-            f"{name} is {shape}, where at most {LARGEST} x {LARGEST} pixels are "
-            "supported. Scale the images down first, for example by the mean of blocks "
-            "of pixels, or cut them into tiles "
+            f"{name} is {shape}, where at most {MOST_PIXELS} x {MOST_PIXELS} pixels "
+            "are supported. Scale the images down first, for example by the mean of "
+            "blocks of pixels, or cut them into tiles "
             "(sklearn.feature_extraction.image.extract_patches_2d)."
         )
-    if min(height, width) < SMALLEST:
+    if min(height, width) < LEAST_PIXELS:
         raise ValueError(
-            f"{name} is {shape}, where at least {SMALLEST} x {SMALLEST} pixels are "
-            "needed. Pad the images with np.pad, or use them as a table: "
+            f"{name} is {shape}, where at least {LEAST_PIXELS} x {LEAST_PIXELS} pixels "
+            "are needed. Pad the images with np.pad, or use them as a table: "
             "X.reshape(len(X), -1) with image_shape=None."
         )
     return height, width, channels
@@ -120,47 +120,3 @@ def check_width(n_features, image_shape):
             f"X has {n_features} columns, but image_shape={image_shape} folds rows of "
             f"{math.prod(image_shape)}. Change image_shape, or reshape X."
         )
-
-
-@dataclass(frozen=True)
-class Edges:
-    """How much edge of each direction is where: a histogram of oriented gradients.
-
-    It has the length 1, so that neither brightness nor contrast is in it, and coarse
-    cells, so that a stroke may move by a pixel or two (Dalal & Triggs, 2005).
-
-    Parameters
-    ----------
-    image_shape : tuple of (height, width, channels)
-    """
-
-    image_shape: tuple
-
-    def transform(self, X):
-        """Histograms of images, (n_samples, directions * rows * columns of cells)."""
-        grey = np.reshape(X, (len(X), *self.image_shape)).astype(np.float64).mean(-1)
-        down, right = np.gradient(grey, axis=(1, 2))
-        strength = np.maximum(np.hypot(down, right), 1e-12)
-        angles = 2.0 * np.pi * np.arange(DIRECTIONS)[:, None, None, None] / DIRECTIONS
-        along = np.maximum(np.cos(angles) * right + np.sin(angles) * down, 0.0)
-        rows, columns = map(_cells, self.image_shape[:2])
-        counts = rows @ (along**2 / strength) @ columns.T
-        edges = np.sqrt(counts).transpose(1, 0, 2, 3).reshape(len(X), -1)
-        length = np.linalg.norm(edges, axis=1, keepdims=True)
-        return edges / np.where(length > 0.0, length, 1.0)
-
-    def by_column(self, parts):
-        """Share what each histogram entry adds out among the pixels of its cell."""
-        rows, columns = map(_cells, self.image_shape[:2])
-        parts = parts.reshape(len(parts), DIRECTIONS, len(rows), len(columns)).sum(1)
-        pixels = (rows / rows.sum(1, keepdims=True)).T @ parts
-        pixels = pixels @ (columns / columns.sum(1, keepdims=True))
-        n_channels = self.image_shape[2]
-        return np.repeat(pixels.reshape(len(parts), -1) / n_channels, n_channels, 1)
-
-
-def _cells(n_pixels):
-    """Which pixels each cell takes the mean of, (n_cells, n_pixels)."""
-    first = np.arange(0, n_pixels, STRIDE)[:, None] - CELL // 2
-    pixel = np.arange(n_pixels)
-    return ((first <= pixel) & (pixel < first + CELL)) / CELL

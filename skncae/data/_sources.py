@@ -4,6 +4,8 @@ What `fit` asks of them: `sample(size, seed)` returns a uniform sample as an arr
 sets `n_rows`; `errors(scorer)` returns the errors of all rows, or quantiles of them.
 """
 
+import itertools
+
 import numpy as np
 
 from skncae.data._quantiles import Sketch
@@ -54,22 +56,25 @@ class RowsInChunks:
             )
         self.chunks = chunks
         self.check = check
-        self.reset = reset
+        # The first chunk is read now: what comes next depends on the shape of its rows.
+        self._pass = checked_chunks(chunks, check, reset)
+        self._first = next(self._pass, None)
+        if self._first is None:
+            raise ValueError(f"The chunks of {chunks.source!r} hold no rows.")
 
     def sample(self, size, seed):
-        """Return a uniform sample of at most `size` rows: one pass."""
-        sample = None
-        for X in checked(self.chunks, self.check, self.reset):
-            sample = (sample or Sample.empty(size, seed, X)).extended(X)
-        if sample is None:
-            raise ValueError(f"The chunks of {self.chunks.source!r} hold no rows.")
+        """Return a uniform sample of at most `size` rows: what is left of one pass."""
+        sample = Sample.empty(size, seed, self._first)
+        for X in itertools.chain([self._first], self._pass):
+            sample = sample.extended(X)
+        del self._first, self._pass
         self.n_rows = sample.n_seen
         return sample.rows
 
     def errors(self, scorer):
         """Return quantiles of the errors of all rows: one pass."""
         sketch = Sketch.of(np.empty(0))
-        for X in checked(self.chunks, self.check):
+        for X in checked_chunks(self.chunks, self.check):
             sketch = Sketch.total([sketch, Sketch.of(scorer.errors(X))])
         if sketch.n_seen != self.n_rows:
             raise ValueError(
@@ -80,7 +85,7 @@ class RowsInChunks:
         return sketch.quantiles()
 
 
-def checked(chunks, check, reset=False):
+def checked_chunks(chunks, check, reset=False):
     """Yield the chunks as validated arrays; errors say where the chunk is."""
     start = 0
     for chunk in chunks:

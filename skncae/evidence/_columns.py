@@ -6,49 +6,64 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import skew
 
-from skncae.scaling._calibration import LARGEST
+from skncae.scaling._scaler import LARGEST
 
 
 class _Columns:
-    """Evidence from each column alone: the sum of the surprises of its values.
+    """Evidence from each column alone: the sum of what its values are worth.
 
-    A subclass says what these are, in `_surprise(column, values)`, of values in
-    ascending order. They are sorted since each search then begins where the last one
-    ended, which makes it several times as fast.
+    A subclass says what that is, in `_worth(column, values)`, of values in ascending
+    order. They are sorted since each search then begins where the last one ended, which
+    makes it several times as fast.
     """
 
-    def _surprise(self, column, values):
+    power = 1
+    images_only = complete_only = False
+    by_column_alone = True
+
+    def errors(self, block):
+        """Sum over the columns of each row, (n_samples,)."""
+        total = np.zeros(len(block))
+        for _, rows, worth in self._worths(block.rows):
+            total[rows] += worth
+        return total
+
+    def contributions(self, block):
+        """What every value is worth; missing ones nothing."""
+        worths = np.zeros(block.rows.shape)
+        for column, rows, worth in self._worths(block.rows):
+            worths[rows, column] = worth
+        return worths
+
+    def state(self):
+        """Everything learnt, as a dictionary of arrays."""
+        return vars(self).copy()
+
+    @classmethod
+    def from_state(cls, state):
+        """Build the evidence that `state` was taken from."""
+        return cls(**state)
+
+    def _worth(self, column, values):
         """What ascending values of a column are worth."""
         raise NotImplementedError
 
-    def __call__(self, X):
-        """Sum over the columns of each row, (n_samples,)."""
-        total = np.zeros(len(X))
-        for _, rows, surprise in self._surprises(X):
-            total[rows] += surprise
-        return total
-
-    def by_column(self, X):
-        """Surprise of every value of X; that of missing ones is zero."""
-        surprises = np.zeros(X.shape)
-        for column, rows, surprise in self._surprises(X):
-            surprises[rows, column] = surprise
-        return surprises
-
-    def _surprises(self, X):
-        """Yield each column, the rows that have a value there, and their surprises."""
+    def _worths(self, X):
+        """Yield each column, the rows that have a value there, and what it is worth."""
         for column, values in enumerate(X.T):
             rows = np.argsort(values)
             # Missing values come last.
             rows = rows[: len(rows) - np.count_nonzero(np.isnan(values))]
-            yield column, rows, self._surprise(column, values[rows])
+            yield column, rows, self._worth(column, values[rows])
 
 
 @dataclass(frozen=True)
-class ColumnTails(_Columns):
+class Tails(_Columns):
     """How far out each column is, in the direction of its longer tail.
 
-    The surprise is the squared -log P(a training value is as large).
+    The squared -log P(a training value is as large), summed over the columns: many
+    columns are far out, or a few very far. Kin of ECOD and COPOD, which sum the -log
+    tail probability itself, of both tails or of the one that the skewness picks.
 
     Parameters
     ----------
@@ -62,9 +77,16 @@ class ColumnTails(_Columns):
     quantiles: np.ndarray
     sign: np.ndarray
 
+    name = "tails"
+
+    @classmethod
+    def learn(cls, block, settings, random_state):
+        """Take the quantiles and the skewness of the training rows."""
+        return cls.of(block.rows)
+
     @classmethod
     def of(cls, X, n_reference=4096):
-        """Take the quantiles and the skewness of the training rows."""
+        """Take the quantiles and the skewness of rows."""
         with warnings.catch_warnings():
             # A column that is all but constant has no skewness to speak of.
             warnings.simplefilter("ignore", RuntimeWarning)
@@ -77,7 +99,7 @@ class ColumnTails(_Columns):
             ordered = ordered[picked]
         return cls(ordered, sign)
 
-    def _surprise(self, column, values):
+    def _worth(self, column, values):
         """What ascending values of a column are worth."""
         if self.sign[column] < 0:
             # Those that are smaller, from the largest on, become those that are larger.
@@ -92,50 +114,75 @@ class ColumnTails(_Columns):
         square = np.square(np.log(share))
         return square if self.sign[column] > 0 else square[::-1]
 
+    def onnx(self, graph):
+        """Write `errors` as operations of an ONNX graph."""
+        op = graph.op
+        # NaN at the end of a column is smaller than nothing, and counts for nothing.
+        n_reference = (~np.isnan(self.quantiles)).sum(0)
+        signed = op.mul(graph.X, op.const(self.sign))
+        smaller = graph.count_smaller(self.quantiles, signed)
+        places = np.arange(len(self.quantiles) + 1)[:, None]
+        counts = np.maximum(n_reference - places, 1)
+        worth = op.const(np.square(np.log(counts / n_reference)))
+        worth = op.gather_elements(worth, smaller, axis=0)
+        return op.reduce_sum(worth, op.const([1]), keepdims=0)
+
 
 @dataclass(frozen=True)
-class ColumnRarity(_Columns):
+class Rarity(_Columns):
     """How rare values such as a row's are in each column.
 
-    The surprise is -log P(a training value is as rare).
-
-    A column has a histogram of as many bins as the square root of its values, or one
-    bin for each value where there are no more than that. Between the centres of the
-    bins the surprise is interpolated, so that rows do not tie.
+    -log P(a training value is as rare), summed over the columns: gaps, and rare values
+    among few. Kin of HBOS, which sums the -log density of a histogram. A column has a
+    histogram of as many bins as the square root of its values, or one bin for each
+    value where there are no more than that. Between the centres of the bins it is
+    interpolated, so that rows do not tie.
 
     Parameters
     ----------
     values : ndarray of shape (n_knots, n_features)
         Centres of the bins, between two values that are beyond all of them; NaN at
         the end of a column that has fewer.
-    surprises : ndarray of shape (n_knots, n_features)
+    minus_logs : ndarray of shape (n_knots, n_features)
         Minus the log of the share of training values in a bin as rare.
     """
 
     values: np.ndarray
-    surprises: np.ndarray
+    minus_logs: np.ndarray
+
+    name = "rarity"
+
+    @classmethod
+    def learn(cls, block, settings, random_state):
+        """Count the training values."""
+        return cls.of(block.rows)
 
     @classmethod
     def of(cls, X):
-        """Count the training values."""
+        """Count the values of rows."""
         columns = [_rarity(column[~np.isnan(column)]) for column in X.T]
         n_knots = max(len(knots) for knots, _ in columns)
         values = np.full((n_knots, len(columns)), np.nan)
-        surprises = np.full((n_knots, len(columns)), np.nan)
-        for column, (knots, surprise) in enumerate(columns):
+        minus_logs = np.full((n_knots, len(columns)), np.nan)
+        for column, (knots, minus_log) in enumerate(columns):
             values[: len(knots), column] = knots
-            surprises[: len(knots), column] = surprise
-        return cls(values, surprises)
+            minus_logs[: len(knots), column] = minus_log
+        return cls(values, minus_logs)
 
-    def _surprise(self, column, values):
+    def _worth(self, column, values):
         """What ascending values of a column are worth."""
-        knots, surprises = self.values[:, column], self.surprises[:, column]
+        knots, minus_logs = self.values[:, column], self.minus_logs[:, column]
         n_knots = np.count_nonzero(~np.isnan(knots))
-        return np.interp(values, knots[:n_knots], surprises[:n_knots])
+        return np.interp(values, knots[:n_knots], minus_logs[:n_knots])
+
+    def onnx(self, graph):
+        """Write `errors` as operations of an ONNX graph."""
+        worth = graph.interpolated(graph.X, self.values, self.minus_logs)
+        return graph.op.reduce_sum(worth, graph.op.const([1]), keepdims=0)
 
 
 def _rarity(column):
-    """Return the knots of the values of one column and the surprise at each."""
+    """Return the knots of one column, and minus the log of the share as rare."""
     n = len(column)
     if n == 0:
         return np.zeros(1), np.zeros(1)
@@ -149,10 +196,10 @@ def _rarity(column):
     # that was never seen had been seen once.
     ordered = np.sort(counts)
     as_rare = np.cumsum(ordered)[np.searchsorted(ordered, counts, "right") - 1]
-    surprise = -np.log(np.maximum(as_rare, 1) / n)
+    minus_log = -np.log(np.maximum(as_rare, 1) / n)
     width = (centres[-1] - centres[0]) / max(len(centres) - 1, 1)
     # Where the width is nothing, or lost in rounding: the next number.
     below = min(centres[0] - width, np.nextafter(centres[0], -np.inf))
     beyond = max(centres[-1] + width, np.nextafter(centres[-1], np.inf))
     unseen = np.log(n)
-    return np.r_[below, centres, beyond], np.r_[unseen, surprise, unseen]
+    return np.r_[below, centres, beyond], np.r_[unseen, minus_log, unseen]

@@ -7,14 +7,13 @@ away than a tenth of the rows, which would make it a distance to the centre.
 
 import math
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
-from skncae.data._images import Edges
-from skncae.scaling._calibration import View, calibrated_view
-
-# The view of each kind; edges have their own.
-VIEWS = {"pixel_neighbors": "pixels", "contrast_neighbors": "contrast"}
+from skncae.evidence._edges import Edges
+from skncae.scaling._calibration import calibrated_view
+from skncae.scaling._scaler import View
 
 # Rows are compared with this many training rows at most ...
 MAX_REFERENCES = 1024
@@ -23,7 +22,7 @@ NEAREST, FURTHEST = 0.05, 0.1
 
 
 @dataclass(frozen=True)
-class Neighbors:
+class _Neighbors:
     """Distance to the training rows that are near, but not the nearest.
 
     Parameters
@@ -33,19 +32,25 @@ class Neighbors:
         Training rows in that view.
     """
 
-    view: View | Edges
+    view: Any
     references: np.ndarray
 
+    power = 2
+    by_column_alone = False
+    name: ClassVar[str]
+    view_type: ClassVar[type] = View
+
     @classmethod
-    def of(cls, kind, X, rounds, random_state, image_shape):
+    def learn(cls, block, settings, random_state):
         """Draw the references from training rows."""
-        view: View | Edges
-        if kind == "edge_neighbors":
-            view = Edges(image_shape)
-        else:
-            view = calibrated_view(VIEWS[kind], X, rounds)
-        picked = random_state.permutation(len(X))[:MAX_REFERENCES]
-        return cls(view, view.transform(X[picked]))
+        view = cls._learnt_view(block.rows, settings)
+        picked = random_state.permutation(len(block))[:MAX_REFERENCES]
+        return cls(view, view.transform(block.rows[picked]))
+
+    @classmethod
+    def _learnt_view(cls, X, settings):
+        """The view that training rows are compared in."""
+        raise NotImplementedError
 
     def state(self):
         """Everything learnt, as nested dictionaries of arrays."""
@@ -54,20 +59,19 @@ class Neighbors:
     @classmethod
     def from_state(cls, state):
         """Build the neighbors that `state` was taken from."""
-        view = Edges if "image_shape" in state["view"] else View
-        return cls(view(**state["view"]), state["references"])
+        return cls(cls.view_type(**state["view"]), state["references"])
 
-    def __call__(self, X):
+    def errors(self, block):
         """Root mean square distance of each row to its neighbors, (n_samples,)."""
-        square = self._squares(self.view.transform(X))
+        square = self._squares(self.view.transform(block.completed))
         first, last = self._ranks()
         return np.sqrt(
             np.sort(np.partition(square, last - 1)[:, :last])[:, first:].mean(1)
         )
 
-    def by_column(self, X):
+    def contributions(self, block):
         """What each column adds to the distance, (n_samples, n_features)."""
-        Z = self.view.transform(X)
+        Z = self.view.transform(block.completed)
         first, last = self._ranks()
         order = np.argsort(self._squares(Z), axis=1)[:, first:last]
         weight = np.zeros((len(Z), len(self.references)))
@@ -78,7 +82,15 @@ class Neighbors:
         # A distance is its square over itself; nothing adds to a distance of zero.
         distance = np.sqrt(square.sum(1, keepdims=True))
         parts = square / np.where(distance > 0, distance, 1.0)
-        return self.view.by_column(parts) if isinstance(self.view, Edges) else parts
+        return self._in_pixels(parts)
+
+    def onnx(self, graph):
+        """Refuse: a detector of images is not exported."""
+        raise ValueError(f"{self.name!r} has no form in an ONNX model.")
+
+    def _in_pixels(self, parts):
+        """Turn what each coordinate of the view adds into what each pixel adds."""
+        return parts
 
     def _squares(self, Z):
         """Squared distances to all references, (n_samples, n_references)."""
@@ -91,3 +103,43 @@ class Neighbors:
         n = len(self.references)
         last = math.ceil(FURTHEST * n)
         return min(math.ceil(NEAREST * n), last - 1), last
+
+
+class PixelNeighbors(_Neighbors):
+    """Images are compared as they are."""
+
+    name = "pixel_neighbors"
+    images_only = False
+    complete_only = True
+
+    @classmethod
+    def _learnt_view(cls, X, settings):
+        return calibrated_view("pixels", X, settings.calibration_rounds)
+
+
+class ContrastNeighbors(_Neighbors):
+    """Images are compared at the same brightness and contrast."""
+
+    name = "contrast_neighbors"
+    images_only = False
+    complete_only = True
+
+    @classmethod
+    def _learnt_view(cls, X, settings):
+        return calibrated_view("contrast", X, settings.calibration_rounds)
+
+
+class EdgeNeighbors(_Neighbors):
+    """Images are compared in histograms of the directions of their edges."""
+
+    name = "edge_neighbors"
+    images_only = True
+    complete_only = False
+    view_type = Edges
+
+    @classmethod
+    def _learnt_view(cls, X, settings):
+        return Edges(settings.image_shape)
+
+    def _in_pixels(self, parts):
+        return self.view.cells_to_pixels(parts)

@@ -1,23 +1,138 @@
-"""How far rows are from the nearest row of each dictionary."""
+"""The distance to rows that are known to be normal."""
 
+import math
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 
+from skncae.scaling._calibration import calibrated_view
+from skncae.scaling._missing import over_all_columns
+from skncae.scaling._scaler import View
 
-def nearest_rows(x, dictionary):
-    """Find the row of each dictionary that is nearest to each row.
+# Reference rows are of the lowest error only: this share of the rows ...
+SURE_SHARE = 0.8
+# ... among at most this many.
+MAX_POOL = 4096
+
+# Values that are this close are one value, rounded in another way by a runtime.
+ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class ReferenceRows:
+    """Distance to the nearest of 64 reference rows with low reconstruction error.
+
+    The mean over members, each of which has its own. Large where no normal row is like
+    it. (The dictionary of Eq. 7 is another one: of generated rows, in latent space.)
+
+    Parameters
+    ----------
+    view : View
+        What rows are compared in.
+    references : Tensor of shape (members, size, n_features)
+    """
+
+    view: View
+    references: torch.Tensor
+
+    name = "dictionary"
+    power = 2
+    images_only = complete_only = by_column_alone = False
+
+    @classmethod
+    def learn(cls, block, settings, random_state):
+        """Give each member random rows out of those it reconstructs best."""
+        view = calibrated_view("standardized", block.rows, settings.calibration_rounds)
+        pool = block.take(random_state.permutation(len(block))[:MAX_POOL])
+        n_features = pool.rows.shape[1]
+        n_sure = math.ceil(SURE_SHARE * len(pool))
+        # At most half of them: references that are all rows would hold every outlier
+        # that got past the networks, for every member.
+        size = min(settings.dictionary_size, math.ceil(n_sure / 2))
+        x = torch.from_numpy(view.transform(pool.completed))
+        picked = [
+            random_state.permutation(
+                np.argsort(over_all_columns(errors, pool.n_missing, n_features))[
+                    :n_sure
+                ]
+            )[:size]
+            for errors in pool.member_errors
+        ]
+        return cls(view, x[torch.from_numpy(np.stack(picked))])
+
+    def errors(self, block):
+        """Distance of each row, the mean over members, (n_samples,)."""
+        return self._nearest(self._seen(block), block.missing)[0].mean(0).numpy()
+
+    def contributions(self, block):
+        """Squared distance of each column over the distance."""
+        x = self._seen(block)
+        distance, nearest = self._nearest(x, block.missing)
+        members = torch.arange(len(nearest))[:, None]
+        difference = (x - self.references[members, nearest]).numpy()
+        difference = self.view.to_column_axes(difference)
+        # A distance is its square over itself; nothing adds to a distance of zero.
+        length = np.where(distance > 0, distance, 1.0)[..., None]
+        return (np.square(difference) / length).mean(0)
+
+    def state(self):
+        """Everything learnt, as nested dictionaries of arrays."""
+        return {"view": vars(self.view).copy(), "references": self.references.numpy()}
+
+    @classmethod
+    def from_state(cls, state):
+        """Build the reference rows that `state` was taken from."""
+        return cls(View(**state["view"]), torch.tensor(state["references"]))
+
+    def onnx(self, graph):
+        """Write `errors` as operations of an ONNX graph."""
+        op = graph.op
+        x = self.view.onnx(graph, graph.X)
+        references = self.references.numpy()
+        n_members, size, n_features = references.shape
+        # The expanded square, |c|^2 - 2 x c, finds the nearest row fast, and loses
+        # digits. So the distance to that row is taken directly.
+        square = np.square(references).sum(-1)[:, None]
+        product = op.matmul(x, op.const(-2.0 * references.transpose(0, 2, 1)))
+        nearest = op.arg_min(op.add(product, op.const(square)), axis=2, keepdims=0)
+        first = op.const(size * np.arange(n_members)[:, None])
+        rows = op.const(references.reshape(-1, n_features))
+        rows = op.gather(rows, op.add(nearest, first))
+        difference = op.sub(x, rows)
+        rounding = op.mul(op.const(ROUNDING), op.max([op.abs(rows), op.const(1.0)]))
+        same = op.less(op.abs(difference), rounding)
+        difference = op.where(same, op.const(0.0), difference)
+        distance = op.sqrt(graph.sum_of_squares(difference))
+        return op.reduce_mean(distance, op.const([0]), keepdims=0)
+
+    def _seen(self, block):
+        """The completed rows as they are compared."""
+        return torch.from_numpy(self.view.transform(block.completed))
+
+    def _nearest(self, x, missing):
+        """Distance to the nearest reference of each member, of what is there; which."""
+        if missing is None:
+            return nearest_rows(x, self.references)
+        is_observed = torch.from_numpy(~missing)
+        return observed_distances(x, is_observed, self.references).min(-1)
+
+
+def nearest_rows(x, references):
+    """Find the reference row of each member that is nearest to each row.
 
     Parameters
     ----------
     x : Tensor of shape (batch, features)
-    dictionary : Tensor of shape (members, size, features)
+    references : Tensor of shape (members, size, features)
 
     Returns
     -------
     distance, nearest : Tensor of shape (members, batch)
-        How far it is, and its place in the dictionary.
+        How far it is, and its place among the references.
     """
-    members, size, n_features = dictionary.shape
-    rows = dictionary.reshape(-1, n_features)
+    members, size, n_features = references.shape
+    rows = references.reshape(-1, n_features)
     # The expanded square, less |x|^2, finds the nearest fast, and loses the digits of
     # a small distance. So the distance to that one is taken directly.
     square = torch.addmm(rows.square().sum(1), x, rows.mT, alpha=-2.0)
@@ -28,23 +143,23 @@ def nearest_rows(x, dictionary):
     return torch.linalg.vector_norm(found - x[:, None], dim=-1).mT, nearest.mT
 
 
-def observed_distances(x, is_observed, dictionary):
-    """Distance of every row to every row of each dictionary, in observed columns.
+def observed_distances(x, is_observed, references):
+    """Distance of every row to every reference row of each member, in observed columns.
 
     Parameters
     ----------
     x : Tensor of shape (batch, features)
     is_observed : bool Tensor of shape (batch, features)
-    dictionary : Tensor of shape (members, size, features)
+    references : Tensor of shape (members, size, features)
 
     Returns
     -------
     distance : Tensor of shape (members, batch, size)
     """
     # One column at a time: memory stays that of the distances.
-    square = x.new_zeros(len(dictionary), len(x), dictionary.shape[1])
+    square = x.new_zeros(len(references), len(x), references.shape[1])
     for column in range(x.shape[1]):
         rows = is_observed[:, column].nonzero()[:, 0]
-        difference = x[rows, column, None] - dictionary[:, None, :, column]
+        difference = x[rows, column, None] - references[:, None, :, column]
         square.index_add_(1, rows, difference.square_())
     return square.sqrt()

@@ -1,4 +1,8 @@
-"""Errors of different kinds made comparable, by how rare so large an error is."""
+"""Errors of different kinds made comparable, by how rare so large an error is.
+
+The log tail probability is one of the ways to unify outlier scores of Kriegel, Kroeger,
+Schubert and Zimek, "Interpreting and Unifying Outlier Scores" (SDM 2011).
+"""
 
 from dataclasses import dataclass
 
@@ -12,7 +16,7 @@ SAME = 1e-6
 
 
 @dataclass(frozen=True)
-class Surprise:
+class TailProbability:
     """Minus the log of the share of training errors that are larger.
 
     Between the training errors it is interpolated; beyond the largest it follows
@@ -20,12 +24,12 @@ class Surprise:
 
     Parameters
     ----------
-    log_errors, surprises : ndarray of shape (n_knots,)
+    log_errors, minus_logs : ndarray of shape (n_knots,)
     tail_index : float
     """
 
     log_errors: np.ndarray
-    surprises: np.ndarray
+    minus_logs: np.ndarray
     tail_index: float
 
     @classmethod
@@ -37,18 +41,29 @@ class Surprise:
         ranks = np.unique(np.geomspace(1, n, min(n, n_knots)).astype(int))
         knots = log_errors[ranks - 1][::-1]
         # Rows that are equal have errors that are not, in the last bits. Between two
-        # such knots the surprise would hang on those bits, so they are one.
+        # such knots it would hang on those bits, so they are one.
         first = np.flatnonzero(np.diff(knots, prepend=-np.inf) > SAME)
-        surprises = -np.log((ranks[::-1][first] - 0.5) / n)
-        return cls(knots[first], surprises, _tail_index(log_errors))
+        minus_logs = -np.log((ranks[::-1][first] - 0.5) / n)
+        return cls(knots[first], minus_logs, _tail_index(log_errors))
 
     def __call__(self, errors):
         log_errors = _log(errors)
         beyond = log_errors - self.log_errors[-1]
         # Rows that are equal to the last one up to rounding are no further out.
         beyond = np.where(beyond > SAME, beyond, 0.0)
-        within = np.interp(log_errors, self.log_errors, self.surprises)
+        within = np.interp(log_errors, self.log_errors, self.minus_logs)
         return within + self.tail_index * beyond
+
+    def onnx(self, graph, error):
+        """Write the call as operations of an ONNX graph."""
+        op, knots = graph.op, self.log_errors
+        log_error = op.log(op.max([error, op.const(SMALLEST)]))
+        beyond = op.sub(log_error, op.const(knots[-1]))
+        beyond = op.where(op.greater(beyond, op.const(SAME)), beyond, op.const(0.0))
+        beyond = op.mul(beyond, op.const(float(self.tail_index)))
+        column = op.unsqueeze(log_error, op.const([1]))
+        within = graph.interpolated(column, knots[:, None], self.minus_logs[:, None])
+        return op.add(op.squeeze(within, op.const([1])), beyond)
 
 
 def _log(errors):

@@ -7,6 +7,7 @@ from scipy.stats import gaussian_kde
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array, check_scalar
 
+from skncae.data._layout import feature_names
 from skncae.plotting._axes import (
     BLUE,
     VERMILION,
@@ -18,7 +19,6 @@ from skncae.plotting._axes import (
     rgb,
 )
 from skncae.plotting._montage import montage, shown
-from skncae.scaling._calibration import feature_names
 
 
 class LatentSpaceDisplay:
@@ -68,6 +68,8 @@ class LatentSpaceDisplay:
     >>> round(display.entropy_, 1)  # of a normal distribution: log(2 pi e) = 2.84
     2.8
     """
+
+    __module__ = "skncae.plotting"
 
     def __init__(self, latent, errors, generated, mean, *, member=0):
         self.latent = latent
@@ -119,7 +121,9 @@ class LatentSpaceDisplay:
             estimator.encode(X)[member],
             -estimator.score_samples(X),
             # Not `encode`, which would miss the names of the columns.
-            estimator._scorer.encode(generated.reshape(n_generated, -1))[member],
+            estimator._scorer.ensemble.encode(generated.reshape(n_generated, -1))[
+                member
+            ],
             means[member],
             member=member,
         )
@@ -259,6 +263,8 @@ class GeneratedSamplesDisplay:
     >>> display.generated.shape
     (1000, 4)
     """
+
+    __module__ = "skncae.plotting"
 
     def __init__(self, X, generated, feature_names, *, k=30, image_shape=None):
         self.X = X

@@ -56,6 +56,8 @@ class FeatureContributionDisplay:
     ['x2', '=', '9']
     """
 
+    __module__ = "skncae.plotting"
+
     def __init__(self, explanation, *, rows=None, k=10):
         self.explanation = explanation
         self.rows = rows
@@ -173,6 +175,8 @@ class ReconstructionDisplay:
     >>> len(ReconstructionDisplay.from_estimator(detector, X, rows=[0, 1]).axes_)
     2
     """
+
+    __module__ = "skncae.plotting"
 
     def __init__(self, explanation, *, rows=None, k=30):
         self.explanation = explanation

@@ -51,6 +51,8 @@ class ScoreDistributionDisplay:
     '12.0 % of 500 rows flagged'
     """
 
+    __module__ = "skncae.plotting"
+
     def __init__(self, errors, threshold, *, y=None, mined_share=None):
         self.errors = errors
         self.threshold = threshold
@@ -194,6 +196,8 @@ class TrainingHistoryDisplay:
     ['latent_discriminator_loss', 'mining_score_kept', 'reconstruction_loss', \
 'sample_discriminator_loss']
     """
+
+    __module__ = "skncae.plotting"
 
     def __init__(self, history):
         self.history = history

@@ -30,7 +30,7 @@ def reconstruction_error(x, x_hat):
     return (x_hat - x).square().sum(-1)
 
 
-def observed_target(x, x_hat, is_observed, by_column):
+def observed_target(x, x_hat, is_observed, to_column_axes):
     """Target of a reconstruction that differs from it in the observed columns only.
 
     The residual is turned to one coordinate a column, and those of missing columns
@@ -40,8 +40,8 @@ def observed_target(x, x_hat, is_observed, by_column):
     ----------
     x, x_hat : Tensor of shape (members, batch, features)
     is_observed : bool Tensor of shape (members, batch, features)
-    by_column : Tensor of shape (features, features)
-        Orthogonal; `View.by_column` as a matrix.
+    to_column_axes : Tensor of shape (features, features)
+        Orthogonal; `View.to_column_axes` as a matrix.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def observed_target(x, x_hat, is_observed, by_column):
         Without gradient.
     """
     x_hat = x_hat.detach()
-    return x_hat + ((x - x_hat) @ by_column * is_observed) @ by_column.T
+    return x_hat + ((x - x_hat) @ to_column_axes * is_observed) @ to_column_axes.T
 
 
 def calibrated_reconstruction_loss(x, x_hat, prototype, is_mined):
@@ -125,21 +125,3 @@ def drifted_mean(mu, z, rate):
     mu : Tensor of shape (members, 1, latent)
     """
     return torch.lerp(mu, z.mean(1, keepdim=True), rate)
-
-
-def latent_noise(mu, variance, noise):
-    """Turn standard noise into omega of N(mu, variance I). Eq. 4 and 6.
-
-    Parameters
-    ----------
-    mu : Tensor of shape (members, 1, latent)
-    variance : float
-        A variance, so the noise is scaled by its square root.
-    noise : Tensor of shape (members, batch, latent)
-        Of N(0, I).
-
-    Returns
-    -------
-    omega : Tensor of shape (members, batch, latent)
-    """
-    return torch.add(mu, noise, alpha=variance**0.5)

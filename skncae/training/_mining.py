@@ -7,11 +7,22 @@ ones.)
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
 
-RULES = ("similarity", "reconstruction", "latent_distance", "latent_density")
+from skncae.training._losses import reconstruction_error
+
+
+class Batch(NamedTuple):
+    """What a rule may look at, without gradients; symbols as in `_losses`."""
+
+    x: torch.Tensor
+    x_hat: torch.Tensor
+    z: torch.Tensor
+    z_generated: torch.Tensor
+    mu: torch.Tensor
 
 
 def similarity(z, z_generated):
@@ -64,6 +75,15 @@ def latent_density(z):
     # Not `solve`, which waits for the device to say that all went well.
     solved, _ = torch.linalg.solve_ex(covariance, centred.mT)
     return -(centred * solved.mT).sum(-1)
+
+
+# The values of the parameter `mining`.
+RULES = {
+    "similarity": lambda batch: similarity(batch.z, batch.z_generated),
+    "reconstruction": lambda batch: -reconstruction_error(batch.x, batch.x_hat),
+    "latent_distance": lambda batch: latent_distance(batch.z, batch.mu),
+    "latent_density": lambda batch: latent_density(batch.z),
+}
 
 
 def least(c, rate):

@@ -13,9 +13,10 @@ import torch
 from torch.nn import functional as F
 
 from skncae._threads import one_thread
-from skncae.networks._autoencoder import Autoencoder, MemberMLP, build_encoder
+from skncae.networks._autoencoder import Autoencoder, build_encoder, latent_noise
 from skncae.training import _losses, _mining
 from skncae.training._cuda_graph import StepGraph
+from skncae.training._optimizer import Descent, flattened
 
 # What decay_steps multiplies the learning rate by (section 4, "Implementation").
 DECAY = 0.1
@@ -78,7 +79,7 @@ class Trainer:
         A model, a D_s and a D_l of an earlier round to go on with. They are copied.
     is_observed : bool Tensor of shape (n_samples, features), optional
         Which columns of the completed rows count; all of them by default.
-    by_column : Tensor of shape (features, features), optional
+    to_column_axes : Tensor of shape (features, features), optional
         Turns a residual to one coordinate a column; needed with `is_observed`.
     image_shape : tuple of (height, width, channels), optional
         What rows are folded to by convolutional networks; None for an MLP.
@@ -91,12 +92,12 @@ class Trainer:
         recipe,
         trained=None,
         is_observed=None,
-        by_column=None,
+        to_column_axes=None,
         image_shape=None,
     ):
         self.rows = rows
         self.is_observed = is_observed
-        self.by_column = by_column
+        self.to_column_axes = to_column_axes
         self.n_members = len(streams)
         self.recipe = recipe
         self.n_steps = 0
@@ -110,18 +111,18 @@ class Trainer:
         self.d_s = build_encoder(streams, row_shape, recipe.hidden_units, 1).to(
             rows.device
         )
-        self.d_l = MemberMLP(
-            streams, (recipe.latent_dim, recipe.hidden_units[-1], 1)
+        self.d_l = build_encoder(
+            streams, (recipe.latent_dim,), recipe.hidden_units[-1:], 1
         ).to(rows.device)
         networks = self.d_s, self.model.decoder, self.model.encoder, self.d_l
         # Listed once: to find them takes longer than to update them.
         self._parameters = {network: list(network.parameters()) for network in networks}
         d_s, decoder, encoder, d_l = self._parameters.values()
-        flat = _flattened([*d_s, *decoder, *encoder, *d_l])
+        flat = flattened([*d_s, *decoder, *encoder, *d_l])
         aligned = d_l if recipe.latent_discriminator else []
         # Neighbours in memory, so that each phase updates one vector.
-        self._generation = _Descent([*d_s, *decoder], flat, recipe.learning_rate)
-        self._joint = _Descent(
+        self._generation = Descent([*d_s, *decoder], flat, recipe.learning_rate)
+        self._joint = Descent(
             [*decoder, *encoder, *aligned],
             flat[sum(p.numel() for p in d_s) :],
             recipe.learning_rate,
@@ -196,8 +197,9 @@ class Trainer:
         x_hat = self._through(self.model.decoder, z)
         if self.is_observed is not None:
             is_observed = self.is_observed[drawn]
-            x = _losses.observed_target(x, x_hat, is_observed, self.by_column)
-        c = self._mining_score(x, x_hat.detach(), z.detach(), z_generated)
+            x = _losses.observed_target(x, x_hat, is_observed, self.to_column_axes)
+        batch = _mining.Batch(x, x_hat.detach(), z.detach(), z_generated, self.model.mu)
+        c = _mining.RULES[self.recipe.mining](batch)
         is_mined = _mining.least(c, self.recipe.mining_rate)
 
         # Calibrate and align: Eq. 8(a), and f learns to fool D_l. Eq. 4.
@@ -238,17 +240,6 @@ class Trainer:
         )
         self._joint.step([*gradients, *d_l_gradients])
         return loss
-
-    def _mining_score(self, x, x_hat, z, z_generated):
-        """Contamination scores of a batch, lower is more contaminated."""
-        rule = self.recipe.mining
-        if rule == "similarity":
-            return _mining.similarity(z, z_generated)
-        if rule == "reconstruction":
-            return -_losses.reconstruction_error(x, x_hat)
-        if rule == "latent_distance":
-            return _mining.latent_distance(z, self.model.mu)
-        return _mining.latent_density(z)
 
     def _play(self, discriminator, real, fake):
         """One round of a min-max game.
@@ -291,7 +282,7 @@ class Trainer:
 
     def _omega(self, variance, noise):
         """Latent noise around mu."""
-        return _losses.latent_noise(self.model.mu, variance, noise)
+        return latent_noise(self.model.mu, variance, noise)
 
     @torch.no_grad()
     def _set_mu(self):
@@ -315,52 +306,9 @@ def _drawn(draw, shape, device):
     while True:
         drawn = draw((DRAWN_AT_ONCE, *shape))
         if device.type == "cuda":
-            # Nobody waits for what comes from there.
+            # Pinned memory, so that the copy to the GPU is asynchronous.
             drawn = drawn.pin_memory()
         yield from drawn.to(device, non_blocking=drawn.is_pinned()).unbind(1)
-
-
-def _flattened(parameters):
-    """Lay parameters side by side in one vector, which is returned."""
-    flat = torch.cat([parameter.detach().flatten() for parameter in parameters])
-    sizes = [parameter.numel() for parameter in parameters]
-    for parameter, part in zip(parameters, flat.split(sizes), strict=True):
-        parameter.data = part.view_as(parameter)
-    return flat
-
-
-class _Descent:
-    """Adam on the parameters that one phase may move.
-
-    Parameters
-    ----------
-    parameters : list of Parameter
-    flat : Tensor
-        The vector that they lie in, from its beginning on.
-    learning_rate : float
-    """
-
-    def __init__(self, parameters, flat, learning_rate):
-        self.parameters = parameters
-        # One vector: a step on many tensors spends its time on their number.
-        self._flat = flat[: sum(parameter.numel() for parameter in parameters)]
-        self._adam = torch.optim.Adam(
-            [self._flat],
-            lr=learning_rate,
-            fused=True,
-            # For the graph of a step.
-            capturable=flat.device.type == "cuda",
-        )
-
-    def step(self, gradients):
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = gradient
-        self._flat.grad = torch.cat([gradient.flatten() for gradient in gradients])
-        self._adam.step()
-
-    def decay(self, factor):
-        for group in self._adam.param_groups:
-            group["lr"] *= factor
 
 
 def _step_history(sample_loss, latent_loss, reconstruction_loss, c, is_mined):

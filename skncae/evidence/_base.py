@@ -1,0 +1,155 @@
+"""What a kind of evidence is, and the rows that it sees.
+
+A kind is a class of its own file, listed in `_kinds`. It learns from a block of
+training rows and then gives an error for each row: large when the row is unlike the
+normal ones.
+"""
+
+from functools import cached_property
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+
+
+class Evidence(Protocol):
+    """One component score: learnt from a block of rows, then an error for each row.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the parameter `evidence`.
+    power : int
+        An error to this power is a sum over columns.
+    images_only : bool
+        It has to know which pixels are side by side.
+    complete_only : bool
+        It compares whole rows, none of whose entries may be missing.
+    by_column_alone : bool
+        It sees each column alone: then many rows are scored at once, since a search for
+        many values takes less time for each. Others get blocks that fit into a cache.
+    """
+
+    name: ClassVar[str]
+    power: ClassVar[int]
+    images_only: ClassVar[bool]
+    complete_only: ClassVar[bool]
+    by_column_alone: ClassVar[bool]
+
+    @classmethod
+    def learn(cls, block, settings, random_state) -> Self:
+        """Learn from the block of all training rows.
+
+        Parameters
+        ----------
+        block : Block
+        settings : Settings
+            The parameters of the detector.
+        random_state : RandomState
+        """
+
+    def errors(self, block) -> np.ndarray:
+        """Error of each row over its observed columns, (n_samples,)."""
+
+    def contributions(self, block) -> np.ndarray:
+        """What each column adds to the error to its `power`, (n_samples, n_features).
+
+        In proportion: only the shares of the columns count, and what is said of missing
+        entries does not.
+        """
+
+    def state(self) -> dict[str, Any]:
+        """Everything learnt, as nested dictionaries of arrays."""
+
+    @classmethod
+    def from_state(cls, state) -> Self:
+        """Build the evidence that `state` was taken from."""
+
+    def onnx(self, graph) -> Any:
+        """Write `errors` as operations of an ONNX graph; see `skncae.files`."""
+
+
+class Block:
+    """Some rows: completed, scaled and reconstructed once for all kinds.
+
+    Parameters
+    ----------
+    ensemble : Ensemble
+    rows : ndarray of shape (n_samples, n_features)
+        As they came; NaN is missing.
+    """
+
+    def __init__(self, ensemble, rows):
+        self.ensemble = ensemble
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def take(self, rows):
+        """Return the block of some of the rows, by slice or indices."""
+        return Block(self.ensemble, self.rows[rows])
+
+    @cached_property
+    def _completion(self):
+        return self.ensemble.complete(self.rows)
+
+    @property
+    def completed(self):
+        """Rows without NaN."""
+        return self._completion[0]
+
+    @property
+    def missing(self):
+        """Where entries are missing, or None for nowhere."""
+        return self._completion[1]
+
+    @cached_property
+    def n_missing(self):
+        """Number of missing entries of each row."""
+        if self.missing is None:
+            return np.zeros(len(self.rows), dtype=int)
+        return self.missing.sum(1)
+
+    @cached_property
+    def is_observed(self):
+        """Where entries are not missing."""
+        if self.missing is None:
+            return np.ones(self.rows.shape, bool)
+        return ~self.missing
+
+    @cached_property
+    def scaled(self):
+        """Completed rows in the view of the networks."""
+        return self.ensemble.view.transform(self.completed)
+
+    @cached_property
+    def _reconstruction(self):
+        return self.ensemble.reconstruct_scaled(self.scaled)
+
+    @cached_property
+    def residual(self):
+        """Scaled rows less their reconstructions, (members, n_features, n_samples)."""
+        scaled, reconstruction = self._reconstruction
+        return reconstruction - scaled
+
+    @property
+    def member_errors(self):
+        """Squared residual of each member in what is observed, (members, n_samples)."""
+        if self.missing is None:
+            return self.residual.square().sum(1).numpy()
+        residual = self.to_column_axes(self.residual.mT.numpy())
+        return np.square(residual).sum(-1, where=~self.missing)
+
+    @property
+    def expected(self):
+        """Mean reconstruction of the members, in the units of the rows."""
+        view = self.ensemble.view
+        expected = np.zeros(self.rows.shape)
+        for z_hat in self._reconstruction[1].mT.numpy():
+            expected += view.inverse_transform(z_hat, like=self.completed)
+        expected[:, self.ensemble.is_empty] = np.nan
+        return expected / self.ensemble.model.n_members
+
+    def to_column_axes(self, difference):
+        """Rotate differences of scaled rows so that coordinate j is column j's."""
+        return self.ensemble.view.to_column_axes(difference)

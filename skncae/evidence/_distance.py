@@ -1,0 +1,55 @@
+"""The distance to the median row."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Distance:
+    """Squared distance to the median of the training rows, as the networks see them.
+
+    In the whitened view it is a robust Mahalanobis distance (MCD is kin): large where
+    a row is far out along directions in which the columns vary little.
+
+    Parameters
+    ----------
+    median : ndarray of shape (n_features,)
+    """
+
+    median: np.ndarray
+
+    name = "distance"
+    power = 1
+    images_only = complete_only = by_column_alone = False
+
+    @classmethod
+    def learn(cls, block, settings, random_state):
+        """Take the median of the scaled rows."""
+        return cls(np.median(block.scaled, axis=0))
+
+    def errors(self, block):
+        """Squared distance of each row, (n_samples,)."""
+        difference = block.scaled - self.median
+        if block.missing is None:
+            return np.square(difference).sum(1)
+        difference = block.to_column_axes(difference)
+        return np.square(difference).sum(1, where=~block.missing)
+
+    def contributions(self, block):
+        """Squared distance of each column, (n_samples, n_features)."""
+        return np.square(block.to_column_axes(block.scaled - self.median))
+
+    def state(self):
+        """Everything learnt, as a dictionary of arrays."""
+        return vars(self).copy()
+
+    @classmethod
+    def from_state(cls, state):
+        """Build the distance that `state` was taken from."""
+        return cls(**state)
+
+    def onnx(self, graph):
+        """Write `errors` as operations of an ONNX graph."""
+        op = graph.op
+        return graph.sum_of_squares(op.sub(graph.scaled, op.const(self.median)))

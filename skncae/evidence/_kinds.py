@@ -1,0 +1,44 @@
+"""The kinds of evidence by name."""
+
+from skncae.evidence._base import Evidence
+from skncae.evidence._columns import Rarity, Tails
+from skncae.evidence._distance import Distance
+from skncae.evidence._neighbors import ContrastNeighbors, EdgeNeighbors, PixelNeighbors
+from skncae.evidence._reconstruction import Reconstruction
+from skncae.evidence._reference_rows import ReferenceRows
+
+KINDS: dict[str, type[Evidence]] = {}
+
+
+def register(kind):
+    """Make a kind of evidence known by its name; returns it, to be used as a decorator.
+
+    Parameters
+    ----------
+    kind : type
+        A class with the attributes and methods of `Evidence`.
+    """
+    KINDS[kind.name] = kind
+    return kind
+
+
+for _kind in (
+    Reconstruction,
+    Distance,
+    ReferenceRows,
+    Tails,
+    Rarity,
+    PixelNeighbors,
+    ContrastNeighbors,
+    EdgeNeighbors,
+):
+    register(_kind)
+
+# What is combined by default: of the rows of a table, and of images.
+TABLE_EVIDENCE = ("reconstruction", "distance", "dictionary", "tails", "rarity")
+IMAGE_EVIDENCE = (
+    "reconstruction",
+    "pixel_neighbors",
+    "contrast_neighbors",
+    "edge_neighbors",
+)

@@ -1,0 +1,43 @@
+"""The reconstruction error of Eq. 9."""
+
+import numpy as np
+
+
+class Reconstruction:
+    """``|x - g(f(x))|^2`` of Eq. 9, the mean over members.
+
+    Large where a row breaks the way in which the columns vary together.
+    """
+
+    name = "reconstruction"
+    power = 1
+    images_only = complete_only = by_column_alone = False
+
+    @classmethod
+    def learn(cls, block, settings, random_state):
+        """The networks have learnt already."""
+        return cls()
+
+    def errors(self, block):
+        """Squared residual of each row, (n_samples,)."""
+        return block.member_errors.mean(0)
+
+    def contributions(self, block):
+        """Squared residual of each column, (n_samples, n_features)."""
+        residual = block.to_column_axes(block.residual.mT.numpy())
+        return np.square(residual).mean(0)
+
+    def state(self):
+        """All of it is in the networks."""
+        return {}
+
+    @classmethod
+    def from_state(cls, state):
+        """Build it; there is no state."""
+        return cls()
+
+    def onnx(self, graph):
+        """Write `errors` as operations of an ONNX graph."""
+        op = graph.op
+        residual = op.sub(graph.reconstruction, graph.scaled)
+        return op.reduce_mean(graph.sum_of_squares(residual), op.const([0]), keepdims=0)

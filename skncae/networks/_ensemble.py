@@ -1,0 +1,119 @@
+"""Fitted networks in the units of X: encode, reconstruct, generate.
+
+They score in float64: the rounding of float32 would make a small residual depend on the
+rows beside it.
+"""
+
+import numpy as np
+import torch
+
+from skncae.networks._autoencoder import Autoencoder, latent_noise
+from skncae.networks._state import network_from_state, network_state
+from skncae.scaling._scaler import View
+
+# Rows are taken in blocks of this many, so that memory does not grow with them.
+BLOCK = 512
+
+
+def blocks(n_rows, together=1):
+    """Yield the slices of n_rows rows in blocks, or in so many blocks together."""
+    size = together * BLOCK
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+class Ensemble:
+    """The autoencoders of all members, with the view of rows that they see.
+
+    Parameters
+    ----------
+    model : Autoencoder
+    view : View
+        The view that the networks were trained on.
+    completion : View or None
+        Completes rows that hold NaN; without it they are refused.
+    is_empty : bool ndarray of shape (n_features,)
+        Columns without any value in the training rows.
+    """
+
+    def __init__(self, model, view, completion, is_empty):
+        self.model = model.cpu().double()
+        self.view = view
+        self.completion = completion
+        self.is_empty = is_empty
+
+    def state(self):
+        """Everything learnt, as nested dictionaries of arrays."""
+        return {
+            "networks": network_state(self.model),
+            "view": vars(self.view).copy(),
+            "completion": self.completion and vars(self.completion).copy(),
+            "is_empty": self.is_empty,
+        }
+
+    @classmethod
+    def from_state(cls, state):
+        """Build the ensemble that `state` was taken from."""
+        return cls(
+            network_from_state(Autoencoder, state["networks"]),
+            View(**state["view"]),
+            state["completion"] and View(**state["completion"]),
+            state["is_empty"],
+        )
+
+    def complete(self, X):
+        """Return rows without NaN, and where there was some: None for nowhere."""
+        if self.is_empty.any():
+            # Nothing is known of these columns, whatever comes in them now.
+            X = np.where(self.is_empty, np.nan, X)
+        missing = np.isnan(X)
+        if not missing.any():
+            return X, None
+        if self.completion is None:
+            raise ValueError(
+                "X contains NaN, but this NCAEDetector was fitted with "
+                "allow_nan=False. Fit again with allow_nan=True."
+            )
+        return self.completion.complete(X), missing
+
+    @torch.no_grad()
+    def reconstruct_scaled(self, Z):
+        """Reconstruct rows of the view, (n_samples, n_features).
+
+        Returns
+        -------
+        z, z_hat : Tensor of shape (n_features, n_samples) and \
+                (members, n_features, n_samples)
+        """
+        z = torch.from_numpy(Z).mT.contiguous()
+        return z, self.model.forward_feature_major(z)
+
+    @torch.no_grad()
+    def encode(self, X):
+        """Latent features of each member, (members, n_samples, latent)."""
+        latent = []
+        for block in blocks(len(X)):
+            rows, _ = self.complete(X[block])
+            z = torch.from_numpy(self.view.transform(rows))
+            latent.append(self.model.encoder(z.expand(self.model.n_members, *z.shape)))
+        return torch.cat(latent, 1).numpy()
+
+    @torch.no_grad()
+    def generate(self, n_samples, variance, random_state):
+        """Draw rows in the units of X, g(omega) of Eq. 6, each of a random member."""
+        generator = torch.Generator().manual_seed(
+            int(random_state.randint(np.iinfo(np.int32).max))
+        )
+        mu = self.model.mu
+        rows = np.empty((n_samples, len(self.view.center)))
+        for block in blocks(n_samples):
+            size = block.stop - block.start
+            shape = (len(mu), size, mu.shape[-1])
+            noise = torch.randn(shape, generator=generator, dtype=mu.dtype)
+            generated = self.model.decoder(latent_noise(mu, variance, noise))
+            members = random_state.randint(len(mu), size=size)
+            rows[block] = self.view.inverse_transform(
+                generated[members, np.arange(size)].numpy()
+            )
+        rows[:, self.is_empty] = np.nan
+        return rows

@@ -1,0 +1,78 @@
+"""Missing entries: completed rows, and errors over the columns that are there.
+
+Rows are completed by the conditional expectation of what is missing given what is
+there, which makes their distance to the centre that of the observed part alone.
+"""
+
+import math
+
+import numpy as np
+
+# Least eigenvalue of the correlations that estimates start from, which are estimated
+# pair by pair and need not be those of any rows.
+LEAST_EIGENVALUE = 0.03
+
+# Numbers in the matrices of incomplete rows that are held at once.
+MAX_BLOCK = 2**21
+
+
+def over_all_columns(errors, n_missing, n_features, power=1, typical=None):
+    """Scale errors over the observed columns of each row up to all columns.
+
+    As scikit-learn's `nan_euclidean_distances` does; `power` is what turns an error
+    into a sum over columns. Of a row without any value nothing is known: it gets the
+    `typical` error, by default the median of the others.
+    """
+    if not n_missing.any():
+        return errors
+    n_observed = n_features - n_missing
+    seen = n_observed > 0
+    errors = errors * (n_features / np.maximum(n_observed, 1)) ** (1 / power)
+    if typical is None:
+        typical = np.median(errors[seen]) if seen.any() else 0.0
+    return np.where(seen, errors, typical)
+
+
+def pairwise_precision(Z):
+    """Inverse covariance of centred rows, from the rows that have both columns."""
+    is_observed = (~np.isnan(Z)).astype(float)
+    Z = np.nan_to_num(Z)
+    counts = np.maximum(is_observed.T @ is_observed, 1.0)
+    values, vectors = np.linalg.eigh(Z.T @ Z / counts)
+    return (vectors / np.maximum(values, LEAST_EIGENVALUE)) @ vectors.T
+
+
+def expectation(Z, precision):
+    """Complete centred rows by their conditional expectation: the E of EM.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_features)
+        Rows with NaN for what is missing.
+    precision : ndarray of shape (n_features, n_features)
+        Inverse covariance.
+
+    Returns
+    -------
+    Z : ndarray of shape (n_samples, n_features)
+    spread : ndarray of shape (n_features, n_features)
+        Conditional covariance of what was missing, the mean over rows: what the
+        covariance of the completed rows lacks.
+    """
+    missing = np.isnan(Z)
+    n_features = Z.shape[1]
+    Z = np.where(missing, 0.0, Z)
+    pull = Z @ precision
+    spread = np.zeros(n_features**2)
+    n_missing = missing.sum(1)
+    # Rows that miss equally many columns are solved together.
+    for count in np.unique(n_missing[n_missing > 0]):
+        rows = np.flatnonzero(n_missing == count)
+        for part in np.array_split(rows, math.ceil(len(rows) * count**2 / MAX_BLOCK)):
+            columns = np.nonzero(missing[part])[1].reshape(len(part), count)
+            pairs = columns[:, :, None] * n_features + columns[:, None, :]
+            covariance = np.linalg.inv(precision.ravel()[pairs])
+            entries = part[:, None], columns
+            Z[entries] = -(covariance @ pull[entries][..., None])[..., 0]
+            spread += np.bincount(pairs.ravel(), covariance.ravel(), len(spread))
+    return Z, spread.reshape(n_features, n_features) / len(Z)

@@ -1,0 +1,112 @@
+"""A scaled view of rows.
+
+A *view* is an affine map of the columns followed by a soft limit on what is far out.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skncae.scaling._missing import expectation
+
+# Squares of scaled values must stay finite in float64.
+LARGEST = 1e100
+
+
+@dataclass(frozen=True)
+class View:
+    """An affine map of the columns with a soft limit.
+
+    Parameters
+    ----------
+    center, scale : ndarray of shape (n_features,)
+    rotation, inverse_rotation : ndarray of shape (n_features, n_features) or None
+    knee : float or None
+    light : ndarray of shape (2,) or None
+        With per-image normalisation of brightness and contrast (each row to mean 0 and
+        deviation 1 first): the median mean and the median deviation of the rows.
+    """
+
+    center: np.ndarray
+    scale: np.ndarray
+    rotation: np.ndarray | None = None
+    inverse_rotation: np.ndarray | None = None
+    knee: float | None = None
+    light: np.ndarray | None = None
+
+    def transform(self, X):
+        """Map complete rows, (n_samples, n_features), to this view in float64."""
+        X = np.clip(X, -LARGEST, LARGEST, dtype=np.float64)
+        if self.light is not None:
+            X = evened(X)
+        Z = X - self.center
+        Z /= self.scale
+        if self.rotation is not None:
+            Z = Z @ self.rotation
+        if self.knee is not None:
+            Z = self.knee * np.arcsinh(Z / self.knee)
+        return Z
+
+    def complete(self, X):
+        """Return X in float64 with what the rest of a row predicts in place of NaN."""
+        X = np.clip(X, -LARGEST, LARGEST, dtype=np.float64)
+        missing = np.isnan(X)
+        Z = (X - self.center) / self.scale
+        if self.rotation is None:
+            Z[missing] = 0.0
+        else:
+            Z, _ = expectation(Z, self.rotation @ self.rotation.T)
+        return np.where(missing, Z * self.scale + self.center, X)
+
+    def inverse_transform(self, Z, like=None):
+        """Map rows of this view back to the units of X.
+
+        Rows that were normalised get the brightness and contrast of the rows that they
+        are `like`, or the median ones.
+        """
+        if self.knee is not None:
+            Z = self.knee * np.sinh(Z / self.knee)
+        if self.inverse_rotation is not None:
+            Z = Z @ self.inverse_rotation
+        X = Z * self.scale + self.center
+        if self.light is None:
+            return X
+        mean, deviation = self.light if like is None else light_of(like)
+        return X * deviation + mean
+
+    def to_column_axes(self, difference):
+        """Rotate differences of rows of this view so that coordinate j is column j's.
+
+        Lengths stay what they are. Whitening mixes the columns; its directions,
+        turned back without their scale, are as close to the columns as uncorrelated
+        coordinates can be ("corr-max" of Garthwaite & Koch, 2016, or ZCA-cor).
+        """
+        if self.rotation is None:
+            return difference
+        directions = self.rotation / np.linalg.norm(self.rotation, axis=0)
+        return difference @ directions.T
+
+    def onnx(self, graph, X):
+        """Write `transform` as operations of an ONNX graph; of tables only."""
+        op = graph.op
+        x = op.clip(X, op.const(-LARGEST), op.const(LARGEST))
+        x = op.div(op.sub(x, op.const(self.center)), op.const(self.scale))
+        if self.rotation is not None:
+            x = op.matmul(x, op.const(np.ascontiguousarray(self.rotation)))
+        if self.knee is not None:
+            knee = op.const(float(self.knee))
+            x = op.mul(knee, graph.arcsinh(op.div(x, knee)))
+        return x
+
+
+def light_of(X):
+    """Brightness and contrast: mean and deviation of each row, 1 where it has none."""
+    deviation = X.std(1, keepdims=True)
+    is_flat = deviation <= 1e-6 * np.abs(X).max(1, keepdims=True)
+    return X.mean(1, keepdims=True), np.where(is_flat, 1.0, deviation)
+
+
+def evened(X):
+    """Rows of mean 0 and deviation 1."""
+    mean, deviation = light_of(X)
+    return (X - mean) / deviation
