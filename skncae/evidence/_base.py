@@ -81,6 +81,8 @@ class Block:
     def __init__(self, ensemble, rows):
         self.ensemble = ensemble
         self.rows = rows
+        # What kinds have worked out for `contributions` that `errors` needs too.
+        self.kept = {}
 
     def __len__(self):
         return len(self.rows)
@@ -116,6 +118,16 @@ class Block:
         if self.missing is None:
             return np.ones(self.rows.shape, bool)
         return ~self.missing
+
+    @cached_property
+    def ascending(self):
+        """For each column the rows that have a value there, the least value first."""
+        # Missing values come last.
+        n_values = len(self.rows) - np.isnan(self.rows).sum(0)
+        return [
+            np.argsort(values)[:n]
+            for values, n in zip(self.rows.T, n_values, strict=True)
+        ]
 
     @cached_property
     def scaled(self):

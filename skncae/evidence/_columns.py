@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.stats import skew
@@ -17,22 +18,26 @@ class _Columns:
     makes it several times as fast.
     """
 
+    name: ClassVar[str]
     power = 1
     images_only = complete_only = False
     by_column_alone = True
 
     def errors(self, block):
         """Sum over the columns of each row, (n_samples,)."""
+        if self.name in block.kept:
+            return block.kept[self.name].sum(1)
         total = np.zeros(len(block))
-        for _, rows, worth in self._worths(block.rows):
+        for _, rows, worth in self._worths(block):
             total[rows] += worth
         return total
 
     def contributions(self, block):
         """What every value is worth; missing ones nothing."""
         worths = np.zeros(block.rows.shape)
-        for column, rows, worth in self._worths(block.rows):
+        for column, rows, worth in self._worths(block):
             worths[rows, column] = worth
+        block.kept[self.name] = worths
         return worths
 
     def state(self):
@@ -48,13 +53,10 @@ class _Columns:
         """What ascending values of a column are worth."""
         raise NotImplementedError
 
-    def _worths(self, X):
+    def _worths(self, block):
         """Yield each column, the rows that have a value there, and what it is worth."""
-        for column, values in enumerate(X.T):
-            rows = np.argsort(values)
-            # Missing values come last.
-            rows = rows[: len(rows) - np.count_nonzero(np.isnan(values))]
-            yield column, rows, self._worth(column, values[rows])
+        for column, rows in enumerate(block.ascending):
+            yield column, rows, self._worth(column, block.rows[rows, column])
 
 
 @dataclass(frozen=True)

@@ -63,12 +63,11 @@ class ReferenceRows:
 
     def errors(self, block):
         """Distance of each row, the mean over members, (n_samples,)."""
-        return self._nearest(self._seen(block), block.missing)[0].mean(0).numpy()
+        return self._nearest(block)[1].mean(0).numpy()
 
     def contributions(self, block):
         """Squared distance of each column over the distance."""
-        x = self._seen(block)
-        distance, nearest = self._nearest(x, block.missing)
+        x, distance, nearest = block.kept[self.name] = self._nearest(block)
         members = torch.arange(len(nearest))[:, None]
         difference = (x - self.references[members, nearest]).numpy()
         difference = self.view.to_column_axes(difference)
@@ -106,16 +105,15 @@ class ReferenceRows:
         distance = op.sqrt(graph.sum_of_squares(difference))
         return op.reduce_mean(distance, op.const([0]), keepdims=0)
 
-    def _seen(self, block):
-        """The completed rows as they are compared."""
-        return torch.from_numpy(self.view.transform(block.completed))
-
-    def _nearest(self, x, missing):
-        """Distance to the nearest reference of each member, of what is there; which."""
-        if missing is None:
-            return nearest_rows(x, self.references)
-        is_observed = torch.from_numpy(~missing)
-        return observed_distances(x, is_observed, self.references).min(-1)
+    def _nearest(self, block):
+        """Rows as they are compared, distance to each member's nearest, and which."""
+        if self.name in block.kept:
+            return block.kept[self.name]
+        x = torch.from_numpy(self.view.transform(block.completed))
+        if block.missing is None:
+            return x, *nearest_rows(x, self.references)
+        is_observed = torch.from_numpy(block.is_observed)
+        return x, *observed_distances(x, is_observed, self.references).min(-1)
 
 
 def nearest_rows(x, references):

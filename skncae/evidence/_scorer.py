@@ -181,9 +181,10 @@ class Scorer:
         for some in blocks(len(X)):
             block = Block(self.ensemble, X[some])
             kinds = [component.evidence for component in self.components]
+            # First, since kinds keep what their errors need too.
+            parts = np.stack([kind.contributions(block) for kind in kinds])
             errors = np.array([kind.errors(block) for kind in kinds])
             errors = self._completed_errors(errors, block.n_missing)
-            parts = np.stack([kind.contributions(block) for kind in kinds])
             contributions[some] = self._attributed(
                 errors, parts * block.is_observed, block.is_observed
             )
@@ -283,9 +284,12 @@ def _shared_out(totals, parts, is_observed):
 
     Where all are zero the observed columns get equal parts; in a row without any, all.
     """
-    whole = parts.sum(-1, keepdims=True)
-    is_heard = is_observed | ~is_observed.any(-1, keepdims=True)
-    equal = is_heard / is_heard.sum(-1, keepdims=True)
-    shares = np.broadcast_to(equal, parts.shape).copy()
-    np.divide(parts, whole, out=shares, where=whole > 0)
-    return totals[..., None] * shares
+    whole = parts.sum(-1)
+    says_nothing = ~(whole > 0)
+    shares = parts / np.where(says_nothing, 1.0, whole)[..., None]
+    if says_nothing.any():
+        is_heard = is_observed | ~is_observed.any(-1, keepdims=True)
+        equal = is_heard / is_heard.sum(-1, keepdims=True)
+        shares[says_nothing] = np.broadcast_to(equal, parts.shape)[says_nothing]
+    shares *= totals[..., None]
+    return shares
