@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from skncae import _fitting
 from skncae._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from skncae._diagnostics import (
     all_or_nothing,
@@ -18,7 +19,7 @@ from skncae._diagnostics import (
     warn_if_no_gap,
 )
 from skncae._explanation import Explanation
-from skncae._fitting import MAX_TRAINING_ROWS, Earlier, fit, n_rounds
+from skncae._fitting import Earlier, fit, n_rounds
 from skncae._parameters import check_cut, private_random_state, seed_of
 from skncae._settings import settings_of
 from skncae._threshold import threshold_at, threshold_of
@@ -841,7 +842,7 @@ default="auto"
             return threshold_at(errors, value)
         if quantile is not None:
             return threshold_at(errors, np.quantile(errors, quantile))
-        n_learnt = min(len(errors), MAX_TRAINING_ROWS)
+        n_learnt = min(len(errors), _fitting.MAX_TRAINING_ROWS)
         seed = seed_of(private_random_state(self.random_state))
         return threshold_of(contamination, errors, self._scorer.tails, n_learnt, seed)
 
@@ -854,4 +855,4 @@ default="auto"
     def _empty_sample(self, piece):
         """Return a sample without rows, for rows such as the piece's."""
         seed = seed_of(private_random_state(self.random_state))
-        return Sample.empty(MAX_TRAINING_ROWS, seed, piece)
+        return Sample.empty(_fitting.MAX_TRAINING_ROWS, seed, piece)

@@ -112,7 +112,7 @@ def test_state_does_not_change_the_detector(fitted):
     fitted.__setstate__(fitted.__getstate__())
     assert vars(fitted).keys() == before.keys()
     state = fitted.__getstate__()
-    state["_scorer"]["view"].clear()
+    state["_scorer"]["ensemble"]["view"].clear()
     assert fitted._scorer.ensemble.view.center is not None
 
 
@@ -403,17 +403,26 @@ def set_item(part, name, value):
 
 def delete_state(*keys):
     def change(document, tensors):
-        value = document["fitted"]["dict"]["_scorer"]["dict"]
-        for key in keys[:-1]:
-            value = value[key]["dict"]
-        del value[keys[-1]]
+        value = document["fitted"]["dict"]["_scorer"]
+        for key in keys:
+            holder = value["dict"] if isinstance(value, dict) else value
+            value = holder[key]
+        del holder[keys[-1]]
+
+    return change
+
+
+def set_kind(name):
+    def change(document, tensors):
+        scorer = document["fitted"]["dict"]["_scorer"]["dict"]
+        scorer["components"][0]["dict"]["kind"] = name
 
     return change
 
 
 def reshape_tensors(document, tensors):
     for name in tensors:
-        if "networks" in name or "dictionaries" in name:
+        if "networks" in name or "references" in name:
             tensors[name] = tensors[name][..., :1]
 
 
@@ -433,14 +442,14 @@ FORGED = {
     "no such tensor": set_item("fitted", "a_", {"array": ["b", "C"]}),
     "text as threshold": set_item("fitted", "threshold_", "abc"),
     "no offset": set_item("fitted", "offset_", None),
-    "no networks": delete_state("networks"),
-    "no weight": delete_state("networks", "encoder.layers.1.weight"),
-    "no dictionaries": delete_state("dictionaries"),
+    "no networks": delete_state("ensemble", "networks"),
+    "no weight": delete_state(
+        "ensemble", "networks", "weights", "encoder.layers.1.weight"
+    ),
+    "no references": delete_state("components", 2, "evidence", "references"),
     "shapes": reshape_tensors,
     "shape of the view": widen_view,
-    "kinds": lambda document, _: document["fitted"]["dict"]["_scorer"]["dict"].update(
-        kinds={"tuple": ["fill_dictionaries"]}
-    ),
+    "kinds": set_kind("fill_dictionaries"),
     "no parameters": lambda document, _: document.pop("parameters"),
     "more": lambda document, _: document.update(code="1 + 1"),
 }
