@@ -27,6 +27,7 @@ lint: .venv/test.stamp
 	$(BIN)/ruff format --check
 	$(BIN)/numpydoc lint skncae/__init__.py skncae/data/_chunks.py skncae/_detector.py skncae/dask.py \
 	  skncae/metrics.py skncae/plotting/_scores.py skncae/plotting/_rows.py skncae/plotting/_latent.py skncae/pyod.py
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 docs: .venv/docs.stamp

@@ -83,8 +83,7 @@ def rules(detector, rows):
         "louder half by surprise": (shares * (loud * surprises)[..., None]).sum(0),
         **alone,
         "|residual| / std": np.abs(residual) / scorer.ensemble.view.scale,
-        "|z|": np.abs(rows - scorer.ensemble.view.center)
-        / scorer.ensemble.view.scale,
+        "|z|": np.abs(rows - scorer.ensemble.view.center) / scorer.ensemble.view.scale,
     }
 
 

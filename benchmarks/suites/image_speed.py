@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from benchmarks.harness import printing
 from benchmarks.harness.suite import Suite
-from skncae.networks._autoencoder import MemberConv, _blocks_to_channels
+from skncae.networks._convolutional import _blocks_to_channels
 from skncae.networks._generators import MemberStreams
+from skncae.networks._layers import MemberConv
 from skncae.training._trainer import Recipe, Trainer
 
 MEMBERS, BATCH, CHANNELS, LATENT = 2, 128, (8, 16), 16

@@ -5,14 +5,14 @@ import pytest
 
 from benchmarks.detectors import baselines
 from benchmarks.detectors import registry as detectors
-from skncae.evidence._scorer import EVIDENCE
+from skncae.evidence._kinds import TABLE_EVIDENCE
 
 
 def test_every_kind_of_evidence_is_left_out_once():
-    assert detectors.EVIDENCE == EVIDENCE
-    for kind in EVIDENCE:
+    assert detectors.EVIDENCE == TABLE_EVIDENCE
+    for kind in TABLE_EVIDENCE:
         detector = detectors.find(f"NCAE-no-{kind}").make(0, 3)
-        assert set(detector.evidence) == set(EVIDENCE) - {kind}
+        assert set(detector.evidence) == set(TABLE_EVIDENCE) - {kind}
 
 
 def test_rows_in_pieces_are_scored_as_by_a_fit_on_all_of_them():
