@@ -97,12 +97,15 @@ def is_text(column):
     return types.infer_dtype(column, skipna=True) == "string"
 
 
+is_datetime = types.is_datetime64_any_dtype
+
+
 def is_identifier(column):
     """Whether a column tells rows apart: text or integers, (almost) all different."""
     seen = column.dropna()
     if types.is_float_dtype(column) and not (seen == seen.round()).all():
         return False
-    if types.is_bool_dtype(column) or types.is_datetime64_any_dtype(column):
+    if types.is_bool_dtype(column) or is_datetime(column):
         return False
     if not is_text(column) and "id" not in _words(column.name):
         # Integers, all different, are an identifier only where they count rows.
@@ -151,7 +154,7 @@ def dates_of(columns):
 def _is_date(column):
     """Whether a column is a date, ISO text of dates, or a year by name and range."""
     seen = column.dropna()
-    if types.is_datetime64_any_dtype(column):
+    if is_datetime(column):
         return True
     if types.is_numeric_dtype(column) and not types.is_bool_dtype(column):
         return "year" in _words(column.name) and bool(seen.between(1800, 2100).all())

@@ -16,7 +16,8 @@ known         the same of the rows that are known to be wrong
 chance        share of wrong rows, in percent: what a random order has for together
 expected      expected values that were looked at: of the wrong rows and 50 clean ones
 impossible    how many of them cannot be: outside of what was seen, no whole number
-              in a column of integers, a category that no row has
+              in a column of integers, a category that no row has; text of dates and
+              of times of the day counts as such
 named         share of the wrong rows, in percent, where a column that was changed has
               the largest contribution
 cpu_s         CPU seconds of fit and scores
@@ -40,6 +41,9 @@ SIZES = {"mixed:4000x12": (4_000, 12), "mixed:100000x20": (100_000, 20)}
 ALL = (*frames.NAMES, KNOWN, *SIZES)
 PARTS = {"development": frames.DEVELOPMENT, "reported": frames.REPORTED}
 CLEAN_EXPLAINED = 50
+ISO_DATE = r"\d{4}-\d{2}-\d{2}"
+CLOCK = r"\d{1,2}:\d{2}(:\d{2})?$"
+MOSTLY = 0.9
 
 
 def add_options(add):
@@ -133,12 +137,10 @@ def explanations(explain, planted, seed):
     clean = np.random.default_rng(seed).permutation(np.flatnonzero(kind == ""))
     rows = np.concatenate([wrong, clean[:CLEAN_EXPLAINED]])
     expected, contributions = explain(rows)
-    judged = [
-        is_impossible(value, planted.frame[name])
-        for name, column in expected.items()
-        for value in column
-        if not _is_nothing(value)
-    ]
+    judged = []
+    for name, column in expected.items():
+        is_possible = possible_in(planted.frame[name])
+        judged += [not is_possible(v) for v in column if not _is_nothing(v)]
     largest = contributions.to_numpy(dtype=float)[: len(wrong)].argmax(axis=1)
     named = [
         contributions.columns[j] in planted.columns[row]
@@ -152,18 +154,44 @@ def explanations(explain, planted, seed):
     }
 
 
-def is_impossible(value, column):
-    """Whether a column cannot hold an expected value, by the values that it has."""
+def possible_in(column):
+    """Make the test whether a column can hold a value, by the values that it has."""
     seen = column.dropna()
-    if types.is_bool_dtype(column) or not (
-        types.is_numeric_dtype(column) or types.is_datetime64_any_dtype(column)
-    ):
-        return value not in set(seen)
-    try:
-        outside = not seen.min() <= value <= seen.max()
-    except TypeError:  # such as a number where a date was
-        return True
-    return bool(outside or (types.is_integer_dtype(column) and value != round(value)))
+    if not (types.is_numeric_dtype(column) or errors.is_datetime(column)):
+        known, moments = set(seen), _moments(seen)
+        if moments is None:
+            return known.__contains__
+        low, high = moments.min(), moments.max()
+
+        def is_known_or_between(value):
+            moment = _moments(pd.Series([value]))
+            between = moment is not None and low <= moment.iloc[0] <= high
+            return value in known or bool(between)
+
+        return is_known_or_between
+    whole = types.is_integer_dtype(column) or types.is_bool_dtype(column)
+
+    def is_between(value):
+        try:
+            inside = seen.min() <= value <= seen.max()
+        except TypeError:  # such as a number where a date was
+            return False
+        return bool(inside) and not (whole and value != round(value))
+
+    return is_between
+
+
+def _moments(texts):
+    """Dates or times that texts stand for, or None where they stand for neither."""
+    if not errors.is_text(texts):
+        return None
+    texts = texts.astype(str)
+    if texts.str.match(ISO_DATE).mean() > MOSTLY:
+        return pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce")
+    if texts.str.match(CLOCK).mean() > MOSTLY:
+        seconds = texts.where(texts.str.count(":") == 2, texts + ":00")
+        return pd.to_timedelta(seconds, errors="coerce")
+    return None
 
 
 def _is_nothing(value):
