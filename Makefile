@@ -1,4 +1,5 @@
 # make demo   flag the outliers of a real data set, and plot them (demo.png)
+# make check  lint, types and the tests of the parts: under a minute
 # make test   lint, doctests and tests, with coverage
 # make lint   ruff, numpydoc and mypy
 # make docs   the documentation, in docs/_build/html
@@ -11,12 +12,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo check test lint docs bench clean
 # Targets share one virtual environment, and pip must not run in it twice at once.
 .NOTPARALLEL:
 
 demo: .venv/plot.stamp
 	$(BIN)/python docs/examples/plot_breast_cancer.py
+
+check: lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -o addopts="--strict-markers" \
+	  $(wildcard tests/data tests/evidence tests/files tests/networks tests/scaling tests/training)
 
 # One thread a worker: the two workers already fill a small machine.
 test: lint
@@ -34,7 +39,7 @@ docs: .venv/docs.stamp
 	$(BIN)/sphinx-build -W --keep-going docs docs/_build/html
 
 bench: .venv/bench.stamp
-	$(BIN)/python -m benchmarks.odds --protocol contaminated
+	$(BIN)/python -m benchmarks tables
 
 clean:
 	rm -rf .venv *.egg-info build dist demo.png .coverage

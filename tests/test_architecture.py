@@ -1,7 +1,11 @@
 """What importing the package loads; import-linter holds who imports whom."""
 
+import runpy
 import subprocess
 import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
 
 # Never imported with the package, only by the function that needs them.
 OPTIONAL = {"dask", "matplotlib", "onnx", "pandas", "polars", "pyod"}
@@ -25,3 +29,16 @@ print(*(set(sys.modules) - before))
     assert "skncae" in added
     assert not {name.split(".")[0] for name in added} & OPTIONAL
     assert not [n for n in added if n.startswith(("torch._dynamo", "torch._inductor"))]
+
+
+def test_picture_of_the_imports_is_that_of_the_code():
+    drawn = runpy.run_path(str(ROOT / "docs" / "draw_architecture.py"))
+    assert drawn["PICTURE"].read_text("utf-8") == drawn["draw"](), (
+        "Run: python docs/draw_architecture.py"
+    )
+
+
+def test_every_room_is_on_the_page():
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rooms = [path.parent.name for path in (ROOT / "skncae").glob("*/__init__.py")]
+    assert not [room for room in rooms if f"`{room}" not in page]
