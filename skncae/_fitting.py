@@ -2,7 +2,7 @@
 
 import copy
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 
 import numpy as np
@@ -117,6 +117,7 @@ def fit(settings, source, tasks, earlier=None, trainer_type=Trainer):
     if earlier is not None:
         check_warm_start(earlier.network_parameters, settings.of_networks)
     device = torch_device(settings.device)
+    settings = replace(settings, device=str(device))
     random_state = private_random_state(settings.random_state)
     seed = seed_of(random_state)
     n_steps_before = 0 if earlier is None else earlier.n_steps

@@ -6,6 +6,7 @@ from skncae.evidence._distance import Distance
 from skncae.evidence._neighbors import ContrastNeighbors, EdgeNeighbors, PixelNeighbors
 from skncae.evidence._reconstruction import Reconstruction
 from skncae.evidence._reference_rows import ReferenceRows
+from skncae.evidence._transformations import Transformations
 
 KINDS: dict[str, type[Evidence]] = {}
 
@@ -31,6 +32,7 @@ for _kind in (
     PixelNeighbors,
     ContrastNeighbors,
     EdgeNeighbors,
+    Transformations,
 ):
     register(_kind)
 

@@ -1,0 +1,102 @@
+"""The network that recognises how images were turned and moved."""
+
+import numpy as np
+import pytest
+import torch
+
+from skncae import NCAEDetector
+from skncae.evidence import _transformations
+from skncae.evidence._transformations import Recognizer, shifted, squared
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    monkeypatch.setattr(_transformations, "N_STEPS", 40)
+    monkeypatch.setattr(_transformations, "BATCH", 16)
+
+
+def slopes(n, shape=(12, 12), seed=0):
+    """Images that are dark above and bright below, with a bright left edge."""
+    rng = np.random.default_rng(seed)
+    height, width = shape
+    images = np.linspace(0, 1, height)[:, None] + np.zeros((n, height, width))
+    images[:, :, : width // 4] += 1
+    return images + 0.1 * rng.normal(size=images.shape)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return slopes(60)
+
+
+@pytest.fixture
+def fitted(fast, images):
+    return fast(evidence="transformations").fit(images)
+
+
+def test_images_that_look_the_same_however_they_are_turned_are_abnormal(fitted):
+    noise = np.random.default_rng(1).normal(size=(30, 12, 12))
+    assert fitted.score_samples(noise).max() < fitted.score_samples(slopes(30)).min()
+
+
+def test_score_of_an_image_is_the_same_alone_and_in_any_batch(fitted, images):
+    together = fitted.score_samples(images)
+    alone = [fitted.score_samples(image[None])[0] for image in images]
+    np.testing.assert_array_equal(together, alone)
+    tiled = np.tile(images, (3, 1, 1))[7:]
+    np.testing.assert_array_equal(fitted.score_samples(tiled)[-60:], together)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (12, 20), (20, 9), (9, 11, 3)])
+def test_contributions_sum_to_the_error_for_images_of_any_shape(fast, shape):
+    images = np.random.default_rng(0).normal(size=(20, *shape))
+    detector = fast(evidence="transformations").fit(images)
+    contributions = detector.explain(images[:5]).contributions
+    assert contributions.shape == (5, *shape) and (contributions >= 0).all()
+    np.testing.assert_allclose(
+        contributions.reshape(5, -1).sum(1), -detector.score_samples(images[:5])
+    )
+
+
+def test_saved_detector_has_the_same_scores(fitted, images, tmp_path):
+    fitted.save(tmp_path / "turned.safetensors")
+    loaded = NCAEDetector.load(tmp_path / "turned.safetensors")
+    np.testing.assert_array_equal(
+        loaded.score_samples(images), fitted.score_samples(images)
+    )
+
+
+def test_fit_leaves_the_random_numbers_of_torch_as_they_were(fast, images):
+    before = torch.get_rng_state()
+    first = fast(evidence="transformations").fit(images).training_scores_
+    assert torch.equal(before, torch.get_rng_state())
+    again = fast(evidence="transformations").fit(images).training_scores_
+    np.testing.assert_array_equal(first, again)
+
+
+def test_images_that_are_all_alike_are_scored(fast):
+    scores = fast(evidence="transformations").fit(np.ones((20, 8, 8))).training_scores_
+    assert np.isfinite(scores).all() and np.ptp(scores) == 0
+
+
+@pytest.mark.parametrize("right, down", [(0, 0), (1, 0), (-1, 1)])
+def test_shifted_images_are_rolled_where_nothing_is_reflected(right, down):
+    x = torch.arange(2 * 3 * 8 * 8.0).reshape(2, 3, 8, 8)
+    moved = shifted(x, torch.tensor([right] * 2), torch.tensor([down] * 2))
+    rolled = x.roll((-2 * down, -2 * right), (2, 3))
+    inside = slice(2, 6)
+    assert torch.equal(moved[:, :, inside, inside], rolled[:, :, inside, inside])
+
+
+def test_squared_images_repeat_their_last_row_or_column():
+    x = torch.arange(6.0).reshape(1, 1, 2, 3)
+    assert squared(x)[0, 0].tolist() == [[0, 1, 2], [3, 4, 5], [3, 4, 5]]
+    assert squared(x.mT)[0, 0, 0].tolist() == [0, 3, 3]
+
+
+def test_recognizer_draws_from_its_generator_alone():
+    first, second = (
+        Recognizer(2, torch.Generator().manual_seed(3)).state_dict() for _ in range(2)
+    )
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name])
