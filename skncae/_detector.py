@@ -498,7 +498,7 @@ default="auto"
         return self._folded(self._scorer.reconstruct(rows))
 
     def explain(self, X):
-        """Say which columns speak against each row, and what was expected instead.
+        """Say what each column adds to the error of a row, and what was expected.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Which columns speak against a row."""
+"""Which columns contribute to the error of a row."""
 
 from dataclasses import dataclass, replace
 from numbers import Integral

@@ -75,12 +75,12 @@ def rules(detector, rows):
     alone = dict(zip((f"{kind} alone" for kind in TABLE_EVIDENCE), shares, strict=True))
     residual = rows - detector.reconstruct(rows)
     return {
-        "explain, by surprise": scorer.explain(rows)[0],
-        "deciding witness": np.take_along_axis(shares, middle[None, :, None], axis=0)[
+        "explain, by log tail": scorer.explain(rows)[0],
+        "deciding kind": np.take_along_axis(shares, middle[None, :, None], axis=0)[
             0
         ],
         "mean of shares": shares.mean(0),
-        "louder half by surprise": (shares * (loud * surprises)[..., None]).sum(0),
+        "louder half by log tail": (shares * (loud * surprises)[..., None]).sum(0),
         **alone,
         "|residual| / std": np.abs(residual) / scorer.ensemble.view.scale,
         "|z|": np.abs(rows - scorer.ensemble.view.center) / scorer.ensemble.view.scale,

@@ -1,1 +1,1 @@
-"""Component scores: what speaks against a row, and how they are combined."""
+"""Component scores, and how they are combined."""

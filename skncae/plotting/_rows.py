@@ -1,4 +1,4 @@
-"""Figures of chosen rows: what speaks against them, what was expected instead."""
+"""Figures of chosen rows: contributions of columns, and what was expected."""
 
 from numbers import Integral
 
@@ -18,7 +18,7 @@ from skncae.plotting._montage import montage, shown
 
 
 class FeatureContributionDisplay:
-    """Which columns speak against rows, as bars that sum to the error of the row.
+    """Contributions of columns to rows, as bars that sum to the error of the row.
 
     Labels say the value and what was expected; bars of values above that and bars of
     values below it have two colours.

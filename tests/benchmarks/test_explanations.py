@@ -31,5 +31,5 @@ def test_every_rule_of_blame_is_judged_on_every_way_to_spoil(monkeypatch, run):
     assert frame.groupby("rule").size().nunique() == 1
     assert frame.spoilt.nunique() == 2 * len(explanations.DAMAGES)
     text = explanations.table(frame)
-    for rule in ("explain, by surprise", "deciding witness", "tails alone"):
+    for rule in ("explain, by log tail", "deciding kind", "tails alone"):
         assert text.count(f"\n{rule}") == 2
