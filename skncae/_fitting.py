@@ -2,12 +2,17 @@
 
 import copy
 import math
+import warnings
 from dataclasses import dataclass, fields, replace
 from functools import partial
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+
+with warnings.catch_warnings():
+    # In a notebook without widgets it says so, and draws with characters.
+    warnings.simplefilter("ignore")
+    from tqdm.auto import tqdm
 
 from skncae._diagnostics import raise_if_diverged, raise_if_filled, warn_if_empty
 from skncae._parameters import private_random_state, seed_of, torch_device

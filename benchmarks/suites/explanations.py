@@ -76,9 +76,7 @@ def rules(detector, rows):
     residual = rows - detector.reconstruct(rows)
     return {
         "explain, by log tail": scorer.explain(rows)[0],
-        "deciding kind": np.take_along_axis(shares, middle[None, :, None], axis=0)[
-            0
-        ],
+        "deciding kind": np.take_along_axis(shares, middle[None, :, None], axis=0)[0],
         "mean of shares": shares.mean(0),
         "louder half by log tail": (shares * (loud * surprises)[..., None]).sum(0),
         **alone,
