@@ -22,6 +22,7 @@ from skncae._explanation import Explanation
 from skncae._fitting import Earlier, fit, n_rounds
 from skncae._parameters import check_cut, private_random_state, seed_of
 from skncae._settings import settings_of
+from skncae._surroundings import undisturbed
 from skncae._threshold import threshold_at, threshold_of
 from skncae._version import __version__
 from skncae.data._chunks import Chunks
@@ -267,6 +268,7 @@ default="auto"
         self.random_state = random_state
         self.verbose = verbose
 
+    @undisturbed()
     def fit(self, X, y=None):
         """Learn what is normal in X, which may hold outliers.
 
@@ -307,6 +309,7 @@ default="auto"
             warn_if_no_gap(self)
         return self
 
+    @undisturbed()
     def partial_fit(self, X, y=None):
         """Learn from X and from all rows of earlier calls.
 
@@ -374,6 +377,7 @@ default="auto"
             warn_if_no_gap(self)
         return self
 
+    @undisturbed()
     def set_threshold(self, *, contamination=None, quantile=None, value=None):
         """Move the threshold of a fitted detector, without fitting again.
 
@@ -422,6 +426,7 @@ default="auto"
         warn_if_no_gap(self)
         return self
 
+    @undisturbed()
     def score_samples(self, X):
         """Return how normal each row is: minus its error.
 
@@ -479,6 +484,7 @@ default="auto"
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
+    @undisturbed()
     def reconstruct(self, X):
         """Return what the networks expect in place of each row.
 
@@ -497,6 +503,7 @@ default="auto"
         rows = check_rows(self, X, reset=False)
         return self._folded(self._scorer.reconstruct(rows))
 
+    @undisturbed()
     def explain(self, X):
         """Say what each column adds to the error of a row, and what was expected.
 
@@ -566,6 +573,7 @@ default="auto"
         check_is_fitted(self)
         return self._scorer.ensemble.model.mu[:, 0].numpy().copy()
 
+    @undisturbed()
     def encode(self, X):
         """Return the latent features of each row in each network.
 
@@ -590,6 +598,7 @@ default="auto"
         check_is_fitted(self)
         return self._scorer.ensemble.encode(check_rows(self, X, reset=False))
 
+    @undisturbed()
     def generate(self, n_samples=1, random_state=None):
         """Generate rows that the networks are sure are normal (Eq. 6).
 
@@ -630,6 +639,7 @@ default="auto"
         )
         return self._folded(rows)
 
+    @undisturbed()
     def save(self, path):
         """Write the fitted detector to one file, without pickle.
 
@@ -676,6 +686,7 @@ default="auto"
         )
 
     @classmethod
+    @undisturbed()
     def load(cls, path):
         """Read a detector that `save` wrote.
 
@@ -719,6 +730,7 @@ default="auto"
                 f"{path} holds no {cls.__name__} that can score a row: {error}"
             ) from error
 
+    @undisturbed()
     def to_onnx(self, path):
         """Write the scoring as an ONNX model, for machines without Python or torch.
 
@@ -798,6 +810,7 @@ default="auto"
             state["_sample"] = vars(state["_sample"]).copy()
         return state
 
+    @undisturbed()
     def __setstate__(self, state):
         if "_scorer" in state:
             state = state | {"_scorer": Scorer.from_state(state["_scorer"])}

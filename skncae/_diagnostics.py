@@ -1,10 +1,29 @@
 """Warnings, errors and rollback of fit."""
 
+import inspect
 import warnings
 from contextlib import contextmanager
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+
+# Packages whose lines are not the caller's: their frames lie between us and him.
+BETWEEN = {"skncae", "sklearn", "pyod", "contextlib", "joblib"}
+
+
+def warn_caller(message, category=UserWarning):
+    """Warn of the line that called the package, from however deep inside."""
+    level, frame = 2, inspect.currentframe()
+    frame = frame and frame.f_back
+    while frame is not None and _package(frame) in BETWEEN:
+        level, frame = level + 1, frame.f_back
+    # Without such a line, in a thread of ours, the line that warns will do.
+    warnings.warn(message, category, stacklevel=2 if frame is None else level)
+
+
+def _package(frame):
+    """Name of the package that a frame runs in."""
+    return frame.f_globals.get("__name__", "").partition(".")[0]
 
 
 def raise_if_missing(rows, allow_nan):
@@ -31,23 +50,19 @@ def warn_if_empty(X):
     """Name the columns without any value: what they say is left out for good."""
     empty = np.flatnonzero(np.isnan(X).all(0))
     if len(empty):
-        warnings.warn(
+        warn_caller(
             f"X has no value at all in column {', '.join(map(str, empty))}: it is left "
             "out of every score, also of rows that have one there later. Drop it, or "
             "fit on rows that have values.",
-            UserWarning,
-            stacklevel=7,
         )
 
 
 def warn_if_forgetting(detector):
     """Say so when partial_fit cannot build on the fit before it."""
     if hasattr(detector, "_scorer"):
-        warnings.warn(
+        warn_caller(
             "partial_fit starts from this piece alone: fit keeps no rows that it could "
             "be added to. Hand the rows of that fit to partial_fit too.",
-            UserWarning,
-            stacklevel=3,
         )
 
 
@@ -66,12 +81,11 @@ def raise_if_diverged(history, ended_finite, learning_rate):
 def warn_if_collapsed(scores, X):
     """Say so when all rows get one score although they differ."""
     if len(scores) > 1 and np.ptp(scores) == 0 and _differ(X):
-        warnings.warn(
+        warn_caller(
             "All training rows have the same score: the detector cannot tell them "
             "apart. Raise max_iter or lower learning_rate, and check that X has "
             "columns that vary in more than a few rows.",
             ConvergenceWarning,
-            stacklevel=3,
         )
 
 
@@ -83,12 +97,10 @@ def _differ(X):
 def warn_if_no_gap(detector):
     """Say so when contamination="auto" had to guess."""
     if np.isnan(detector.contamination_interval_ or 0.0).any():
-        warnings.warn(
+        warn_caller(
             'contamination="auto" sees no gap between outliers and the other training '
             f"rows, and takes {detector.contamination_}. Give contamination the share "
             "that you expect, or choose the cut with set_threshold(quantile=...).",
-            UserWarning,
-            stacklevel=3,
         )
 
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import torch
 from threadpoolctl import ThreadpoolController
 
+from skncae._surroundings import undisturbed
+
 
 class _OneThread:
     """Keeps torch and BLAS to one thread while anybody trains or scores.
@@ -18,29 +20,63 @@ class _OneThread:
 
     def __init__(self):
         self._lock = threading.Lock()
+        self._here = threading.local()
         self._n_inside = 0
         self._n_threads = 1
-        self._blas = ThreadpoolController()
+        blas = ThreadpoolController().select(user_api="blas")
+        self._blas = blas.lib_controllers
+        self._blas_threads = []
 
     @contextmanager
     def __call__(self):
-        # Fits may run side by side. A thread that is new to torch starts from the
-        # number set last, so the first fit saves for all; each restores its own.
-        with self._lock:
-            if self._n_inside == 0:
-                self._n_threads = torch.get_num_threads()
-                self._blas_limit = self._blas.limit(limits=1, user_api="blas")
-            self._n_inside += 1
-        # Also for those that come later: torch keeps the number for each thread.
-        torch.set_num_threads(1)
+        if self._is_inside():
+            # A callback that scores while its fit goes on: the fit gives them back.
+            yield
+            return
         try:
+            self._enter()
             yield
         finally:
-            with self._lock:
+            try:
+                self._leave()
+            except BaseException:
+                # An interrupt that came on the way out.
+                self._leave()
+                raise
+
+    def _is_inside(self):
+        return getattr(self._here, "n_threads", None) is not None
+
+    def _enter(self):
+        """Come in; the first one puts BLAS to one thread."""
+        with self._lock:
+            own = torch.get_num_threads()
+            if self._n_inside == 0:
+                self._n_threads = own
+                self._blas_threads = [library.num_threads for library in self._blas]
+            elif own == 1:
+                # A thread that is new to torch starts from the number set last, which
+                # is that of those who are inside.
+                own = self._n_threads
+            # Both or none: no interrupt comes between two assignments.
+            self._n_inside += 1
+            self._here.n_threads = own
+            for library in self._blas:
+                library.set_num_threads(1)
+        torch.set_num_threads(1)
+
+    def _leave(self):
+        """Go out, also half way in or out; the last one gives BLAS its threads back."""
+        with self._lock:
+            if self._is_inside():
+                torch.set_num_threads(self._here.n_threads)
                 self._n_inside -= 1
-                if self._n_inside == 0:
-                    self._blas_limit.restore_original_limits()
-            torch.set_num_threads(self._n_threads)
+                self._here.n_threads = None
+            # OpenBLAS may listen to the main thread only: no other can do it for it.
+            is_main = threading.current_thread() is threading.main_thread()
+            if self._n_inside == 0 or is_main:
+                for library, n in zip(self._blas, self._blas_threads, strict=False):
+                    library.set_num_threads(n)
 
 
 one_thread = _OneThread()
@@ -54,7 +90,8 @@ def in_threads(function, items):
     n_threads = min(torch.get_num_threads(), len(items))
 
     def in_one_thread(item):
-        with one_thread():
+        # A thread of the pool has settings of its own.
+        with undisturbed(), one_thread():
             function(item)
 
     if n_threads < 2:

@@ -28,6 +28,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._diagnostics import all_or_nothing, warn_if_collapsed, warn_if_no_gap
 from skncae._parameters import torch_device
+from skncae._surroundings import undisturbed
 from skncae._threads import one_thread
 from skncae.data._layout import check_rows
 from skncae.data._quantiles import Sketch
@@ -309,7 +310,7 @@ def _sample(partition, check, size, seed, start, n_rows):
 
 def _sketch(partition, check, scorer):
     """Count the errors of a partition."""
-    with one_thread():
+    with undisturbed(), one_thread():
         return Sketch.of(scorer.errors(check(partition)))
 
 
@@ -317,7 +318,7 @@ def _scores(scorer, check, offset, partition):
     """Scores of a partition, or labels where there is an offset."""
     if not len(partition):
         return np.empty(0)
-    with one_thread():
+    with undisturbed(), one_thread():
         scores = -scorer.errors(check(partition))
     return scores if offset is None else np.where(scores < offset, -1, 1)
 

@@ -79,7 +79,8 @@ class Autoencoder(nn.Module):
         self.decoder = backbone(row_shape).decoder(
             streams, row_shape, hidden_units, latent_dim
         )
-        self.register_buffer("mu", torch.zeros(len(streams), 1, latent_dim))
+        mu = torch.zeros(len(streams), 1, latent_dim, dtype=torch.float32)
+        self.register_buffer("mu", mu)
 
     def forward(self, x):
         return self.decoder(self.encoder(x))

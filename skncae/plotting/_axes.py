@@ -1,7 +1,5 @@
 """What the figures share: colours, axes, and how the values of a column are scaled."""
 
-import warnings
-
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -51,10 +49,10 @@ def ink():
 
 def quantiles(X, shares):
     """Quantiles of what each column holds; NaN of a column without any value."""
-    with warnings.catch_warnings():
-        # Which is left empty in a figure.
-        warnings.filterwarnings("ignore", "All-NaN slice")
-        return np.nanquantile(X, shares, axis=0)
+    is_empty = np.isnan(X).all(0)
+    found = np.nanquantile(np.where(is_empty, 0.0, X), shares, axis=0)
+    # Which is left empty in a figure.
+    return np.where(is_empty, np.nan, found)
 
 
 def center_and_spread(X):

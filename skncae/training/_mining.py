@@ -71,7 +71,8 @@ def latent_density(z):
     centred = z - z.mean(1, keepdim=True)
     covariance = centred.mT @ centred / z.shape[1]
     ridge = 1e-4 * covariance.diagonal(dim1=-2, dim2=-1).mean(-1)[:, None, None] + 1e-12
-    covariance = covariance + ridge * torch.eye(z.shape[-1], device=z.device)
+    identity = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
+    covariance = covariance + ridge * identity
     # Not `solve`, which waits for the device to say that all went well.
     solved, _ = torch.linalg.solve_ex(covariance, centred.mT)
     return -(centred * solved.mT).sum(-1)

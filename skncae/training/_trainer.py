@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch.nn import functional as F
 
+from skncae._surroundings import undisturbed
 from skncae._threads import one_thread
 from skncae.networks._autoencoder import Autoencoder, build_encoder, latent_noise
 from skncae.training import _losses, _mining
@@ -54,11 +55,11 @@ class Recipe:
 
 @contextmanager
 def training():
-    """Train in one thread, also where the caller has switched gradients off.
+    """Train in one thread, undisturbed by what the caller has set.
 
     Afterwards the memory of a GPU that torch would keep for the next fit is given back.
     """
-    with one_thread(), torch.inference_mode(False):
+    with undisturbed(), one_thread():
         yield
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()

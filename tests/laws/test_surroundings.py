@@ -1,0 +1,308 @@
+"""What the caller has set changes nothing, and is left as it was."""
+
+import copy
+import gc
+import pickle
+import signal
+import threading
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import pytest
+import torch
+from threadpoolctl import threadpool_info
+
+from skncae import Chunks, NCAEDetector
+from skncae._threads import in_threads, one_thread
+
+
+@contextmanager
+def default_device():
+    torch.set_default_device("meta")
+    try:
+        yield
+    finally:
+        torch.set_default_device(None)
+
+
+@contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextmanager
+def deterministic():
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+@contextmanager
+def warnings_are_errors():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+@contextmanager
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+SETTINGS = {
+    "default_device": default_device,
+    "device_context": lambda: torch.device("meta"),
+    "default_float64": lambda: default_dtype(torch.float64),
+    "default_bfloat16": lambda: default_dtype(torch.bfloat16),
+    "autocast": lambda: torch.autocast("cpu"),
+    "autocast_float16": lambda: torch.autocast("cpu", dtype=torch.float16),
+    "deterministic": deterministic,
+    "inference_mode": torch.inference_mode,
+    "no_grad": torch.no_grad,
+    "numpy_raises": lambda: np.errstate(all="raise"),
+    "numpy_warns": lambda: np.errstate(all="warn"),
+    "warnings_are_errors": warnings_are_errors,
+    "two_threads": two_threads,
+}
+
+
+def settings_now():
+    """Return all that a caller can see of what was set."""
+    return {
+        "device": torch.get_default_device(),
+        "dtype": torch.get_default_dtype(),
+        "autocast": torch.is_autocast_enabled("cpu"),
+        "autocast_dtype": torch.get_autocast_dtype("cpu"),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "gradients": torch.is_grad_enabled(),
+        "threads": torch.get_num_threads(),
+        "numpy": np.geterr(),
+        "warnings": list(warnings.filters),
+    }
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Rows with columns that are constant, tiny and huge: they over- and underflow."""
+    rng = np.random.default_rng(0)
+    columns = rng.normal(size=(300, 3)), np.zeros(300), rng.normal(size=300) * 1e-200
+    return np.column_stack([*columns, 1e150 * rng.normal(size=300)])
+
+
+@pytest.fixture(scope="module")
+def incomplete(rows):
+    holes = np.random.default_rng(1).random(rows.shape) < 0.1
+    return np.where(holes, np.nan, rows)
+
+
+def detector(**parameters):
+    small = {"n_estimators": 2, "max_iter": 5, "random_state": 0, "device": "cpu"}
+    return NCAEDetector(**small | parameters)
+
+
+@pytest.fixture(scope="module")
+def fitted(rows):
+    return detector().fit(rows)
+
+
+def fit_in_pieces(rows):
+    model = detector()
+    for piece in np.split(rows, 3):
+        model.partial_fit(piece)
+    return model.training_scores_
+
+
+def fit_twice(rows):
+    model = detector(warm_start=True).fit(rows)
+    return model.fit(rows).training_scores_
+
+
+def through_a_file(fitted, rows, path):
+    fitted.save(path)
+    return NCAEDetector.load(path).score_samples(rows)
+
+
+def explained(fitted, rows):
+    explanation = fitted.explain(rows[:50])
+    return explanation.contributions, explanation.expected
+
+
+# Each returns arrays, of a fitted detector, rows, incomplete rows and a path.
+DOORS = {
+    "fit": lambda f, X, gaps, path: detector().fit(X).training_scores_,
+    "fit_standardized": lambda f, X, gaps, path: (
+        detector(scaling="standardized").fit(X).training_scores_
+    ),
+    "fit_latent_density": lambda f, X, gaps, path: (
+        detector(mining="latent_density").fit(X).training_scores_
+    ),
+    "fit_incomplete": lambda f, X, gaps, path: (
+        detector(allow_nan=True).fit(gaps).training_scores_
+    ),
+    "fit_auto": lambda f, X, gaps, path: (
+        detector(contamination="auto", n_estimators=1).fit(rows_with_a_gap()).threshold_
+    ),
+    "fit_chunks": lambda f, X, gaps, path: (
+        detector().fit(Chunks(X, 100)).training_scores_
+    ),
+    "fit_images": lambda f, X, gaps, path: (
+        detector(max_iter=2).fit(images()).training_scores_
+    ),
+    "partial_fit": lambda f, X, gaps, path: fit_in_pieces(X),
+    "warm_start": lambda f, X, gaps, path: fit_twice(X),
+    "score_samples": lambda f, X, gaps, path: f.score_samples(X),
+    "score_chunks": lambda f, X, gaps, path: f.score_samples(Chunks(X, 100)),
+    "predict": lambda f, X, gaps, path: f.predict(X),
+    "reconstruct": lambda f, X, gaps, path: f.reconstruct(X),
+    "explain": lambda f, X, gaps, path: explained(f, X),
+    "encode": lambda f, X, gaps, path: f.encode(X),
+    "latent_mean_": lambda f, X, gaps, path: f.latent_mean_,
+    "generate": lambda f, X, gaps, path: f.generate(20, random_state=0),
+    "set_threshold": lambda f, X, gaps, path: (
+        copy.deepcopy(f).set_threshold(quantile=0.9).threshold_
+    ),
+    "save_and_load": lambda f, X, gaps, path: through_a_file(f, X, path),
+    "pickle": lambda f, X, gaps, path: pickle.loads(pickle.dumps(f)).score_samples(X),
+    "deepcopy": lambda f, X, gaps, path: copy.deepcopy(f).score_samples(X),
+    "fit_predict": lambda f, X, gaps, path: detector().fit_predict(X),
+}
+
+
+def rows_with_a_gap():
+    rows = np.random.default_rng(0).normal(size=(300, 3))
+    rows[:20] += 10
+    return rows
+
+
+def images():
+    return np.random.default_rng(0).random((40, 8, 8))
+
+
+@contextmanager
+def all_at_once():
+    with ExitStack() as stack:
+        for setting in SETTINGS.values():
+            stack.enter_context(setting())
+        yield
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_all_settings_together_change_nothing_at_any_door(
+    door, fitted, rows, incomplete, tmp_path, usual
+):
+    with all_at_once():
+        before = settings_now()
+        found = DOORS[door](fitted, rows, incomplete, tmp_path / "there")
+        assert settings_now() == before
+    np.testing.assert_equal(found, usual(door))
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("door", ["fit", "score_samples"])
+def test_a_setting_changes_nothing_and_is_left_as_it_was(
+    door, setting, fitted, rows, incomplete, tmp_path, usual
+):
+    with SETTINGS[setting]():
+        before = settings_now()
+        found = DOORS[door](fitted, rows, incomplete, tmp_path / "there")
+        assert settings_now() == before
+    np.testing.assert_equal(found, usual(door))
+
+
+@pytest.fixture(scope="module")
+def usual(fitted, rows, incomplete, tmp_path_factory):
+    """Return what a door gives where nothing is set; each is opened once."""
+    found = {}
+
+    def at(door):
+        if door not in found:
+            path = tmp_path_factory.mktemp("usual") / "there"
+            found[door] = DOORS[door](fitted, rows, incomplete, path)
+        return found[door]
+
+    return at
+
+
+def test_threads_of_a_pool_are_undisturbed_too(rows, fitted):
+    many = np.tile(rows, (200, 1))
+    expected = fitted.score_samples(rows)
+    with two_threads(), np.errstate(all="raise"), warnings_are_errors():
+        scores = fitted.score_samples(many)
+    np.testing.assert_allclose(scores.reshape(200, -1), [expected] * 200, rtol=1e-9)
+
+
+def test_a_score_within_a_fit_leaves_the_fit_its_one_thread(fitted, rows):
+    with two_threads():
+        with one_thread():
+            fitted.score_samples(rows)
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+
+
+def test_threads_that_fit_side_by_side_keep_their_own_numbers():
+    barrier = threading.Barrier(2)
+
+    def count(n_threads):
+        # The first look of a thread takes over what any thread has set last.
+        torch.get_num_threads()
+        torch.set_num_threads(n_threads)
+        barrier.wait()
+        with one_thread():
+            barrier.wait()
+            inside = torch.get_num_threads()
+            barrier.wait()
+        return inside, torch.get_num_threads()
+
+    with two_threads(), ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(count, (2, 3))) == [(1, 2), (1, 3)]
+        assert torch.get_num_threads() == 2
+
+
+def blas_threads():
+    """Threads of each BLAS, once those who are inside have had time to leave."""
+    deadline = time.monotonic() + 2
+    while one_thread._n_inside and time.monotonic() < deadline:
+        time.sleep(1e-3)
+    return [i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer of the system")
+def test_an_interrupt_while_scoring_gives_all_threads_back():
+    def work(_):
+        time.sleep(0.002)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        before = blas_threads()
+        with two_threads():
+            for delay in np.linspace(1e-4, 2e-2, 20):
+                with pytest.raises(KeyboardInterrupt):
+                    signal.setitimer(signal.ITIMER_REAL, delay)
+                    while True:
+                        in_threads(work, range(6))
+                # What is on the way out still holds the frames of those inside.
+                gc.collect()
+                assert torch.get_num_threads() == 2
+                assert blas_threads() == before
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
