@@ -2,11 +2,9 @@
 
 import json
 from functools import partial
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
-from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from skncae import _fitting
@@ -20,7 +18,14 @@ from skncae._diagnostics import (
 )
 from skncae._explanation import Explanation
 from skncae._fitting import Earlier, fit, n_rounds
-from skncae._parameters import check_cut, private_random_state, seed_of
+from skncae._loading import check_fitted
+from skncae._parameters import (
+    check_cut,
+    check_in_range,
+    plain,
+    private_random_state,
+    seed_of,
+)
 from skncae._settings import settings_of
 from skncae._surroundings import undisturbed
 from skncae._threshold import threshold_at, threshold_of
@@ -421,6 +426,7 @@ default="auto"
         0.05
         """
         check_is_fitted(self)
+        contamination, quantile, value = map(plain, (contamination, quantile, value))
         check_cut(contamination, quantile, value)
         self._set(self._other_threshold(contamination, quantile, value))
         warn_if_no_gap(self)
@@ -633,10 +639,12 @@ default="auto"
         np.float64(5.0)
         """
         check_is_fitted(self)
-        check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        rows = self._scorer.ensemble.generate(
-            n_samples, self.generation_scale, private_random_state(random_state)
-        )
+        check_in_range("n_samples", n_samples, like="n_estimators")
+        # It may have been set after the fit.
+        check_in_range("generation_scale", self.generation_scale)
+        variance = plain(self.generation_scale)
+        random_state = private_random_state(random_state)
+        rows = self._scorer.ensemble.generate(int(n_samples), variance, random_state)
         return self._folded(rows)
 
     @undisturbed()
@@ -725,6 +733,9 @@ default="auto"
         try:
             return cls._from_content(**content)
         except Exception as error:
+            # A file is not bad because memory is short; torch has no type for that.
+            if isinstance(error, MemoryError) or "allocate memory" in str(error):
+                raise
             # Whatever a state of other names or shapes trips over.
             raise ValueError(
                 f"{path} holds no {cls.__name__} that can score a row: {error}"
@@ -785,15 +796,16 @@ default="auto"
     def _from_content(cls, parameters, fitted):
         """Build the detector that `save` took apart."""
         detector = cls(**parameters)
+        check_fitted(fitted)
         for name in fitted:
             # What a subclass leaves out of its parameters is an attribute of it.
             if name in parameters or hasattr(cls, name):
                 raise ValueError(f"{name!r} is no fitted attribute")
         detector.__setstate__(fitted)
-        with np.errstate(all="ignore"):
-            detector._scorer.errors(np.zeros((1, detector.n_features_in_)))
-        # What is no number trips here and not in `predict`.
-        np.isfinite([detector.threshold_, detector.offset_])
+        width = detector._scorer.ensemble.view.center.shape
+        if width != (detector.n_features_in_,):
+            raise ValueError(f"the view is of shape {width}")
+        detector._scorer.errors(np.zeros((1, detector.n_features_in_)))
         return detector
 
     def __sklearn_tags__(self):

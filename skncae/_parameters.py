@@ -38,10 +38,8 @@ def check_parameters(parameters):
         rows, None for a table.
     """
     check_contamination(parameters["contamination"])
-    for name, (kind, low, high, ends) in _RANGES.items():
-        if isinstance(parameters[name], bool) and name != "verbose":
-            raise TypeError(f"{name} must be a number, got {parameters[name]!r}.")
-        _check_number(parameters[name], name, kind, low, high, ends)
+    for name in _RANGES:
+        check_in_range(name, parameters[name])
     if isinstance(parameters["decay_steps"], bool):
         raise TypeError(
             f"decay_steps must be a number or None, got {parameters['decay_steps']!r}."
@@ -63,6 +61,31 @@ def check_parameters(parameters):
     _check_hidden_units(parameters["hidden_units"])
     _check_evidence(parameters["evidence"])
     _check_fit_for_rows(parameters)
+
+
+def check_in_range(name, value, like=None):
+    """Raise unless a number is what the parameter of its name, or `like`, may be."""
+    if isinstance(value, bool | np.bool_) and name != "verbose":
+        raise TypeError(f"{name} must be a number, got {value!r}.")
+    _check_number(value, name, *_RANGES[like or name])
+
+
+def plain(value):
+    """Return a number of any type as an int or a float; anything else as it is.
+
+    The integers of numpy overflow, and narrow floats are rounded: a float32 becomes
+    the float that is written the same, so that 0.1 is 0.1.
+    """
+    if isinstance(value, bool | int | float | str):
+        # Not np.float64, which is a float.
+        return float(value) if isinstance(value, np.floating) else value
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, np.floating):
+        return float(str(value))
+    return float(value) if isinstance(value, Real) else value
 
 
 def check_contamination(contamination):
@@ -99,7 +122,7 @@ def check_cut(contamination=None, quantile=None, value=None):
     if contamination is not None:
         return check_contamination(contamination)
     ((name, number),) = given.items()
-    if isinstance(number, bool):
+    if isinstance(number, bool | np.bool_):
         raise TypeError(f"{name} must be a number, got {number!r}.")
     low, high = (0.0, 1.0) if name == "quantile" else (None, None)
     _check_number(number, name, Real, low, high, "both")
@@ -115,11 +138,15 @@ def torch_device(device):
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        # Making a tensor finds out what naming the device does not.
-        return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError, TypeError) as error:
+        # Naming a device, or making a tensor without numbers there, does not find out
+        # whether it holds numbers and gives them back.
+        number = torch.zeros(1, device=device)
+        number.cpu()
+        return number.device
+    except Exception as error:
+        why = str(error).partition("\n")[0]
         raise ValueError(
-            f"device={device!r} cannot be used here: {str(error).splitlines()[0]} "
+            f"device={device!r} cannot be used here: {why} "
             'Use device="auto" or device="cpu".'
         ) from error
 
@@ -198,7 +225,7 @@ def _check_hidden_units(hidden_units):
             f"{hidden_units!r}."
         )
     for width in widths:
-        check_scalar(width, "each of hidden_units", Integral, min_val=1)
+        check_in_range("each of hidden_units", width, like="n_estimators")
 
 
 def _check_evidence(evidence):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from skncae._parameters import as_names, check_parameters
+from skncae._parameters import as_names, check_parameters, plain
 from skncae.evidence._kinds import IMAGE_EVIDENCE, TABLE_EVIDENCE
 
 # What "auto" stands for: for the rows of a table, and for images.
@@ -89,6 +89,10 @@ def settings_of(detector):
     parameters = {
         field.name: getattr(detector, field.name) for field in fields(Settings)
     }
+    parameters = {
+        name: value if name == "random_state" else plain(value)
+        for name, value in parameters.items()
+    }
     parameters["image_shape"] = detector.image_shape_
     for name, values in AUTO.items():
         # Not ==, which of an array is an array.
@@ -98,7 +102,7 @@ def settings_of(detector):
     settings = Settings(**parameters)
     return replace(
         settings,
-        hidden_units=tuple(settings.hidden_units),
+        hidden_units=tuple(map(int, settings.hidden_units)),
         evidence=as_names(settings.evidence),
     )
 

@@ -1,6 +1,7 @@
 """Rows that are read a chunk at a time, for tables that memory does not hold."""
 
 import math
+from numbers import Integral
 
 import numpy as np
 
@@ -59,10 +60,17 @@ class Chunks:
                 "an iterable of chunks or a function that returns an iterator; got "
                 f"{source!r}. Open files first."
             )
-        if chunk_rows is not None and chunk_rows < 1:
-            raise ValueError(
-                f"chunk_rows must be a positive int or None; got {chunk_rows!r}."
-            )
+        if chunk_rows is not None:
+            if not isinstance(chunk_rows, Integral) or isinstance(chunk_rows, bool):
+                raise TypeError(
+                    f"chunk_rows must be a positive int or None; got {chunk_rows!r}."
+                )
+            if chunk_rows < 1:
+                raise ValueError(
+                    f"chunk_rows must be a positive int or None; got {chunk_rows!r}."
+                )
+            # A small integer of numpy would overflow on the way to the last row.
+            chunk_rows = int(chunk_rows)
         self.source = source
         self.chunk_rows = chunk_rows
 

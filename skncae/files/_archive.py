@@ -22,6 +22,7 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,7 @@ def load_archive(path, kind):
         If the file is damaged, holds something else, or is of a newer format.
     """
     safetensors = _safetensors()
+    _status(path)
     # Errors of the file system stay what they are.
     with open(path, "rb"):
         pass
@@ -84,6 +86,8 @@ def load_archive(path, kind):
     _check(path, metadata, tensors, kind)
     try:
         return _decode(json.loads(metadata["document"]), tensors)
+    except MemoryError:
+        raise
     except Exception as error:
         # Whatever a forged document trips over.
         raise ValueError(f"{path} holds no document of skncae: {error!r}") from error
@@ -92,17 +96,31 @@ def load_archive(path, kind):
 def write_whole(path, content):
     """Write bytes to a file so that it has the old content or the new, never a part.
 
+    A file that is replaced keeps its owner and who may read it; a new one gets what is
+    usual here.
+
     Parameters
     ----------
     path : str or path-like
     content : bytes
+
+    Raises
+    ------
+    ValueError
+        If there is something that is no regular file.
     """
     # Through a link to the file itself, as open() does.
     path = Path(os.path.realpath(path))
+    old = _status(path)
     # In the same folder, since a file moves in one step within a file system only.
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    # Nobody else may read what replaces a file before it has the rights of that file.
+    mode = 0o666 if old is None else 0o600
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        with open(temporary, "xb") as file:
+        with open(os.open(temporary, flags, mode), "wb") as file:
+            if old is not None:
+                _give(temporary, old)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -110,6 +128,32 @@ def write_whole(path, content):
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _status(path):
+    """Status of a regular file, None where there is nothing; refuse anything else."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    # open() has an error of its own for folders.
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise ValueError(
+            f"{path} is a device, a pipe or a socket and no regular file "
+            f"({stat.filemode(status.st_mode)}), which a detector is not kept in. Give "
+            "the path of a file."
+        )
+    return status
+
+
+def _give(path, old):
+    """Give a file the owner and the rights of another."""
+    if hasattr(os, "chown"):
+        now = os.stat(path)
+        if (now.st_uid, now.st_gid) != (old.st_uid, old.st_gid):
+            os.chown(path, old.st_uid, old.st_gid)
+    # After its owner: a new owner may take rights away.
+    os.chmod(path, stat.S_IMODE(old.st_mode))
 
 
 def _safetensors():
@@ -211,7 +255,8 @@ def _decode(value, tensors):
         return tuple(_decode(content, tensors))
     if kind == "array":
         name, order = content
-        return np.array(tensors[name], order=order)
+        # Once: a short document that names a tensor often would fill the memory.
+        return np.array(tensors.pop(name), order=order)
     if kind == "strings":
         return np.array(content, dtype=object)
     raise ValueError(f"no such kind of value: {kind!r}")

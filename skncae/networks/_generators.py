@@ -52,3 +52,22 @@ class MemberStreams:
         for member, generator in zip(drawn, self._generators, strict=True):
             member.random_(0, high, generator=generator)
         return drawn
+
+
+class NoStreams:
+    """Stands in for streams where what they draw is overwritten: shapes, no numbers.
+
+    Parameters
+    ----------
+    n_members : int
+    """
+
+    def __init__(self, n_members):
+        self.n_members = n_members
+
+    def __len__(self):
+        return self.n_members
+
+    def uniform(self, shape, bound):
+        """Tensor of (members, *shape) that takes no memory."""
+        return torch.empty(self.n_members, *shape, dtype=torch.float32, device="meta")

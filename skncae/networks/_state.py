@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from skncae.networks._generators import MemberStreams
+from skncae.networks._generators import NoStreams
 
 
 def network_state(network):
@@ -15,14 +15,20 @@ def network_state(network):
 
 
 def network_from_state(build, state):
-    """Build the network that `state` was taken from; `build` makes one of its kind."""
+    """Build the network that `state` was taken from; `build` makes one of its kind.
+
+    It takes the memory of the weights, whatever the architecture says.
+    """
     # Copies: the arrays may be read-only.
     weights = {name: torch.tensor(array) for name, array in state["weights"].items()}
     first = next(iter(weights.values()))
-    # What the streams draw is overwritten.
-    network = build(MemberStreams(0, range(len(first))), *state["architecture"])
-    network = network.to(first.dtype)
-    network.load_state_dict(weights)
+    if not first.is_floating_point() or any(
+        part.dtype != first.dtype for part in weights.values()
+    ):
+        raise ValueError("weights of a network are floats of one type")
+    with torch.device("meta"):
+        network = build(NoStreams(len(first)), *state["architecture"])
+    network.load_state_dict(weights, assign=True)
     return network
 
 

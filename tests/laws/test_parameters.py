@@ -1,0 +1,152 @@
+"""A parameter means what it says, whatever type its number has."""
+
+import copy
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from skncae import Chunks, NCAEDetector
+
+INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint64]
+FLOATS = [np.float16, np.float32, np.float64, np.longdouble]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return np.random.default_rng(0).normal(size=(600, 3))
+
+
+@pytest.fixture(scope="module")
+def fitted(rows):
+    return NCAEDetector(n_estimators=2, max_iter=3, random_state=0).fit(rows)
+
+
+def scores_of(rows, **parameters):
+    small = {"n_estimators": 2, "max_iter": 3, "random_state": 0}
+    return NCAEDetector(**small | parameters).fit(rows).training_scores_
+
+
+@pytest.mark.parametrize("kind", INTEGERS)
+def test_an_integer_of_any_width_is_that_number(rows, kind):
+    numbers = {
+        "n_estimators": 3,
+        "latent_dim": 2,
+        "calibration_rounds": 2,
+        "dictionary_size": 100,
+        "max_iter": 4,
+        "batch_size": 120,
+        "decay_steps": 2,
+        "random_state": 100,
+        "verbose": 0,
+    }
+    narrow = {name: kind(number) for name, number in numbers.items()}
+    narrow["hidden_units"] = (kind(100), kind(7))
+    expected = scores_of(rows, **numbers, hidden_units=(100, 7))
+    np.testing.assert_array_equal(scores_of(rows, **narrow), expected)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16])
+def test_a_small_integer_does_not_overflow_in_a_large_batch(rows, kind):
+    expected = scores_of(rows, batch_size=200)
+    np.testing.assert_array_equal(scores_of(rows, batch_size=kind(200)), expected)
+
+
+@pytest.mark.parametrize("kind", FLOATS)
+def test_a_float_of_any_width_is_the_number_that_is_written_the_same(rows, kind):
+    numbers = {
+        "contamination": 0.1,
+        "mining_rate": 0.3,
+        "generation_scale": 0.7,
+        "learning_rate": 0.01,
+        "tol": 0.001,
+    }
+    narrow = {name: kind(str(number)) for name, number in numbers.items()}
+    small = {"n_estimators": 2, "max_iter": 3, "random_state": 0}
+    one, other = (NCAEDetector(**small | p).fit(rows) for p in (numbers, narrow))
+    np.testing.assert_array_equal(one.training_scores_, other.training_scores_)
+    assert one.threshold_ == other.threshold_
+
+
+def test_a_fraction_is_a_number(rows):
+    expected = scores_of(rows, learning_rate=0.25)
+    found = scores_of(rows, learning_rate=Fraction(1, 4))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_flags_of_numpy_are_flags(rows):
+    expected = scores_of(rows, sample_discriminator=False, allow_nan=True)
+    found = scores_of(rows, sample_discriminator=np.False_, allow_nan=np.True_)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.float16, np.float32])
+def test_a_cut_of_any_type_is_that_cut(fitted, kind):
+    for name, number in {"contamination": 0.1, "quantile": 1.0, "value": 2.0}.items():
+        if kind in (np.uint8, np.int8) and name == "contamination":
+            continue
+        one, other = copy.copy(fitted), copy.copy(fitted)
+        one.set_threshold(**{name: number})
+        other.set_threshold(**{name: kind(str(number).removesuffix(".0"))})
+        assert one.threshold_ == other.threshold_
+        assert type(other.threshold_) is float
+
+
+def test_rows_to_generate_are_counted_in_any_type(fitted):
+    expected = fitted.generate(200, random_state=0)
+    found = fitted.generate(np.uint8(200), random_state=0)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("n_samples", [True, np.True_, 2.0, "3", None])
+def test_generate_refuses_what_is_no_count(fitted, n_samples):
+    with pytest.raises(TypeError, match="n_samples"):
+        fitted.generate(n_samples)
+
+
+@pytest.mark.parametrize("scale", [-1.0, np.nan, np.inf])
+def test_generate_checks_the_scale_as_fit_does(fitted, scale):
+    changed = copy.copy(fitted).set_params(generation_scale=scale)
+    with pytest.raises(ValueError, match="generation_scale"):
+        changed.generate(2)
+
+
+def test_generate_refuses_a_scale_of_another_type(fitted):
+    changed = copy.copy(fitted).set_params(generation_scale="wide")
+    with pytest.raises(TypeError, match="generation_scale"):
+        changed.generate(2)
+
+
+def test_a_generator_of_numpy_is_refused_by_its_name(fitted, rows):
+    generator = np.random.default_rng(0)
+    for call in (
+        lambda: scores_of(rows, random_state=generator),
+        lambda: fitted.generate(2, random_state=generator),
+        lambda: (
+            copy.copy(fitted)
+            .set_params(random_state=generator)
+            .set_threshold(contamination="auto")
+        ),
+    ):
+        with pytest.raises(ValueError, match=r"random_state=Generator\(PCG64\)"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "device", ["meta", "no such device", "cuda:99", "", 1.5, ["cpu"]]
+)
+def test_a_device_that_holds_no_numbers_is_refused_by_its_name(rows, device):
+    with pytest.raises(ValueError, match="device="):
+        scores_of(rows, device=device)
+
+
+@pytest.mark.parametrize("size", [np.uint8(200), np.int8(100), 250])
+def test_chunks_of_any_size_hold_all_rows(size):
+    rows = np.arange(3000.0).reshape(1000, 3)
+    np.testing.assert_array_equal(np.concatenate(list(Chunks(rows, size))), rows)
+
+
+@pytest.mark.parametrize("size", [2.5, True, "7"])
+def test_chunks_refuse_a_size_that_is_no_count(size):
+    with pytest.raises(TypeError, match="chunk_rows"):
+        Chunks(np.zeros((10, 2)), size)
