@@ -18,6 +18,12 @@ PARTS = {
     "development": "The development part: defaults may be chosen on these frames",
 }
 
+LEGEND = (
+    "takes: frames that the estimator is fitted on as they are. named: wrong rows where"
+    " a changed column has the largest contribution. impossible: expected values that"
+    " the column cannot hold; `ours_recipe` has some of numbers and dates only."
+)
+
 
 def table(frame):
     """Render all tables of the rows of a result file."""
@@ -40,21 +46,30 @@ def _precisions(frame, part, title):
     rows = frame[frame.part == part]
     if rows.empty:
         return ""
-    head = ["detector", *SCORES, "takes, %", "named, %", "impossible, %", "failed"]
+    head = [
+        "detector",
+        *SCORES,
+        "takes, %",
+        "named, %",
+        "impossible, %",
+        "seeds",
+        "failed",
+    ]
     cells = {name: _with_error(*means(rows, name)) for name in SCORES}
     cells["takes, %"] = _plain(100 * means(rows, "takes")[0], 0)
     cells["named, %"] = _plain(means(rows, "named")[0], 0)
     sums = rows.groupby("detector")[["impossible", "expected"]].sum(min_count=1)
     cells["impossible, %"] = _plain(100 * sums.impossible / sums.expected, 2)
+    cells["seeds"] = rows.groupby("detector").seed.nunique().astype(str)
     cells["failed"] = rows[rows.status != "ok"].groupby("detector").size().astype(str)
     order = means(rows, "together")[0].sort_values(ascending=False).index
     order = [*order, *sorted(set(rows.detector) - set(order))]
     body = [[d, *(cells[c].get(d, "") for c in head[1:])] for d in order]
     chance = rows.groupby("frame").chance.mean().mean()
-    count = f"{rows.frame.nunique()} frames, seeds {_seeds(rows)}"
     return (
-        f"## {title}\n\n{count}; average precision in percent, mean over the frames"
-        f" ± its standard error. A random order has {chance:.1f} together.\n\n"
+        f"## {title}\n\n{rows.frame.nunique()} frames; average precision in percent, mean"
+        f" over the frames ± its standard error. A random order has {chance:.1f}"
+        f" together.\n\n{LEGEND}\n\n"
         f"{printing.markdown(head, body)}"
     )
 
@@ -109,10 +124,6 @@ def _plain(values, digits):
 
 def _seconds(value):
     return "failed" if value != value else f"{value:.1f}"
-
-
-def _seeds(rows):
-    return ", ".join(str(seed) for seed in sorted(rows.seed.unique()))
 
 
 def main(arguments=None):

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.harness import records
 from benchmarks.suites import (
     criterion,
+    frames,
     images,
     mining,
     missing,
@@ -36,6 +37,7 @@ OF_SUITES = {
     "thresholds": thresholds,
     "speed": speed,
     "scale": scale,
+    "frames": frames,
     "gpu": scale,
 }
 
