@@ -67,8 +67,8 @@ def _precisions(frame, part, title):
     body = [[d, *(cells[c].get(d, "") for c in head[1:])] for d in order]
     chance = rows.groupby("frame").chance.mean().mean()
     return (
-        f"## {title}\n\n{rows.frame.nunique()} frames; average precision in percent, mean"
-        f" over the frames ± its standard error. A random order has {chance:.1f}"
+        f"## {title}\n\n{rows.frame.nunique()} frames; average precision in percent,"
+        f" mean over the frames ± its standard error. A random order has {chance:.1f}"
         f" together.\n\n{LEGEND}\n\n"
         f"{printing.markdown(head, body)}"
     )
