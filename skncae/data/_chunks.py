@@ -1,9 +1,8 @@
 """Rows that are read a chunk at a time, for tables that memory does not hold."""
 
 import math
+from collections.abc import Mapping
 from numbers import Integral
-
-import numpy as np
 
 # Chunks that are ours to cut hold about as many bytes.
 CHUNK_BYTES = 2**24
@@ -21,7 +20,7 @@ class Chunks:
         Where the rows are:
 
         - anything with a `shape` that gives rows for a slice: a numpy.memmap, an
-          HDF5 dataset of h5py, a Zarr array;
+          HDF5 dataset of h5py, a Zarr array, a tensor, a frame;
         - anything with `to_batches`, such as a pyarrow.dataset.Dataset of parquet
           files;
         - an iterable of chunks (arrays or frames of a few thousand rows, say), which
@@ -54,7 +53,8 @@ class Chunks:
         is_known = callable(source) or any(
             hasattr(source, name) for name in ("to_batches", "shape", "__iter__")
         )
-        if not is_known or isinstance(source, str | bytes):
+        is_scalar = getattr(source, "shape", None) == ()
+        if not is_known or is_scalar or isinstance(source, str | bytes | Mapping):
             raise TypeError(
                 "Chunks takes rows with a shape and slices, a dataset with to_batches, "
                 "an iterable of chunks or a function that returns an iterator; got "
@@ -90,13 +90,32 @@ class Chunks:
         source = self.source
         if callable(source):
             chunks = source()
+        elif hasattr(source, "num_rows") and hasattr(source, "slice"):
+            chunks = self._slices_of_arrow()
         elif hasattr(source, "to_batches"):
             chunks = self._batches()
         elif hasattr(source, "shape"):
             chunks = self._slices()
         else:
             chunks = source
-        return (chunk for chunk in chunks if len(chunk))
+        return (chunk for chunk in map(self._rows, chunks) if len(chunk))
+
+    def _rows(self, chunk):
+        """Return what comes out of an iterable, or of a loader, as rows."""
+        if type(self.source).__module__.startswith("torch.utils.data"):
+            # A TensorDataset gives a tuple for each row, and its loader one of batches.
+            if isinstance(chunk, list | tuple) and len(chunk) == 1:
+                return chunk[0]
+            if not hasattr(chunk, "shape"):
+                raise TypeError(
+                    f"{self.source!r} gives batches of several parts; give one whose "
+                    "dataset holds the rows alone."
+                )
+        if not hasattr(chunk, "__len__"):
+            raise TypeError(
+                f"A chunk of {self.source!r} is a {type(chunk).__name__}, and no rows."
+            )
+        return chunk
 
     def _batches(self):
         """Yield tables of pyarrow, which keep the names of the columns."""
@@ -109,13 +128,22 @@ class Chunks:
         for batch in batches:
             yield pyarrow.table(batch)
 
+    def _slices_of_arrow(self):
+        """Yield slices of a table in memory of pyarrow."""
+        source = self.source
+        step = self.chunk_rows or _rows_at_once(8 * source.num_columns)
+        for start in range(0, source.num_rows, step):
+            yield source.slice(start, step)
+
     def _slices(self):
         """Yield slices of the rows."""
         n_rows, *row_shape = self.source.shape
-        itemsize = np.dtype(getattr(self.source, "dtype", float)).itemsize
+        itemsize = getattr(getattr(self.source, "dtype", None), "itemsize", 8)
         step = self.chunk_rows or _rows_at_once(itemsize * math.prod(row_shape))
+        # Of a frame by position: a slice of numbers may mean its labels.
+        rows = getattr(self.source, "iloc", self.source)
         for start in range(0, n_rows, step):
-            yield self.source[start : start + step]
+            yield rows[start : start + step]
 
 
 def _rows_at_once(row_bytes):

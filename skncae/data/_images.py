@@ -15,13 +15,6 @@ LEAST_PIXELS, MOST_PIXELS = 8, 64
 MOST_CHANNELS = 4
 
 
-def as_array(X):
-    """Return a list of images as one array; anything else as it is."""
-    if isinstance(X, list | tuple) and len(X) and np.ndim(X[0]) > 1:
-        return np.asarray(X)
-    return X
-
-
 def is_folded(X):
     """Say whether the rows of X have more than one axis."""
     return getattr(X, "ndim", 2) > 2

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from skncae.data import _images
+from skncae.data._arrays import as_array
 from skncae.data._chunks import Chunks
 
 
@@ -22,7 +23,7 @@ def check_rows(estimator, X, *, reset):
             "Chunks can be fitted on and scored; this takes rows in memory. Go over "
             "them: for chunk in chunks."
         )
-    X = _images.as_array(X)
+    X = as_array(X)
     if reset:
         image_shape = _images.image_shape_of(X, estimator.image_shape)
     else:

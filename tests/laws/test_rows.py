@@ -1,0 +1,209 @@
+"""Rows of any container are those rows, or are refused by name; none is lost."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader, TensorDataset
+
+from skncae import Chunks, NCAEDetector
+
+X = np.random.default_rng(0).normal(size=(60, 3))
+NAMES = ["a", "b", "c"]
+
+
+class Interface:
+    """Nothing but an array interface, as many libraries have."""
+
+    def __init__(self, array):
+        self._array = array
+        self.__array_interface__ = array.__array_interface__
+
+
+class Convertible:
+    """Nothing but `__array__`."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.asarray(X, dtype)
+
+
+def detector(**parameters):
+    small = {"n_estimators": 1, "max_iter": 1, "random_state": 0}
+    return NCAEDetector(**small | parameters)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return detector().fit(X)
+
+
+@pytest.fixture(scope="module")
+def fitted_with_nan():
+    return detector(allow_nan=True).fit(np.where(X > 2, np.nan, X))
+
+
+COLUMNS = dict(zip(NAMES, X.T, strict=True))
+
+SAME = {
+    "unmasked": np.ma.array(X),
+    "masked_nowhere": np.ma.array(X, mask=np.zeros(X.shape, bool)),
+    "array_interface": Interface(X),
+    "__array__": Convertible(),
+    "memoryview": memoryview(X),
+    "big_endian": X.astype(">f8"),
+    "tensor": torch.from_numpy(X),
+    "tensor_with_gradient": torch.from_numpy(X).requires_grad_(),
+    "tensor_of_a_graph": torch.from_numpy(X).requires_grad_() * 1.0,
+    "negated_view": torch._neg_view(torch.from_numpy(-X)),
+    "list_of_tensors": list(torch.from_numpy(X).requires_grad_()),
+    "list_of_masked_rows": [np.ma.array(row) for row in X],
+    "arrow_table": pa.table(COLUMNS),
+    "arrow_batch": pa.record_batch(COLUMNS),
+    "polars": pl.DataFrame(COLUMNS),
+    "pandas": pd.DataFrame(COLUMNS),
+    "pandas_on_arrow": pd.DataFrame(COLUMNS).convert_dtypes(dtype_backend="pyarrow"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:X .* feature names")
+@pytest.mark.parametrize("rows", SAME.values(), ids=SAME)
+def test_rows_in_another_container_have_the_same_scores(fitted, rows):
+    np.testing.assert_array_equal(fitted.score_samples(rows), fitted.score_samples(X))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_narrow_tensor_is_what_it_holds(fitted, dtype):
+    narrow = torch.from_numpy(X).to(dtype).requires_grad_()
+    expected = fitted.score_samples(narrow.detach().float().numpy())
+    np.testing.assert_array_equal(fitted.score_samples(narrow), expected)
+
+
+MASK = np.random.default_rng(1).random(X.shape) < 0.2
+MISSING = {
+    "masked": np.ma.array(np.where(MASK, 1e9, X), mask=MASK),
+    "masked_and_nan": np.ma.array(np.where(MASK, np.nan, X), mask=MASK),
+    "masked_rows": [
+        np.ma.array(row, mask=mask) for row, mask in zip(X, MASK, strict=True)
+    ],
+    "arrow_null": pa.table(
+        {n: pa.array(c, mask=m) for n, c, m in zip(NAMES, X.T, MASK.T, strict=True)}
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:X .* feature names")
+@pytest.mark.parametrize("rows", MISSING.values(), ids=MISSING)
+def test_a_mask_is_missing_data(fitted, fitted_with_nan, rows):
+    expected = fitted_with_nan.score_samples(np.where(MASK, np.nan, X))
+    np.testing.assert_array_equal(fitted_with_nan.score_samples(rows), expected)
+    with pytest.raises(ValueError, match="contains NaN"):
+        fitted.score_samples(rows)
+    with pytest.raises(ValueError, match="contains NaN"):
+        detector().fit(rows)
+
+
+def test_masked_integers_are_missing_data(fitted_with_nan):
+    whole = np.round(X).astype(int)
+    expected = fitted_with_nan.score_samples(np.where(MASK, np.nan, whole))
+    found = fitted_with_nan.score_samples(np.ma.array(whole, mask=MASK))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_images_behind_an_array_interface_are_images():
+    images = np.random.default_rng(0).random((20, 8, 8))
+    model = detector().fit(Interface(images))
+    assert model.image_shape_ == (8, 8, 1)
+    np.testing.assert_array_equal(
+        model.score_samples(torch.from_numpy(images).requires_grad_()),
+        model.score_samples(images),
+    )
+
+
+REFUSED = {
+    "sparse tensor": (torch.from_numpy(X).to_sparse(), "sparse"),
+    "tensor without numbers": (torch.empty(5, 3, device="meta"), "meta"),
+    "dictionary": (COLUMNS, "dict"),
+    "records": (np.rec.fromarrays(X.T), "structured"),
+    "masked text": (np.ma.array([["a", "b"]], mask=[[0, 1]]), "masked"),
+}
+
+
+@pytest.mark.parametrize(("rows", "name"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_rows_is_refused_by_name(fitted, rows, name):
+    for call in (fitted.score_samples, detector().fit):
+        with pytest.raises(TypeError, match=name):
+            call(rows)
+
+
+TENSOR = torch.from_numpy(X)
+INDICES = {
+    "floats": np.linspace(-1, 1, 60),
+    "descending": np.arange(60)[::-1],
+    "equal": np.zeros(60),
+    "dates": pd.date_range("2020-01-01", periods=60),
+    "text": [f"row {i}" for i in range(60)],
+    "pairs": pd.MultiIndex.from_product([range(6), range(10)]),
+    "intervals": pd.interval_range(0, 60),
+    "booleans": [True, False] * 30,
+}
+SOURCES = {
+    "array": X,
+    "tensor": TENSOR,
+    "tensor_with_gradient": TENSOR.clone().requires_grad_(),
+    "masked": np.ma.array(X),
+    "polars": pl.DataFrame(COLUMNS),
+    "arrow_table": pa.table(COLUMNS),
+    "arrow_batch": pa.record_batch(COLUMNS),
+    "arrow_dataset": ds.dataset(pa.table(COLUMNS)),
+    "loader": DataLoader(TENSOR, batch_size=7),
+    "loader_of_tuples": DataLoader(TensorDataset(TENSOR), batch_size=7),
+    "list": [X[:7], TENSOR[7:20], X[20:20], pd.DataFrame(X[20:])],
+} | {
+    f"frame_with_index_of_{name}": pd.DataFrame(COLUMNS, index=index)
+    for name, index in INDICES.items()
+}
+
+
+@pytest.mark.filterwarnings("ignore:X .* feature names")
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_chunks_hold_every_row_once_and_in_order(fitted, source):
+    scores = fitted.score_samples(Chunks(source, 7))
+    np.testing.assert_allclose(scores, fitted.score_samples(X), rtol=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    n_rows=st.integers(1, 300),
+    size=st.integers(1, 300),
+    kind=st.sampled_from([int, np.uint8, np.int16]),
+    source=st.sampled_from([np.asarray, torch.from_numpy, pd.DataFrame, pl.DataFrame]),
+)
+def test_chunks_of_any_size_of_any_table_are_its_rows(n_rows, size, kind, source):
+    rows = np.arange(2.0 * n_rows).reshape(n_rows, 2)
+    chunks = Chunks(source(rows), kind(min(size, 255)))
+    np.testing.assert_array_equal(np.concatenate([np.asarray(c) for c in chunks]), rows)
+
+
+NO_SOURCE = {
+    "pairs": DataLoader(TensorDataset(TENSOR, TENSOR), batch_size=7),
+    "numbers": [1, 2, 3],
+}
+
+
+@pytest.mark.parametrize("source", NO_SOURCE.values(), ids=NO_SOURCE)
+def test_chunks_that_are_no_rows_are_refused_by_name(fitted, source):
+    with pytest.raises(TypeError, match="batches of several parts|is a int"):
+        fitted.score_samples(Chunks(source))
+
+
+@pytest.mark.parametrize("source", [COLUMNS, np.array(3.0), "file", TensorDataset])
+def test_chunks_refuse_what_gives_no_rows(source):
+    if source is TensorDataset:
+        source = TensorDataset(TENSOR)
+    with pytest.raises(TypeError, match="Chunks takes"):
+        Chunks(source)
