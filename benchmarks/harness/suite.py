@@ -95,8 +95,8 @@ class Suite:
         Default of ``--seeds``; without it there is no such option.
     told : tuple of str
         Options that the line of versions in the result file repeats.
-    output : str, optional
-        Name of the result file, with options in braces.
+    output : callable, optional
+        ``output(options)`` gives the name of the result file, if not the suite's.
     time_limit : float
         Default of ``--time-limit``.
     """
@@ -112,7 +112,7 @@ class Suite:
     add_options: Callable | None = None
     seeds: str | None = None
     told: tuple = ()
-    output: str = "{suite}.csv"
+    output: Callable | None = None
     time_limit: float = 600
 
 
@@ -124,14 +124,14 @@ def parse(suite, arguments=None):
         suite.add_options(add)
     if suite.seeds:
         add("--seeds", type=seeds, default=suite.seeds, help="such as 0-4 or 0,3")
-    add("--output", help=f"result file; {RESULTS}{suite.output} by default")
+    add("--output", help=f"result file; one in {RESULTS} by default")
     add("--jobs", type=int, default=1, help="processes side by side")
     add("--time-limit", type=float, default=suite.time_limit, help="seconds a case")
     add("--again", action="store_true", help="measure cases that are there already too")
     add("--here", action="store_true", help="measure in this process, for a debugger")
     options = parser.parse_args(arguments)
     if options.output is None:
-        name = suite.output.format(suite=suite.name, **vars(options))
+        name = suite.output(options) if suite.output else f"{suite.name}.csv"
         options.output = RESULTS + name
     return options
 

@@ -36,6 +36,7 @@ def critical_difference(ranks, title, path):
         f"Mean rank by {title} over {len(ranks)} sets "
         f"(Friedman p = {p:.1g}; bars: Nemenyi, 5 %)",
         fontsize=10,
+        pad=12,
     )
     _save(figure, path)
 

@@ -113,9 +113,11 @@ def render_summary(result):
     head += ["rank AUROC", "rank AP"] if with_ranks else []
     rows = []
     for name, line in result.iterrows():
-        row = [name] + [
-            f"{100 * line[m]:.1f} ± {100 * line[f'{m}_spread']:.1f}" for m in METRICS
-        ]
+        row = [name]
+        for m in METRICS:
+            # One seed has no spread.
+            spread = f" ± {100 * line[f'{m}_spread']:.1f}" if line.seeds > 1 else ""
+            row.append(f"{100 * line[m]:.1f}{spread}")
         if with_ranks:
             row += [f"{line[f'{m}_rank']:.1f}" for m in METRICS]
         row += [f"{line.fit_cpu_s:.2f}", int(line.seeds), int(line.failed)]

@@ -101,5 +101,5 @@ SUITE = Suite(
     add_options=add_options,
     seeds="0",
     told=("figure", "budget"),
-    output="figure{figure}.csv",
+    output=lambda options: f"figure{options.figure}.csv",
 )

@@ -96,6 +96,12 @@ def add_options(add):
     add("--full", action="store_true", help="all rows of sets above 10,000 too")
 
 
+def output(options):
+    """Name the result file after the suite of the sets and the protocol."""
+    of = {sets.REGISTRY[name].suite for name in options.datasets}
+    return f"{of.pop() if len(of) == 1 else 'tables'}_{options.protocol}.csv"
+
+
 SUITE = Suite(
     name="tables",
     key=KEY,
@@ -111,5 +117,5 @@ SUITE = Suite(
     add_options=add_options,
     seeds="0-4",
     told=("protocol",),
-    output="odds_{protocol}.csv",
+    output=output,
 )

@@ -18,7 +18,7 @@ with the arrays ``X`` and ``y`` (1 is an outlier) takes their place:
    python docs/examples/benchmark_pyod.py my/folder
 
 The suite behind the published numbers, with 25 sets, more detectors, failures and time
-limits, is ``python -m benchmarks.odds``.
+limits, is ``python -m benchmarks tables``.
 """
 
 import argparse

@@ -1,6 +1,7 @@
 """The suite of tables, on a tiny one."""
 
 import numpy as np
+import pytest
 
 from benchmarks.harness import suite
 from benchmarks.suites import tables
@@ -30,9 +31,18 @@ def test_deterministic_detector_runs_once_for_rows_that_do_not_depend_on_the_see
     assert frame.note.isna().all()
 
 
-def test_result_file_is_named_after_the_protocol():
-    options = suite.parse(tables.SUITE, ["--protocol", "clean"])
-    assert options.output == "benchmarks/results/odds_clean.csv"
+@pytest.mark.parametrize(
+    ("choice", "name"),
+    [
+        ("six", "odds_clean"),
+        ("development", "oddbench_clean"),
+        ("cardio,ALOI", "tables_clean"),
+    ],
+)
+def test_result_file_is_named_after_the_sets_and_the_protocol(choice, name):
+    arguments = ["--protocol", "clean", "--datasets", choice]
+    options = suite.parse(tables.SUITE, arguments)
+    assert options.output == f"benchmarks/results/{name}.csv"
     assert options.seeds == [0, 1, 2, 3, 4]
 
 
