@@ -98,7 +98,7 @@ class Suite:
     output : callable, optional
         ``output(options)`` gives the name of the result file, if not the suite's.
     time_limit : float
-        Default of ``--time-limit``.
+        Default of ``--time-limit``, CPU seconds.
     """
 
     name: str
@@ -126,7 +126,7 @@ def parse(suite, arguments=None):
         add("--seeds", type=seeds, default=suite.seeds, help="such as 0-4 or 0,3")
     add("--output", help=f"result file; one in {RESULTS} by default")
     add("--jobs", type=int, default=1, help="processes side by side")
-    add("--time-limit", type=float, default=suite.time_limit, help="seconds a case")
+    add("--time-limit", type=float, default=suite.time_limit, help="CPU seconds a case")
     add("--again", action="store_true", help="measure cases that are there already too")
     add("--here", action="store_true", help="measure in this process, for a debugger")
     options = parser.parse_args(arguments)
@@ -227,7 +227,7 @@ def _rows(suite, case, options, context):
         outcome = isolation.outcome_of(*arguments)
     else:
         limit = options.time_limit
-        outcome = isolation.in_process(context, limit, isolation.send, *arguments)
+        outcome = isolation.in_process(context, limit, *arguments)
     measured = outcome.pop("rows", [{}])
     return [case | columns | outcome | row for row in measured]
 

@@ -32,6 +32,8 @@ def measure(case, task, options):
         os._exit(3)
     if how == "hang":
         time.sleep(60)
+    while how == "work":
+        pass
     if how == "refuse":
         raise ValueError("no such rows # please")
     if how == "uninstalled":
@@ -101,18 +103,25 @@ def test_last_row_of_a_case_that_was_measured_again_counts(run, tmp_path):
     ("how", "status", "note"),
     [
         ("crash", "crash", "exit code 3"),
-        ("hang", "timeout", "over 2 s"),
         ("refuse", "error", "ValueError: no such rows no. please"),
         ("uninstalled", "missing-package", "pip install it"),
         ("absent", "missing-data", "absent.npz is nowhere"),
     ],
 )
 def test_case_that_fails_is_a_row_and_the_next_one_runs(run, how, status, note):
-    limit = ["--time-limit", "2"] if how == "hang" else []
-    frame = run(TINY, "--how", f"{how} fine", "--seeds", "0", *limit)
-    failed = frame.set_index("how").loc[how]
+    frame = run(TINY, "--how", f"{how} fine", "--seeds", "0").set_index("how")
+    failed = frame.loc[how]
     assert failed.status == status and note in failed.note and np.isnan(failed.value)
-    assert frame.set_index("how").status["fine"] == "ok"
+    assert frame.status["fine"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("how", "limit", "note"),
+    [("hang", "0.1", "over 3 s"), ("work", "1", "over 1 CPU seconds")],
+)
+def test_case_that_takes_too_long_is_a_row(run, how, limit, note):
+    frame = run(TINY, "--how", how, "--seeds", "0", "--time-limit", limit)
+    assert list(frame.status) == ["timeout"] and frame.note[0] == note
 
 
 def test_case_whose_data_were_missing_is_measured_later(run):
