@@ -10,6 +10,7 @@ import ast
 import importlib
 import pkgutil
 import sys
+from pathlib import Path
 
 from benchmarks import reports, suites
 from benchmarks.harness import suite
@@ -33,19 +34,30 @@ def main(arguments):
 
 def names(package):
     """Give the names of the modules of a package that can be run."""
-    found = (module.name for module in pkgutil.iter_modules(package.__path__))
-    return [name for name in found if name[0] != "_"]
+    return list(_runnable(package))
 
 
 def listing(package):
     """Render names and the first line of what each says, without importing it."""
-    lines = []
-    for name in names(package):
-        spec = importlib.util.find_spec(f"{package.__name__}.{name}")
-        with open(spec.origin, encoding="utf-8") as file:
-            says = ast.get_docstring(ast.parse(file.read())).splitlines()[0]
-        lines.append(f"  {name:<14} {says}")
-    return "\n".join(lines)
+    return "\n".join(
+        f"  {name:<14} {ast.get_docstring(tree).splitlines()[0]}"
+        for name, tree in _runnable(package).items()
+    )
+
+
+def _runnable(package):
+    """Parse the modules that have a suite or, of reports, a `main`."""
+    trees = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        spec = module.module_finder.find_spec(module.name)
+        tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+        defined = {getattr(node, "name", None) for node in tree.body}
+        for node in tree.body:
+            if isinstance(node, ast.Assign):
+                defined |= {getattr(target, "id", None) for target in node.targets}
+        if defined & {"SUITE", "main"}:
+            trees[module.name] = tree
+    return trees
 
 
 if __name__ == "__main__":

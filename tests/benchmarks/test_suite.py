@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import suites
+from benchmarks import reports, suites
 from benchmarks.harness import printing, records, suite
 from benchmarks.sets.tables import MissingDataError
 from benchmarks.suites import tables
@@ -233,7 +233,10 @@ def test_every_suite_is_listed_and_named_after_its_file(capsys):
         module = command.importlib.import_module(f"benchmarks.suites.{name}")
         assert module.SUITE.name == name and f"\n  {name} " in out
         assert set(module.SUITE.key) | {"status", "note"} <= set(module.SUITE.columns)
-    assert "\n  paper " in out and "\n  _figures" not in out
+    for name in command.names(reports):
+        module = command.importlib.import_module(f"benchmarks.reports.{name}")
+        assert callable(module.main) and f"\n  {name} " in out
+    assert "_figures" not in command.names(reports)
 
 
 def test_suite_of_the_command_line_is_run(capsys, tmp_path, monkeypatch):
