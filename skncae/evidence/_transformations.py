@@ -9,11 +9,13 @@ al., NeurIPS 2019).
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
+from torch.backends import cudnn
 from torch.nn import functional as F
 
 # Channels of the convolutions; the first three halve height and width.
@@ -61,13 +63,16 @@ class Recognizer(nn.Module):
             )
             layers += [convolution, nn.BatchNorm2d(width), nn.LeakyReLU(LEAKINESS)]
             n_channels = width
-        self.body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten())
+        self.body = nn.Sequential(*layers)
         self.head = nn.utils.skip_init(nn.Linear, 4 * n_channels, sum(HEADS))
         if generator is not None:
             self._draw(generator)
 
     def forward(self, x):
-        return self.head(self.body(x))
+        x = self.body(x)
+        # As adaptive pooling to 2 x 2 does, whose gradient is not repeatable on a GPU.
+        rows, columns = (_halves(size).to(x) for size in x.shape[2:])
+        return self.head((rows @ x @ columns.mT).flatten(1))
 
     def _draw(self, generator):
         """Draw weights from the bounds that torch takes by default."""
@@ -118,7 +123,8 @@ class Transformations:
         evidence = cls(recognizer, mean, deviation, tuple(settings.image_shape))
         x = evidence._seen(block.completed)
         _train(recognizer, x, generator, torch.device(settings.device))
-        return evidence
+        # As if it had been loaded: how weights lie in memory decides how sums round.
+        return cls.from_state(evidence.state())
 
     @torch.no_grad()
     def errors(self, block):
@@ -139,9 +145,10 @@ class Transformations:
 
     def state(self):
         """Everything learnt, as nested dictionaries of arrays."""
-        tensors = self.recognizer.state_dict()
+        tensors = self.recognizer.state_dict().items()
         return {
-            "weights": {name: tensor.cpu().numpy() for name, tensor in tensors.items()},
+            # In the type of all numbers of a state.
+            "weights": {name: part.double().cpu().numpy() for name, part in tensors},
             "mean": self.mean,
             "deviation": self.deviation,
             "image_shape": self.image_shape,
@@ -151,13 +158,11 @@ class Transformations:
     def from_state(cls, state):
         """Build the evidence that `state` was taken from."""
         recognizer = Recognizer(state["image_shape"][2])
-        # Copies: the arrays may be read-only.
-        weights = {
-            name: torch.tensor(array) for name, array in state["weights"].items()
-        }
+        # Copies: the arrays may be read-only. Cast to the type of each parameter.
+        weights = {name: torch.tensor(part) for name, part in state["weights"].items()}
         recognizer.load_state_dict(weights)
-        # Memory as after training: its order decides how sums are rounded.
-        recognizer.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+        recognizer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        recognizer.eval().requires_grad_(False)
         shape = tuple(state["image_shape"])
         return cls(recognizer, state["mean"], state["deviation"], shape)
 
@@ -184,6 +189,14 @@ class Transformations:
             )
             total = total - log_probability(self.recognizer(moved).double(), answers)
         return total[:n_images] / len(VIEWS)
+
+
+def _halves(size):
+    """Matrix of shape (2, size) that takes the means of both halves of an axis."""
+    place = torch.arange(size)
+    first, second = place < math.ceil(size / 2), place >= size // 2
+    halves = torch.stack([first, second]).float()
+    return halves / halves.sum(1, keepdim=True)
 
 
 def squared(x):
@@ -235,8 +248,7 @@ def _train(recognizer, x, generator, device):
             [torch.rot90(p, k, (2, 3)) for k, p in enumerate(images.split(BATCH))]
         )
         optimizer.zero_grad()
-        with torch.enable_grad():
+        with torch.enable_grad(), cudnn.flags(deterministic=True, benchmark=False):
             loss = -log_probability(recognizer(images), (turns, *moves)).mean()
             loss.backward()
         optimizer.step()
-    recognizer.cpu().eval().requires_grad_(False)
