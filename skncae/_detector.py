@@ -35,6 +35,7 @@ from skncae.data._layout import check_rows, feature_names
 from skncae.data._sample import Sample
 from skncae.data._sources import RowsAtHand, RowsInChunks, checked_chunks
 from skncae.evidence._scorer import Scorer
+from skncae.files import _skl2onnx
 from skncae.files._archive import load_archive, save_archive, write_whole
 from skncae.files._onnx import onnx_model
 from skncae.training._trainer import Trainer, training
@@ -780,6 +781,15 @@ default="auto"
         >>> np.allclose(scores, detector.score_samples(X))
         True
         """
+        write_whole(path, self._onnx_model().SerializeToString())
+
+    # What skl2onnx asks for when it converts a pipeline that ends in a detector.
+    onnx_parser = _skl2onnx.onnx_parser
+    onnx_shape_calculator = _skl2onnx.onnx_shape_calculator
+    onnx_converter = _skl2onnx.onnx_converter
+
+    def _onnx_model(self):
+        """Return the model that `to_onnx` writes."""
         check_is_fitted(self)
         if self.image_shape_ is not None:
             raise ValueError(
@@ -789,8 +799,7 @@ default="auto"
         metadata = {"skncae_version": __version__}
         if hasattr(self, "feature_names_in_"):
             metadata["feature_names"] = json.dumps(self.feature_names_in_.tolist())
-        model = onnx_model(self._scorer, self.offset_, self.n_features_in_, metadata)
-        write_whole(path, model.SerializeToString())
+        return onnx_model(self._scorer, self.offset_, self.n_features_in_, metadata)
 
     @classmethod
     def _from_content(cls, parameters, fitted):
