@@ -750,7 +750,7 @@ default="auto"
         "score_samples", "decision_function" and "label" (-1 for outliers, 1 for
         inliers), each of shape (n_samples,). Rows with NaN or infinity get the score
         NaN and the label -1. Its memory grows with the rows of a call: give it a few
-        thousand at a time.
+        thousand at a time. A pipeline that ends in a detector is converted by skl2onnx.
 
         Parameters
         ----------

@@ -92,6 +92,39 @@ class NCAE(BaseDetector):
     # get_params, clone and help() read it: there is one list of parameters.
     __init__.__signature__ = signature(NCAEDetector.__init__)  # type: ignore[attr-defined]
 
+    @property
+    def n_features_in_(self):
+        """Return the number of columns seen in `fit`.
+
+        Returns
+        -------
+        n_features_in_ : int
+            As of `NCAEDetector`.
+        """
+        return self.detector_.n_features_in_
+
+    @property
+    def feature_names_in_(self):
+        """Return the names of the columns, when X had string names in `fit`.
+
+        Returns
+        -------
+        feature_names_in_ : ndarray of shape (`n_features_in_`,)
+            As of `NCAEDetector`, an AttributeError where there are none.
+        """
+        return self.detector_.feature_names_in_
+
+    @property
+    def n_iter_(self):
+        """Return the number of gradient steps taken by the last fit.
+
+        Returns
+        -------
+        n_iter_ : int
+            As of `NCAEDetector`.
+        """
+        return self.detector_.n_iter_
+
     def fit(self, X, y=None):
         """Learn what is normal in X, which may hold outliers.
 

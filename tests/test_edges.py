@@ -285,7 +285,7 @@ REFUSED = {
     "inf": (with_value(np.inf), ValueError, "contains infinity"),
     "minus inf": (with_value(-np.inf), ValueError, "contains infinity"),
     "none": (with_value(None, object), ValueError, "NaN"),
-    "sparse": (scipy.sparse.eye_array(4).tocsr(), TypeError, "[Ss]parse"),
+    "sparse": (scipy.sparse.csr_array(np.eye(4)), TypeError, "[Ss]parse"),
     "text": (with_value("red", object), ValueError, "could not convert.*'red'"),
     "complex": (with_value(1j, complex), ValueError, "Complex data not supported"),
     "one axis": (np.ones(5), ValueError, "Expected 2D array, got 1D"),

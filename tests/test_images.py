@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skncae import NCAEDetector
-from skncae.data._images import Edges
+from skncae.evidence._edges import Edges
 from skncae.evidence._neighbors import PixelNeighbors
 
 
