@@ -16,7 +16,7 @@ from skncae._diagnostics import (
     warn_if_forgetting,
     warn_if_no_gap,
 )
-from skncae._explanation import Explanation
+from skncae._explanation import Explanation, columns_of
 from skncae._fitting import Earlier, fit, n_rounds
 from skncae._loading import check_fitted
 from skncae._parameters import (
@@ -526,7 +526,8 @@ default="auto"
             over the columns are the errors, -`score_samples(X)`, and which are zero for
             missing entries (of a row without any value all are equal); the `expected`
             rows; the `residual`, X minus the expected rows, in the units of X; and
-            pandas frames of them (`to_frame`, `top`).
+            pandas frames of them: the rows that stand out with a sentence for each
+            (`top`), their largest `cells`, all contributions (`to_frame`).
 
         Notes
         -----
@@ -558,15 +559,59 @@ default="auto"
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
         contributions, expected = self._scorer.explain(rows)
+        names = feature_names(self)
         return Explanation(
             values=self._folded(rows.astype(np.float64)),
             expected=self._folded(expected),
             contributions=self._folded(contributions),
-            feature_names=feature_names(self),
+            feature_names=names,
             # A list has an index too, which is a method.
             index=X.index if hasattr(X, "columns") and hasattr(X, "index") else None,
             image_shape=self.image_shape_,
+            threshold=self.threshold_,
+            columns=columns_of(self._scorer, names, rows),
+            associates_of=self._scorer.ensemble.view.associates_of,
         )
+
+    def report(self, X, n=20):
+        """Report the rows that stand out most, with reasons, as a page to read.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or Chunks
+            The rows of a table.
+        n : int, default=20
+            How many rows to show.
+
+        Returns
+        -------
+        report : Report
+            It shows itself in a notebook and has `to_html`, `to_frame` and
+            `to_markdown`.
+
+        Raises
+        ------
+        ValueError
+            If X is not valid or n is less than 1.
+        TypeError
+            If n is no integer, or the detector was fitted on images.
+        ImportError
+            Without pandas or jinja2, which `pip install "skncae[report]"` adds.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skncae import NCAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(300, 4))
+        >>> X[0, 2] = 9
+        >>> detector = NCAEDetector(random_state=0).fit(X)
+        >>> detector.report(X, n=1).to_frame()[["flagged"]]
+           flagged
+        0     True
+        """
+        from skncae.reports import make_report
+
+        return make_report(self, X, n)
 
     @property
     def latent_mean_(self):

@@ -6,8 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from skncae._sentences import (
+    MOST_CLAUSES,
+    Cell,
+    Column,
+    is_missing,
+    number_of_decimals,
+    sentence,
+)
 
-@dataclass(frozen=True)
+# What a notebook shows of an explanation.
+ROWS_SHOWN = 10
+
+
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """Why rows have the errors they have; `NCAEDetector.explain` makes it.
 
@@ -27,14 +39,25 @@ class Explanation:
     image_shape : tuple of (height, width, channels) or None
         Of images, whose arrays have the shape that X has. A frame has a column for each
         pixel and channel.
+    threshold : float
+        Rows with a larger error are flagged; infinity flags none.
+    columns : tuple of Column or None
+        What sentences need to know of the columns; None knows their names alone.
+    associates_of : callable or None
+        Positions of the columns that go with a column, the closest first; None knows
+        of none.
 
     Attributes
     ----------
     residual : ndarray of shape (n_samples, n_features)
         `values` minus `expected`, in the units of the rows: positive where a value
-        is larger than expected.
+        is larger than expected; None of what has no difference, such as text.
     labels : array-like of shape (n_samples,)
         `index`, or the positions of the rows where there is none.
+    errors : ndarray of shape (n_samples,)
+        The sums of the contributions, minus `NCAEDetector.score_samples`.
+    is_flagged : bool ndarray of shape (n_samples,)
+        Which errors are larger than the threshold.
 
     Examples
     --------
@@ -44,9 +67,11 @@ class Explanation:
     >>> X[0, 2] = 9
     >>> detector = NCAEDetector(random_state=0).fit(X)
     >>> explanation = detector.explain(X[:5])
-    >>> explanation.top(k=1)[["row", "feature", "value"]].head(1)
+    >>> explanation.cells(k=1)[["row", "feature", "value"]].head(1)
        row feature  value
     0    0      x2    9.0
+    >>> explanation.top(1).why[0]
+    'x2 = 9.00 ...'
     """
 
     __module__ = "skncae"
@@ -57,16 +82,35 @@ class Explanation:
     feature_names: np.ndarray
     index: Any = None
     image_shape: Any = None
+    threshold: float = np.inf
+    columns: Any = None
+    associates_of: Any = None
+
+    def __repr__(self):
+        n_rows, n_columns = self.contributions.shape[0], len(self.feature_names)
+        return f"<Explanation of {n_rows} rows x {n_columns} columns>"
 
     @property
     def residual(self):
         """Return the values minus the expected ones, in the units of the rows."""
-        return self.values - self.expected
+        if self.values.dtype != object and self.expected.dtype != object:
+            return self.values - self.expected
+        return np.frompyfunc(_difference, 2, 1)(self.values, self.expected)
 
     @property
     def labels(self):
         """Return the labels of the rows: of the frame, or their positions."""
         return np.arange(len(self.values)) if self.index is None else self.index
+
+    @property
+    def errors(self):
+        """Return the error of each row, the sum of its contributions."""
+        return self.contributions.reshape(len(self.contributions), -1).sum(1)
+
+    @property
+    def is_flagged(self):
+        """Say of each row whether its error exceeds the threshold."""
+        return self.errors > self.threshold
 
     def flattened(self):
         """Return the explanation with one column for each pixel and channel.
@@ -98,7 +142,7 @@ class Explanation:
             self.flattened().contributions, index=self.index, columns=self.feature_names
         )
 
-    def top(self, k=5):
+    def cells(self, k=5):
         """Return the largest contributions to each row as a long pandas frame.
 
         Parameters
@@ -122,10 +166,7 @@ class Explanation:
         ImportError
             Without pandas.
         """
-        if not isinstance(k, Integral):
-            raise TypeError(f"k must be an integer, got {k!r}.")
-        if k < 1:
-            raise ValueError(f"k must be 1 or more contributions a row, got {k!r}.")
+        _check_count(k, "k", "contributions a row")
         flat = self.flattened()
         order = np.argsort(-flat.contributions, axis=1, kind="stable")[:, :k]
         columns = {
@@ -140,6 +181,148 @@ class Explanation:
         rows = self.labels.repeat(order.shape[1])
         features = self.feature_names[order.ravel()]
         return _pandas().DataFrame({"row": rows, "feature": features, **columns})
+
+    def top(self, n=None):
+        """Return the rows that stand out most, and why, as a pandas frame.
+
+        Parameters
+        ----------
+        n : int, default=None
+            How many; None returns the flagged ones.
+
+        Returns
+        -------
+        frame : DataFrame of shape (n, 3)
+            Columns "error" (minus `NCAEDetector.score_samples`), "flagged" and "why",
+            a sentence; the largest error first. The index has the labels of the rows.
+
+        Raises
+        ------
+        ValueError
+            If n is less than 1.
+        TypeError
+            If n is no integer.
+        ImportError
+            Without pandas.
+        """
+        if n is not None:
+            _check_count(n, "n", "rows")
+        order = np.argsort(-self.errors, kind="stable")
+        rows = order[: self.is_flagged.sum() if n is None else n]
+        labels = self.labels[rows]
+        return _pandas().DataFrame(
+            {
+                "error": self.errors[rows],
+                "flagged": self.is_flagged[rows],
+                "why": [self.sentence(row) for row in rows],
+            },
+            index=labels if self.index is not None else _pandas().Index(labels),
+        )
+
+    def sentence(self, row):
+        """Say what speaks most against a row.
+
+        Parameters
+        ----------
+        row : int
+            Its position.
+
+        Returns
+        -------
+        sentence : str
+            One clause for each column that contributes about as much as the largest.
+        """
+        flat = self.flattened()
+        parts = flat.contributions[row]
+        order = np.argsort(-parts, kind="stable")[:MOST_CLAUSES]
+        return sentence([flat.cell(row, j) for j in order], parts[order])
+
+    def cell(self, row, column):
+        """Return what is to be said of a value of a table.
+
+        Parameters
+        ----------
+        row, column : int
+            Their positions.
+
+        Returns
+        -------
+        cell : Cell
+            The value, what was expected, and the values that say so.
+        """
+        parts = self.contributions[row]
+        others = [] if self.associates_of is None else self.associates_of(column)
+        # What is to blame itself says nothing of another.
+        beside = [j for j in others if parts[j] < parts[column]]
+        return Cell(
+            self._column(column),
+            self.values[row, column],
+            self.expected[row, column],
+            tuple((self._column(j), self.values[row, j]) for j in beside),
+        )
+
+    def _column(self, column):
+        """Return what is known of a column."""
+        if self.columns is None:
+            return Column(str(self.feature_names[column]))
+        return self.columns[column]
+
+    def _repr_html_(self):
+        """Show the rows that stand out most in a notebook; nothing without pandas."""
+        try:
+            import pandas
+        except ImportError:
+            return None
+        top = self.top(min(ROWS_SHOWN, len(self.errors)))
+        with pandas.option_context("display.max_colwidth", None):
+            return top.to_html(escape=True, float_format="{:.2f}".format)
+
+
+def _difference(value, expected):
+    """A value minus the expected one; None of what has no difference, such as text."""
+    if is_missing(value) or is_missing(expected):
+        return None
+    try:
+        return value - expected
+    except TypeError:
+        return None
+
+
+def columns_of(scorer, names, rows):
+    """Describe columns of numbers to the sentences, as the training rows had them.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    names : sequence of str
+    rows : ndarray of shape (n_samples, n_features)
+        How many digits to write is taken from these.
+
+    Returns
+    -------
+    columns : tuple of Column
+    """
+    spread = scorer.ensemble.view.scale
+    low, high = scorer.usual_range()
+    return tuple(
+        Column(
+            str(name),
+            "number",
+            spread[j],
+            low[j],
+            high[j],
+            decimals=number_of_decimals(rows[:1000, j]),
+        )
+        for j, name in enumerate(names)
+    )
+
+
+def _check_count(value, name, what):
+    """Refuse what is no number of things."""
+    if not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}.")
+    if value < 1:
+        raise ValueError(f"{name} must be 1 or more {what}, got {value!r}.")
 
 
 def _pandas():

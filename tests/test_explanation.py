@@ -199,9 +199,9 @@ def test_frame_of_rows_without_names_counts_columns_and_rows(fast, X, convert):
     assert contributions.index.tolist() == list(range(len(X)))
 
 
-def test_top_lists_the_largest_contributions_of_each_row_first(fast, frame):
+def test_cells_list_the_largest_contributions_of_each_row_first(fast, frame):
     explanation = fast().fit(frame).explain(frame)
-    top = explanation.top(k=2)
+    top = explanation.cells(k=2)
     assert top.row.tolist() == np.repeat(frame.index, 2).tolist()
     for i, (_, rows) in enumerate(top.groupby("row")):
         largest = np.sort(explanation.contributions[i])[::-1][:2]
@@ -214,19 +214,19 @@ def test_top_lists_the_largest_contributions_of_each_row_first(fast, frame):
             assert found.residual == found.value - found.expected
 
 
-def test_top_of_more_columns_than_there_are_lists_all(fast, X):
-    assert len(fast().fit(X).explain(X[:3]).top(k=99)) == 3 * 5
+def test_cells_of_more_columns_than_there_are_lists_all(fast, X):
+    assert len(fast().fit(X).explain(X[:3]).cells(k=99)) == 3 * 5
 
 
-def test_top_of_no_column_raises(fast, X):
+def test_cells_of_no_column_raise(fast, X):
     with pytest.raises(ValueError, match="k must be 1 or more.*got 0"):
-        fast().fit(X).explain(X).top(k=0)
+        fast().fit(X).explain(X).cells(k=0)
 
 
 @pytest.mark.parametrize("k", [1.5, "2", None])
-def test_top_of_what_is_no_number_of_columns_raises(fast, X, k):
+def test_cells_of_what_is_no_number_of_columns_raise(fast, X, k):
     with pytest.raises(TypeError, match="k must be an integer, got"):
-        fast().fit(X).explain(X).top(k)
+        fast().fit(X).explain(X).cells(k)
 
 
 def test_frames_without_pandas_say_what_to_install(fast, X, monkeypatch):

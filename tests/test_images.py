@@ -112,7 +112,7 @@ def test_frames_of_an_explanation_have_a_column_for_each_pixel(fitted, digits):
     X, _ = digits
     explanation = fitted.explain(X[:5])
     assert explanation.to_frame().shape == (5, 64)
-    assert len(explanation.top(k=3)) == 15
+    assert len(explanation.cells(k=3)) == 15
 
 
 def test_expected_image_has_the_brightness_and_contrast_of_the_image(fast, digits):

@@ -110,7 +110,7 @@ display.ax_.legend(loc="upper right")
 # its share.
 
 explanation = detector.explain(rows)
-reasons = explanation.top(k=1).set_index("row").drop(columns="residual")
+reasons = explanation.cells(k=1).set_index("row").drop(columns="residual")
 reasons = reasons[flagged].join(planted)
 print(reasons.sort_values("contribution", ascending=False).round(2).to_string())
 

@@ -101,6 +101,16 @@ class Tails(_Columns):
             ordered = ordered[picked]
         return cls(ordered, sign)
 
+    def usual_range(self):
+        """Between what values 98 % of each column lie: (low, high)."""
+        n_last = np.maximum((~np.isnan(self.quantiles)).sum(0) - 1, 0)
+        columns = np.arange(len(self.sign))
+        ends = [
+            self.quantiles[(share * n_last).round().astype(int), columns] * self.sign
+            for share in (0.01, 0.99)
+        ]
+        return np.minimum(*ends), np.maximum(*ends)
+
     def _worth(self, column, values):
         """What ascending values of a column are worth."""
         if self.sign[column] < 0:

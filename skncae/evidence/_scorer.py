@@ -19,7 +19,7 @@ import numpy as np
 from skncae._threads import in_threads
 from skncae.evidence._base import Block, Evidence
 from skncae.evidence._kinds import KINDS
-from skncae.evidence._tail_probability import TailProbability
+from skncae.evidence._tail_probability import SMALLEST, TailProbability
 from skncae.networks._ensemble import Ensemble, blocks
 from skncae.scaling._missing import over_all_columns
 
@@ -197,6 +197,33 @@ class Scorer:
         for some in blocks(len(X)):
             expected[some] = Block(self.ensemble, X[some]).expected
         return expected
+
+    def deviations(self, errors):
+        """Place errors on an axis that shows a gap, in the same order.
+
+        A tail probability is a rank: rows that are far out are one rank beyond others.
+        So each error is turned back into the log-error that each kind has there, in
+        deviations from the median one; of several kinds, the median.
+        """
+        places = []
+        for tail in self.tails:
+            center, spread = tail.center_and_spread()
+            if len(self.components) > 1:
+                log_errors = tail.log_error_of(errors)
+            else:
+                log_errors = np.log(np.maximum(errors, SMALLEST))
+            places.append((log_errors - center) / spread)
+        return np.median(places, axis=0)
+
+    def usual_range(self):
+        """Between what values nearly all of each column lie: (low, high)."""
+        for component in self.components:
+            if component.evidence.name == "tails":
+                return component.evidence.usual_range()
+        view = self.ensemble.view
+        # Of a normal distribution 98 %.
+        reach = 2.33 * view.scale
+        return view.center - reach, view.center + reach
 
     def onnx(self, graph):
         """Write `errors` as operations of an ONNX graph."""

@@ -54,6 +54,17 @@ class TailProbability:
         within = np.interp(log_errors, self.log_errors, self.minus_logs)
         return within + self.tail_index * beyond
 
+    def log_error_of(self, minus_logs):
+        """Log of the error that each has; the inverse of the call."""
+        beyond = np.maximum(minus_logs - self.minus_logs[-1], 0.0)
+        within = np.interp(minus_logs, self.minus_logs, self.log_errors)
+        return within + beyond / self.tail_index
+
+    def center_and_spread(self):
+        """Median of the log-errors, and a deviation, out of their quartiles."""
+        low, center, high = self.log_error_of(-np.log([0.75, 0.5, 0.25]))
+        return center, (high - low) / 1.349 if high > low else 1.0
+
     def onnx(self, graph, error):
         """Write the call as operations of an ONNX graph."""
         op, knots = graph.op, self.log_errors

@@ -3,22 +3,20 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skncae._pipelines import final_step
+
 # Okabe and Ito's colours that stand out from white and from black.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 
+DEVIATIONS = "deviations of the log-error from the median row"
 ERROR = "error, minus score_samples (higher = more abnormal)"
 
 
-def check_detector(estimator):
-    """Refuse what is no fitted detector, and say where one may be found in it."""
-    if not hasattr(estimator, "explain"):
-        raise TypeError(
-            f"The displays draw an NCAEDetector, got {type(estimator).__name__}. Of a "
-            "pipeline pass the last step, pipeline[-1], with the rows as that step "
-            "gets them, pipeline[:-1].transform(X); of a search its best_estimator_; "
-            "of skncae.pyod.NCAE its detector_."
-        )
-    check_is_fitted(estimator)
+def fitted_detector(estimator):
+    """The detector at the end of a pipeline, or the detector itself; it is fitted."""
+    detector = final_step(estimator)
+    check_is_fitted(detector)
+    return detector
 
 
 def axes_for(ax, n_axes, figsize, n_columns=1, sharex=False):

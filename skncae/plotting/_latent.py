@@ -7,13 +7,14 @@ from scipy.stats import gaussian_kde
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array, check_scalar
 
+from skncae._pipelines import rows_for_final_step
 from skncae.data._layout import feature_names
 from skncae.plotting._axes import (
     BLUE,
     VERMILION,
     axes_for,
     center_and_spread,
-    check_detector,
+    fitted_detector,
     ink,
     quantiles,
     rgb,
@@ -86,8 +87,8 @@ class LatentSpaceDisplay:
 
         Parameters
         ----------
-        estimator : NCAEDetector
-            A fitted detector.
+        estimator : NCAEDetector or Pipeline
+            A fitted detector, or a pipeline that ends in one.
         X : array-like of shape (n_samples, n_features)
             Rows.
         member : int, default=0
@@ -109,19 +110,20 @@ class LatentSpaceDisplay:
         ValueError
             If there is no such member.
         """
-        check_detector(estimator)
-        means = estimator.latent_mean_
+        detector = fitted_detector(estimator)
+        means = detector.latent_mean_
         if not (isinstance(member, int | np.integer) and 0 <= member < len(means)):
             raise ValueError(
                 f"member must be from 0 to {len(means) - 1}, as the detector has "
                 f"{len(means)} networks; got {member!r}."
             )
-        generated = estimator.generate(n_generated, random_state)
+        generated = detector.generate(n_generated, random_state)
+        X = rows_for_final_step(estimator, X)
         display = cls(
-            estimator.encode(X)[member],
-            -estimator.score_samples(X),
+            detector.encode(X)[member],
+            -detector.score_samples(X),
             # Not `encode`, which would miss the names of the columns.
-            estimator._scorer.ensemble.encode(generated.reshape(n_generated, -1))[
+            detector._scorer.ensemble.encode(generated.reshape(n_generated, -1))[
                 member
             ],
             means[member],
@@ -281,8 +283,8 @@ class GeneratedSamplesDisplay:
 
         Parameters
         ----------
-        estimator : NCAEDetector
-            A fitted detector.
+        estimator : NCAEDetector or Pipeline
+            A fitted detector, or a pipeline that ends in one.
         X : array-like of shape (n_samples, n_features)
             Real rows.
         n_generated : int, default=1000
@@ -300,15 +302,16 @@ class GeneratedSamplesDisplay:
         display : GeneratedSamplesDisplay
             What was drawn.
         """
-        check_detector(estimator)
-        generated = estimator.generate(n_generated, random_state)
+        detector = fitted_detector(estimator)
+        generated = detector.generate(n_generated, random_state)
+        X = rows_for_final_step(estimator, X)
         X = check_array(X, ensure_all_finite="allow-nan", allow_nd=True)
         display = cls(
             X,
             generated,
-            feature_names(estimator),
+            feature_names(detector),
             k=k,
-            image_shape=estimator.image_shape_,
+            image_shape=detector.image_shape_,
         )
         return display.plot(ax)
 

@@ -5,12 +5,14 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_scalar
 
+from skncae._pipelines import explain
+from skncae._sentences import is_missing
 from skncae.plotting._axes import (
     BLUE,
     VERMILION,
     axes_for,
     center_and_spread,
-    check_detector,
+    fitted_detector,
     ink,
     rgb,
 )
@@ -69,8 +71,8 @@ class FeatureContributionDisplay:
 
         Parameters
         ----------
-        estimator : NCAEDetector
-            A fitted detector.
+        estimator : NCAEDetector or Pipeline
+            A fitted detector, or a pipeline that ends in one.
         X : array-like of shape (n_samples, n_features)
             Rows.
         rows : int or array-like of int, default=None
@@ -85,8 +87,8 @@ class FeatureContributionDisplay:
         display : FeatureContributionDisplay
             What was drawn.
         """
-        check_detector(estimator)
-        return cls(estimator.explain(X), rows=rows, k=k).plot(ax)
+        fitted_detector(estimator)
+        return cls(explain(estimator, X), rows=rows, k=k).plot(ax)
 
     def plot(self, ax=None):
         """Draw.
@@ -119,7 +121,7 @@ class FeatureContributionDisplay:
         contributions = found.contributions[row]
         order = np.argsort(-contributions, kind="stable")
         top, others = order[: self.k], order[self.k :]
-        above = found.residual[row, top] > 0
+        above = [_is_above(found.cell(row, j)) for j in top]
         labels = [_label(found, row, j) for j in top]
         sizes = list(contributions[top])
         colours = list(np.where(above, VERMILION, BLUE))
@@ -189,8 +191,8 @@ class ReconstructionDisplay:
 
         Parameters
         ----------
-        estimator : NCAEDetector
-            A fitted detector.
+        estimator : NCAEDetector or Pipeline
+            A fitted detector, or a pipeline that ends in one.
         X : array-like of shape (n_samples, n_features)
             Rows; all of them set the scales of the columns.
         rows : int or array-like of int, default=None
@@ -206,8 +208,8 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
             What was drawn.
         """
-        check_detector(estimator)
-        return cls(estimator.explain(X), rows=rows, k=k).plot(ax)
+        fitted_detector(estimator)
+        return cls(explain(estimator, X), rows=rows, k=k).plot(ax)
 
     def plot(self, ax=None):
         """Draw.
@@ -228,17 +230,20 @@ class ReconstructionDisplay:
         if found.image_shape is not None:
             return self._plot_images(found, rows, ax)
         largest = np.argsort(-found.contributions[rows].sum(0), kind="stable")
-        columns = np.sort(largest[: self.k])
+        # Categories have no place on the axis.
+        drawn = [j for j in largest if found.cell(0, j).column.kind == "number"]
+        columns = np.sort(np.array(drawn[: self.k], dtype=int))
         width = max(5.0, 2.0 + 0.33 * len(columns))
         self.axes_ = axes_for(
             ax, len(rows), (width, 1.2 + 2.1 * len(rows)), sharex=True
         )
         self.figure_ = self.axes_[0].figure
-        center, spread = center_and_spread(found.values[:, columns])
+        values = _numbers(found.values[:, columns])
+        center, spread = center_and_spread(values)
         markers = []
         for axes, row in zip(self.axes_, rows, strict=True):
-            value = (found.values[row, columns] - center) / spread
-            expected = (found.expected[row, columns] - center) / spread
+            value = (values[row] - center) / spread
+            expected = (_numbers(found.expected[row, columns]) - center) / spread
             markers.append(_plot_value_and_expected(axes, value, expected))
             error = found.contributions[row].sum()
             axes.set_title(f"Row {found.labels[row]}: error {error:.3g}")
@@ -302,6 +307,12 @@ def _positions(rows, explanation, n_default):
     return rows
 
 
+def _numbers(values):
+    """Values of columns of numbers as floats; NaN of what is missing."""
+    is_known = np.vectorize(lambda value: not is_missing(value), otypes=[bool])
+    return np.where(is_known(values), values, np.nan).astype(float)
+
+
 def _plot_value_and_expected(axes, value, expected):
     """Draw the values of a row and what was expected, joined by lines."""
     columns = np.arange(len(value))
@@ -316,15 +327,23 @@ def _plot_value_and_expected(axes, value, expected):
 
 def _label(found, row, column):
     """Say what a row has in a column, and what was expected instead."""
-    name, value, expected = (
-        found.feature_names[column],
-        found.values[row, column],
-        found.expected[row, column],
-    )
-    if np.isnan(value):
-        return f"{name} is missing, {expected:.4g} expected"
-    sign = ">" if value > expected else "<"
-    return f"{name} = {value:.4g}  {sign} {expected:.4g} expected"
+    cell = found.cell(row, column)
+    name, expected = cell.column.name, cell.expected_text() or "nothing"
+    if is_missing(cell.value):
+        return f"{name} is missing, {expected} expected"
+    sign = ","
+    if cell.column.kind != "category" and not is_missing(cell.expected):
+        sign = "  >" if _is_above(cell) else "  <"
+    return f"{name} = {cell.value_text()}{sign} {expected} expected"
+
+
+def _is_above(cell):
+    """Say whether a value is larger than the expected one; False of a category."""
+    if cell.column.kind == "category":
+        return False
+    if is_missing(cell.value) or is_missing(cell.expected):
+        return False
+    return bool(cell.value > cell.expected)
 
 
 def _heat(values):

@@ -4,18 +4,26 @@ import numpy as np
 
 from skncae.plotting._axes import (
     BLUE,
+    DEVIATIONS,
     ERROR,
     GREEN,
     PURPLE,
     VERMILION,
     axes_for,
-    check_detector,
+    fitted_detector,
     ink,
 )
+
+N_BINS = 50
 
 
 class ScoreDistributionDisplay:
     """How the errors of rows are distributed, and where the threshold cuts.
+
+    Heights grow with the logarithm of the number of rows, so that single rows show.
+    The errors of several kinds of evidence are ranks, in which a row that is far out
+    is one rank beyond the others; `from_estimator` draws them as the deviations of the
+    log-errors that they stand for, which keep their order and show a gap.
 
     It is recommended to use `from_estimator` or `from_predictions` to create one.
 
@@ -29,6 +37,8 @@ class ScoreDistributionDisplay:
         Which rows are outliers: 1 (or True) among 0, or -1 among 1.
     mined_share : float, default=None
         Share of the rows that the training mined, for the title.
+    place : callable, default=None
+        Places of errors on the axis, in the same order; None draws them as they are.
 
     Attributes
     ----------
@@ -53,11 +63,12 @@ class ScoreDistributionDisplay:
 
     __module__ = "skncae.plotting"
 
-    def __init__(self, errors, threshold, *, y=None, mined_share=None):
+    def __init__(self, errors, threshold, *, y=None, mined_share=None, place=None):
         self.errors = errors
         self.threshold = threshold
         self.y = y
         self.mined_share = mined_share
+        self.place = place
 
     @classmethod
     def from_estimator(cls, estimator, X=None, y=None, *, ax=None):
@@ -65,8 +76,8 @@ class ScoreDistributionDisplay:
 
         Parameters
         ----------
-        estimator : NCAEDetector
-            A fitted detector.
+        estimator : NCAEDetector or Pipeline
+            A fitted detector, or a pipeline that ends in one.
         X : array-like of shape (n_samples, n_features), default=None
             Rows; None draws the errors of the training rows.
         y : array-like of shape (n_samples,), default=None
@@ -79,10 +90,15 @@ class ScoreDistributionDisplay:
         display : ScoreDistributionDisplay
             What was drawn.
         """
-        check_detector(estimator)
-        scores = estimator.training_scores_ if X is None else estimator.score_samples(X)
-        share = estimator.mining_share_
-        display = cls(-scores, estimator.threshold_, y=y, mined_share=share)
+        detector = fitted_detector(estimator)
+        scores = detector.training_scores_ if X is None else estimator.score_samples(X)
+        display = cls(
+            -scores,
+            detector.threshold_,
+            y=y,
+            mined_share=detector.mining_share_,
+            place=detector._scorer.deviations,
+        )
         return display.plot(ax)
 
     @classmethod
@@ -126,7 +142,8 @@ class ScoreDistributionDisplay:
         display : ScoreDistributionDisplay
             This display.
         """
-        errors, labels, colours = self.errors, ["rows"], [BLUE]
+        errors, threshold = self._places()
+        labels, colours = ["rows"], [BLUE]
         groups = [errors]
         if self.y is not None:
             outlier = _is_outlier(self.y, len(errors))
@@ -134,7 +151,9 @@ class ScoreDistributionDisplay:
             labels, colours = ["normal rows", "outliers"], [BLUE, VERMILION]
         (self.ax_,) = axes_for(ax, 1, (6.4, 4.0))
         self.figure_ = self.ax_.figure
-        edges, is_log = _bins(errors)
+        edges, is_log = np.histogram_bin_edges(errors, N_BINS), False
+        if self.place is None:
+            edges, is_log = _bins(errors)
         self.bars_ = self.ax_.hist(
             # Zero has no place on a logarithmic axis but the first bin.
             [np.clip(group, edges[0], edges[-1]) for group in groups],
@@ -146,19 +165,35 @@ class ScoreDistributionDisplay:
             ],
         )[2]
         self.line_ = self.ax_.axvline(
-            self.threshold,
+            threshold,
             color=ink(),
             linestyle="--",
             label=f"threshold β = {self.threshold:.3g}",
         )
-        self.ax_.set(xscale="log" if is_log else "linear", xlabel=ERROR, ylabel="rows")
-        flagged = np.mean(errors > self.threshold)
+        self.ax_.set(
+            xscale="log" if is_log else "linear",
+            xlabel=ERROR if self.place is None else DEVIATIONS,
+            ylabel="rows",
+        )
+        self.ax_.set_yscale("symlog", linthresh=1, linscale=0.3)
+        self.ax_.set_ylim(bottom=0)
+        self.ax_.yaxis.set_major_formatter("{x:.0f}")
+        flagged = np.mean(self.errors > self.threshold)
         title = f"{100 * flagged:.1f} % of {len(errors)} rows flagged"
         if self.mined_share is not None:
             title += f", {100 * self.mined_share:.1f} % mined in training"
         self.ax_.set_title(title)
-        self.ax_.legend(loc="upper right")
+        # Below the axes, where no bar is.
+        self.ax_.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, frameon=False
+        )
         return self
+
+    def _places(self):
+        """Places of the errors and of the threshold on the axis."""
+        if self.place is None:
+            return self.errors, self.threshold
+        return self.place(self.errors), self.place(np.array([self.threshold]))[0]
 
 
 class TrainingHistoryDisplay:
@@ -208,8 +243,8 @@ class TrainingHistoryDisplay:
 
         Parameters
         ----------
-        estimator : NCAEDetector
-            A fitted detector.
+        estimator : NCAEDetector or Pipeline
+            A fitted detector, or a pipeline that ends in one.
         ax : array-like of 3 Axes, default=None
             Where to draw; None makes a figure.
 
@@ -218,8 +253,7 @@ class TrainingHistoryDisplay:
         display : TrainingHistoryDisplay
             What was drawn.
         """
-        check_detector(estimator)
-        return cls(estimator.history_).plot(ax)
+        return cls(fitted_detector(estimator).history_).plot(ax)
 
     def plot(self, ax=None):
         """Draw.
@@ -284,7 +318,7 @@ class TrainingHistoryDisplay:
         )
 
 
-def _bins(errors, n_bins=50):
+def _bins(errors, n_bins=N_BINS):
     """Edges of bins, and whether they are logarithmic, as for squared errors."""
     low, high = errors.min(), errors.max()
     positive = errors[errors > 0]

@@ -86,6 +86,18 @@ class View:
         directions = self.rotation / np.linalg.norm(self.rotation, axis=0)
         return difference @ directions.T
 
+    def associates_of(self, column, n_most=4, least=0.3):
+        """Columns that correlate with a column, the most so first."""
+        if self.inverse_rotation is None:
+            return []
+        basis = self.inverse_rotation
+        lengths = np.linalg.norm(basis, axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            correlation = np.abs(basis[:, column] @ basis) / lengths / lengths[column]
+        correlation[column] = 0.0
+        most = np.argsort(-correlation, kind="stable")[:n_most]
+        return most[correlation[most] >= least].tolist()
+
     def onnx(self, graph, X):
         """Write `transform` as operations of an ONNX graph; of tables only."""
         op = graph.op

@@ -1,0 +1,308 @@
+"""The command ``skncae``: find the rows of a file that stand out, and say why.
+
+Results go to the standard output, progress and errors to the standard error. The exit
+status is 0 when all went well, 1 when ``--check`` was given and a row is flagged, 2
+when the command, a file or a value is wrong.
+"""
+
+import contextlib
+import functools
+import json
+import sys
+import time
+import warnings
+
+try:
+    import click
+except ImportError as error:
+    raise SystemExit('skncae needs click: pip install "skncae[cli]"') from error
+
+FORMATS = ("md", "csv", "json", "html")
+FLAGGED, WRONG = 1, 2
+
+
+class _Group(click.Group):
+    """Commands whose errors are one line, and exit with `WRONG`."""
+
+    def invoke(self, context):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                warnings.simplefilter("default", UserWarning)
+                warnings.showwarning = _show_warning
+                return super().invoke(context)
+        except (click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except (ValueError, TypeError, RuntimeError, ImportError, OSError) as error:
+            line = " ".join(str(error).split())
+            click.echo(f"skncae: {line or type(error).__name__}", err=True)
+            context.exit(WRONG)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="skncae")
+def main():
+    """Find the rows of a table that stand out, and say why.
+
+    \b
+    skncae find data.csv -o report.html
+    skncae find data.csv --save model.skncae
+    skncae score model.skncae new.csv > scores.csv
+    skncae explain model.skncae new.csv
+    """
+
+
+def _options_of_tables(command):
+    """Give a command the files to read, and how."""
+    options = [
+        click.argument("files", nargs=-1, required=True, metavar="FILE..."),
+        click.option("--index", metavar="COLUMN", help="The column that names rows."),
+        click.option(
+            "--drop", multiple=True, metavar="COLUMN", help="Leave a column out."
+        ),
+        click.option(
+            "--missing",
+            multiple=True,
+            metavar="TEXT",
+            help="Take this text for no value, besides NA, NaN, null and nothing.",
+        ),
+        click.option(
+            "--chunk-rows",
+            type=click.IntRange(min=1),
+            help="Rows to hold at once; files over 1 GiB are read in chunks anyway.",
+        ),
+        click.option("--quiet", "-q", is_flag=True, help="Show no progress."),
+    ]
+    return functools.reduce(lambda made, option: option(made), options[::-1], command)
+
+
+def _options_of_reports(command):
+    """Give a command the rows to show, and where to."""
+    options = [
+        click.option(
+            "--top",
+            type=click.IntRange(min=1),
+            default=20,
+            show_default=True,
+            help="How many rows to show.",
+        ),
+        click.option(
+            "-o", "--output", metavar="FILE", help="Where to, instead of the terminal."
+        ),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(FORMATS),
+            help="By default that of the name of the output, or md.",
+        ),
+        click.option("--check", is_flag=True, help="Exit with 1 if a row is flagged."),
+    ]
+    return functools.reduce(lambda made, option: option(made), options[::-1], command)
+
+
+@main.command()
+@_options_of_tables
+@_options_of_reports
+@click.option(
+    "--contamination",
+    default="auto",
+    show_default=True,
+    metavar="SHARE",
+    help='Share of the rows to flag, in (0, 0.5], or "auto".',
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--save", metavar="MODEL", help="Keep the fitted detector in a file.")
+def find(contamination, seed, save, quiet, top, output, form, check, **tables):
+    """Find the rows of FILE... that stand out: CSV, parquet, or "-" for a pipe."""
+    form = _form(form, output)
+    tables = _tables(tables)
+    detector = _fitted(tables, _share(contamination), seed, quiet)
+    if save:
+        detector.save(save)
+        _say(quiet, f"saved {save}")
+    _report(detector, tables, top, output, form, check, quiet)
+
+
+@main.command()
+@click.argument("model")
+@_options_of_tables
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("csv", "json")),
+    default="csv",
+    show_default=True,
+    help="json writes one object a line.",
+)
+@click.option("--check", is_flag=True, help="Exit with 1 if a row is flagged.")
+def score(model, form, check, quiet, **tables):
+    """Score the rows of FILE... with a MODEL that `find --save` wrote.
+
+    Of each row: its index, its score (the higher, the more normal) and its label (-1
+    for an outlier, 1 for the others).
+    """
+    detector, tables = _loaded(model), _tables(tables)
+    n_rows = n_flagged = 0
+    is_first = True
+    for rows in _for_model(detector, tables, quiet):
+        scores = detector.score_samples(rows)
+        labels = [-1 if value < detector.offset_ else 1 for value in scores]
+        _write_scores(rows.index, scores, labels, form, is_first)
+        n_rows, n_flagged = n_rows + len(rows), n_flagged + labels.count(-1)
+        is_first = False
+    _say(quiet, f"{n_flagged} of {n_rows} rows flagged")
+    if check and n_flagged:
+        sys.exit(FLAGGED)
+
+
+@main.command()
+@click.argument("model")
+@_options_of_tables
+@_options_of_reports
+def explain(model, quiet, top, output, form, check, **tables):
+    """Say why rows of FILE... stand out, with a MODEL that `find --save` wrote."""
+    form = _form(form, output)
+    _report(_loaded(model), _tables(tables), top, output, form, check, quiet)
+
+
+def _tables(options):
+    """The files that a command names."""
+    from skncae.data._tables import Tables
+
+    return Tables(options.pop("files"), **options)
+
+
+def _share(text):
+    """The contamination as a number or "auto"."""
+    if text == "auto":
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(
+            f'--contamination must be a share in (0, 0.5] or "auto", got {text!r}'
+        ) from None
+
+
+def _form(form, output):
+    """The format of the result: the one asked for, or that of the name of the file."""
+    suffix = (output or "").rpartition(".")[2].lower()
+    by_name = {"htm": "html", "markdown": "md", "jsonl": "json"}.get(suffix, suffix)
+    return form or (by_name if by_name in FORMATS else "md")
+
+
+def _fitted(tables, contamination, seed, quiet):
+    """A detector that has learnt from the files."""
+    from skncae import Chunks, NCAEDetector
+
+    start = time.perf_counter()
+    detector = NCAEDetector(contamination, random_state=seed, verbose=not quiet)
+    with _naming(tables.paths):
+        if tables.is_whole:
+            rows = tables.whole()
+            _say(quiet, f"{len(rows)} rows x {rows.shape[1]} columns")
+            detector.fit(rows)
+        else:
+            detector.fit(Chunks(tables.chunks))
+    _say(quiet, f"fitted in {time.perf_counter() - start:.1f} s")
+    return detector
+
+
+def _loaded(path):
+    """The detector in a file."""
+    from skncae import NCAEDetector
+
+    return NCAEDetector.load(path)
+
+
+def _for_model(detector, tables, quiet):
+    """Yield the rows of the files with the columns of the detector, in its order."""
+    names = list(getattr(detector, "feature_names_in_", []))
+    is_first = True
+    for rows in tables.chunks() if not tables.is_whole else [tables.whole()]:
+        lost = [name for name in names if name not in rows.columns]
+        if lost:
+            raise ValueError(
+                f"{tables.paths[0]}: no column {lost[0]!r}, which the model needs"
+            )
+        new = [str(name) for name in rows.columns if name not in names]
+        if is_first and new and names:
+            _say(quiet, f"not in the model, and left out: {', '.join(new)}")
+        is_first = False
+        with _naming(tables.paths):
+            yield rows[names] if names else rows
+
+
+def _report(detector, tables, top, output, form, check, quiet):
+    """Write a report on the rows of the files."""
+    from skncae import Chunks
+
+    if tables.is_whole:
+        (rows,) = _for_model(detector, tables, quiet)
+    else:
+        rows = Chunks(lambda: _for_model(detector, tables, quiet))
+    with _naming(tables.paths):
+        report = detector.report(rows, n=top)
+    _write(_text(report, form), output)
+    content = report.content
+    _say(quiet, f"{content['n_flagged']} of {content['n_rows']} rows flagged")
+    if check and content["n_flagged"]:
+        sys.exit(FLAGGED)
+
+
+def _text(report, form):
+    """A report in one of the formats."""
+    if form == "html":
+        return report.to_html()
+    if form == "md":
+        return report.to_markdown()
+    if form == "csv":
+        return report.to_frame().to_csv(index_label="index")
+    rows = [{"index": row.pop("label"), **row} for row in map(dict, report.rows)]
+    return json.dumps(rows, default=str, indent=1) + "\n"
+
+
+def _write(text, output):
+    """Write to a file, or to the standard output."""
+    if output in (None, "-"):
+        click.echo(text, nl=False)
+    else:
+        with open(output, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+
+
+def _write_scores(index, scores, labels, form, is_first):
+    """Write a line for each row."""
+    import pandas
+
+    frame = pandas.DataFrame({"index": index, "score": scores, "label": labels})
+    if form == "csv":
+        click.echo(frame.to_csv(index=False, header=is_first), nl=False)
+    else:
+        click.echo(
+            frame.to_json(orient="records", lines=True, date_format="iso"), nl=False
+        )
+
+
+@contextlib.contextmanager
+def _naming(paths):
+    """Put the names of the files before an error of the detector."""
+    from skncae.data._tables import TableError
+
+    try:
+        yield
+    except TableError:
+        raise
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{', '.join(paths)}: {error}") from error
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None):
+    """Say a warning in one line."""
+    click.echo(f"skncae: {' '.join(str(message).split())}", err=True)
+
+
+def _say(quiet, text):
+    """Show progress."""
+    if not quiet:
+        click.echo(text, err=True)

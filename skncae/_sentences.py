@@ -1,0 +1,336 @@
+"""What is said about a value, in one place: explanations, reports, the command line.
+
+A sentence is made of one clause for each cell that speaks against a row, out of plain
+facts in the user's columns and units:
+
+=========  =================================================================
+cell       clause
+=========  =================================================================
+number     ``z = 0.00; with x = 6.55 and y = 6.48, about 4.0 is expected``
+           ``z = 31.80 is above the usual 2.65 to 5.30``, where nothing goes with it
+           ``depth = 61.5 is unusual with table = 56.0``
+category   ``sex = Femal is rare (0.3 % of the rows); Female is expected``
+           ``sex = Female is usual``
+           ``sex = Female is unusual with rank = Prof; Male is expected``
+date       ``paid = 1924-05-03 is before the usual 2019-01-02 to 2025-12-30``
+missing    ``age is missing; with sibsp = 1, about 30 is expected``
+=========  =================================================================
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+# Numbers from here on are written with a power of ten.
+LARGE = 1e9
+# Longer text is cut.
+LONGEST = 40
+# A value that this share of the rows has, or less, is rare.
+RARE_SHARE = 0.01
+# A value this many spreads from the expected one differs from it.
+FAR = 1.0
+# Cells with at least this share of the largest contribution are spoken of ...
+WORTH_SAYING = 0.5
+# ... but no more than so many.
+MOST_CLAUSES = 3
+
+# Of the columns that go with one, so many are named beside it.
+MOST_BESIDE = 2
+
+
+@dataclass(frozen=True)
+class Column:
+    """What sentences need to know of a column.
+
+    Parameters
+    ----------
+    name : str
+    kind : {"number", "category", "date", "duration"}
+    spread : float or timedelta or None
+        How far its usual values lie apart; the precision of "about" comes from it.
+    low, high : value or None
+        Nearly all values lie between these.
+    shares : dict of value to float or None
+        Of a category, the share of the rows with each value.
+    decimals : int or None
+        Of a number, how many digits to write after the point; None: all.
+    """
+
+    name: str
+    kind: str = "number"
+    spread: Any = None
+    low: Any = None
+    high: Any = None
+    shares: Any = None
+    decimals: int | None = None
+
+    def text(self, value):
+        """Write a value as the user would, but for digits that say nothing."""
+        if self.kind != "number" or is_missing(value):
+            return text_of(value)
+        decimals = self.decimals
+        if decimals is None and self.spread and 0 < self.spread < LARGE:
+            decimals = min(max(0, 2 - math.floor(math.log10(self.spread))), 9)
+        is_lost = decimals is not None and value != 0 and not round(value, decimals)
+        return text_of(value, None if is_lost else decimals)
+
+    def share(self, value):
+        """Share of the rows with a value of a category; None where it is not known."""
+        return None if self.shares is None else self.shares.get(value, 0.0)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value of a row, and what was expected in its place.
+
+    Parameters
+    ----------
+    column : Column
+    value : value
+    expected : value or None
+        None where nothing is known.
+    beside : tuple of (Column, value)
+        What the rest of the row has in the columns that go with this one.
+    """
+
+    column: Column
+    value: Any
+    expected: Any = None
+    beside: tuple = ()
+
+    def value_text(self):
+        """Write the value."""
+        return self.column.text(self.value)
+
+    def expected_text(self):
+        """Write the expected value; None where nothing is known."""
+        if is_missing(self.expected):
+            return None
+        return _expected_text(self.column, self.expected)
+
+
+def is_missing(value):
+    """Say whether a value stands for none: None, NaN, NaT, NA."""
+    if value is None:
+        return True
+    try:
+        # NaN and NaT differ from themselves; of pandas' NA nobody knows.
+        return bool(value != value)
+    except (TypeError, ValueError):
+        return type(value).__name__ == "NAType"
+
+
+def text_of(value, decimals=None):
+    """Write a value: a number, a text, a date, a duration, or "missing"."""
+    if is_missing(value):
+        return "missing"
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    # A duration of numpy says that it is an integer.
+    value = _as_python(value)
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Real):
+        return _number(float(value), decimals)
+    if isinstance(value, datetime):
+        whole = value.hour == value.minute == value.second == value.microsecond == 0
+        return value.date().isoformat() if whole else value.isoformat(" ", "auto")
+    if isinstance(value, date):
+        return value.isoformat()
+    text = " ".join(str(value).split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def about(value, spread, decimals=None):
+    """Write an expected number no more exactly than the spread of its column bears."""
+    value = float(value)
+    if not math.isfinite(value) or not spread or not math.isfinite(spread):
+        return text_of(float(f"{value:.2g}") if math.isfinite(value) else value)
+    digits = -math.floor(math.log10(abs(spread) / 3))
+    if decimals is not None:
+        digits = min(digits, decimals)
+    rounded = round(value, digits)
+    is_plain = digits < 16 and abs(value) < LARGE
+    return _number(rounded, max(digits, 0)) if is_plain else f"{value:.3g}"
+
+
+def clause(cell):
+    """Say what is wrong with a cell, or that nothing is."""
+    if is_missing(cell.value):
+        return _missing(cell)
+    if cell.column.kind == "category":
+        return _category(cell)
+    return _quantity(cell)
+
+
+def sentence(cells, contributions):
+    """Say what speaks most against a row.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+        In descending order of their contributions.
+    contributions : sequence of float
+
+    Returns
+    -------
+    sentence : str
+    """
+    if not len(contributions) or contributions[0] <= 0:
+        return "nothing speaks against it"
+    worth = [
+        clause(cell)
+        for cell, part in zip(cells, contributions, strict=True)
+        if part >= WORTH_SAYING * contributions[0]
+    ]
+    return ". ".join(worth[:MOST_CLAUSES])
+
+
+def number_of_decimals(values):
+    """How many digits the numbers of a column have after the point; None for many."""
+    values = np.asarray(values, dtype=float)
+    values = values[np.isfinite(values)][:1000]
+    if not len(values) or np.abs(values).max() >= LARGE:
+        return None
+    for decimals in range(5):
+        if (np.abs(values - np.round(values, decimals)) < 1e-9).all():
+            return decimals
+    return None
+
+
+def _missing(cell):
+    """Say that a value is missing, and what was expected where something was."""
+    name = cell.column.name
+    if is_missing(cell.expected):
+        return f"{name} is missing, which is rare"
+    return f"{name} is missing; {_expectation(cell)}"
+
+
+def _category(cell):
+    """Say that a category is rare, or usual but not here."""
+    column, value = cell.column, cell.value
+    said = f"{column.name} = {column.text(value)}"
+    share = column.share(value)
+    other = not is_missing(cell.expected) and cell.expected != value
+    instead = f"; {column.text(cell.expected)} is expected" if other else ""
+    if share is not None and share <= RARE_SHARE:
+        return f"{said} is rare ({_percent(share)} of the rows){instead}"
+    if not other:
+        return f"{said} is usual"
+    beside = _telling(cell)
+    where = f"with {_pairs(beside)}" if beside else "here"
+    return f"{said} is unusual {where}{instead}"
+
+
+def _quantity(cell):
+    """Say that a number or a date is out of its range, or not what was expected."""
+    column, value, beside = cell.column, cell.value, _telling(cell)
+    said = f"{column.name} = {column.text(value)}"
+    differs = _differs(column, value, cell.expected)
+    if differs and beside:
+        return f"{said}; {_expectation(cell)}"
+    usual = _out_of_range(column, value)
+    if usual:
+        return f"{said} is {usual}"
+    if differs:
+        return f"{said}; {_expectation(cell)}"
+    return f"{said} is unusual with {_pairs(beside)}" if beside else f"{said} is rare"
+
+
+def _telling(cell):
+    """What the row has beside a cell, but for values that are wrong themselves."""
+    return [
+        (column, value)
+        for column, value in cell.beside
+        if not is_missing(value) and not _is_far_out(column, value)
+    ][:MOST_BESIDE]
+
+
+def _is_far_out(column, value):
+    """Say whether a value is out of range by more than half of the range."""
+    if is_missing(column.low) or is_missing(column.high):
+        return False
+    margin = (column.high - column.low) / 2
+    return not column.low - margin <= value <= column.high + margin
+
+
+def _out_of_range(column, value):
+    """Say on which side of the usual values a value lies; nothing among them."""
+    if is_missing(column.low) or is_missing(column.high):
+        return ""
+    if column.low <= value <= column.high:
+        return ""
+    if column.kind == "date":
+        side = "before" if value < column.low else "after"
+    else:
+        side = "below" if value < column.low else "above"
+    low, high = column.text(column.low), column.text(column.high)
+    return f"{side} the usual {low if low == high else f'{low} to {high}'}"
+
+
+def _differs(column, value, expected):
+    """Say whether a value is far from the expected one, and reads as another."""
+    if is_missing(expected):
+        return False
+    if column.spread and not is_missing(column.spread):
+        if abs(value - expected) < FAR * column.spread:
+            return False
+    return column.text(value) != _expected_text(column, expected)
+
+
+def _expectation(cell):
+    """Say what is expected, and what in the row says so."""
+    column = cell.column
+    expected = f"{_expected_text(column, cell.expected)} is expected"
+    if column.kind != "category":
+        expected = f"about {expected}"
+    beside = _telling(cell)
+    return f"with {_pairs(beside)}, {expected}" if beside else expected
+
+
+def _expected_text(column, expected):
+    """Write an expected value, a number as exactly as it is known."""
+    if column.kind == "number" and isinstance(expected, Real):
+        return about(expected, column.spread, column.decimals)
+    if column.kind == "date" and isinstance(expected, datetime | np.datetime64):
+        moment = _as_python(expected)
+        spread = column.spread
+        if isinstance(spread, timedelta) and spread > timedelta(days=2):
+            return moment.date().isoformat() if hasattr(moment, "date") else str(moment)
+    return column.text(expected)
+
+
+def _pairs(beside):
+    """Write columns with their values: "x = 6.55 and y = 6.48"."""
+    said = [f"{column.name} = {column.text(value)}" for column, value in beside]
+    return " and ".join(filter(None, [", ".join(said[:-1]), said[-1]]))
+
+
+def _percent(share):
+    """Write a share in percent, zero as "none"."""
+    return "none" if share <= 0 else f"{100 * share:.2g} %"
+
+
+def _number(value, decimals):
+    """Write a float without the digits that rounding added."""
+    if not math.isfinite(value):
+        return str(value)
+    if decimals is not None and abs(value) < LARGE:
+        return f"{value:.{decimals}f}"
+    if value == 0 or 1e-4 <= abs(value) < LARGE:
+        short = f"{value:.6g}"
+        return f"{value:.0f}" if "e" in short else short
+    return f"{value:.4g}"
+
+
+def _as_python(value):
+    """Turn a moment or a duration of numpy into one of the standard library."""
+    if isinstance(value, np.datetime64):
+        return value.astype("datetime64[us]").item()
+    if isinstance(value, np.timedelta64):
+        return value.astype("timedelta64[us]").item()
+    return value

@@ -1,0 +1,153 @@
+"""One pass over the rows: their errors, those that stand out, a sample of the rest."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+# Columns and the map are drawn from so many rows.
+SAMPLE_ROWS = 2000
+
+
+@dataclass
+class Found:
+    """What a pass over the rows keeps of them.
+
+    Parameters
+    ----------
+    n_top : int
+        How many rows to keep of those with the largest errors.
+    errors : list of ndarray
+        The errors of each chunk.
+    top : list of Piece
+        Rows with the largest errors so far.
+    sample : list of DataFrame
+        Random rows, each with the same chance.
+    extremes : DataFrame or None
+        Least and largest number, and how many values are missing, by column.
+    """
+
+    n_top: int
+    errors: list = field(default_factory=list)
+    top: list = field(default_factory=list)
+    sample: Any = None
+    keys: Any = None
+    extremes: Any = None
+    n_rows: int = 0
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows of one chunk, as they came, with their labels and errors."""
+
+    rows: Any
+    labels: list
+    errors: np.ndarray
+
+    def take(self, positions):
+        """Return some of the rows."""
+        return Piece(
+            _take(self.rows, positions),
+            [self.labels[i] for i in positions],
+            self.errors[positions],
+        )
+
+
+def collect(score_samples, chunks, names, n_top):
+    """Score chunks of rows, and keep what a report shows of them.
+
+    Parameters
+    ----------
+    score_samples : callable
+        Scores of the rows of a chunk.
+    chunks : iterable of array-like
+    names : sequence of str
+        Names of the columns of rows without any.
+    n_top : int
+
+    Returns
+    -------
+    found : Found
+    """
+    found, rng = Found(n_top), np.random.default_rng(0)
+    for chunk in chunks:
+        errors = -score_samples(chunk)
+        frame = as_frame(chunk, names)
+        _keep_top(found, chunk, _labels(chunk, found.n_rows), errors)
+        _keep_sample(found, frame, rng)
+        _keep_extremes(found, frame)
+        found.errors.append(errors)
+        found.n_rows += len(errors)
+    if not found.n_rows:
+        raise ValueError("X has no rows. A report needs one or more.")
+    return found
+
+
+def as_frame(rows, names):
+    """Return rows as a pandas frame, with the names where they have none."""
+    import pandas
+
+    if isinstance(rows, pandas.DataFrame):
+        return rows
+    if hasattr(rows, "to_pandas"):
+        return rows.to_pandas()
+    rows = np.asarray(rows)
+    return pandas.DataFrame(rows.reshape(len(rows), -1), columns=list(names))
+
+
+def _keep_top(found, chunk, labels, errors):
+    """Keep the rows of the chunk that are among the largest errors so far."""
+    largest = np.argsort(-errors, kind="stable")[: found.n_top]
+    rows = _take(chunk, np.sort(largest))
+    piece = Piece(rows, [labels[i] for i in np.sort(largest)], errors[np.sort(largest)])
+    pieces = [*found.top, piece]
+    every = np.concatenate([piece.errors for piece in pieces])
+    least = np.sort(every)[-min(found.n_top, len(every))]
+    kept = [piece.take(np.flatnonzero(piece.errors >= least)) for piece in pieces]
+    found.top = [piece for piece in kept if len(piece.errors)]
+
+
+def _keep_sample(found, frame, rng):
+    """Keep the rows with the smallest of random keys."""
+    import pandas
+
+    keys = rng.random(len(frame))
+    near = np.argsort(keys)[:SAMPLE_ROWS]
+    keys, frame = keys[near], frame.iloc[near]
+    if found.sample is not None:
+        keys = np.concatenate([found.keys, keys])
+        frame = pandas.concat([found.sample, frame])
+    kept = np.argsort(keys)[:SAMPLE_ROWS]
+    found.keys, found.sample = keys[kept], frame.iloc[kept]
+
+
+def _keep_extremes(found, frame):
+    """Count missing values of each column, and keep its least and largest number."""
+    import pandas
+
+    numbers = frame.select_dtypes("number")
+    extremes = pandas.DataFrame(
+        {"low": numbers.min(), "high": numbers.max(), "missing": frame.isna().sum()}
+    ).reindex(frame.columns)
+    before = found.extremes
+    if before is not None:
+        extremes["low"] = np.fmin(extremes.low, before.low)
+        extremes["high"] = np.fmax(extremes.high, before.high)
+        extremes["missing"] += before.missing
+    found.extremes = extremes
+
+
+def _take(rows, positions):
+    """Return some rows of whatever holds rows."""
+    from sklearn.utils import _safe_indexing
+
+    if isinstance(rows, list):
+        return [rows[i] for i in positions]
+    return _safe_indexing(rows, positions)
+
+
+def _labels(chunk, n_before):
+    """Labels of the rows of a pandas frame, or their positions among all."""
+    if hasattr(chunk, "iloc"):
+        return chunk.index.tolist()
+    return list(range(n_before, n_before + len(chunk)))

@@ -1,0 +1,54 @@
+"""A map of the rows: two components of the scaled columns."""
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+
+def row_map(ordinary, flagged):
+    """Place rows in two dimensions, so that those that vary together lie together.
+
+    The components are those of the ordinary rows; what is far out is drawn in.
+
+    Parameters
+    ----------
+    ordinary : ndarray of shape (n_samples, n_features)
+        Rows as numbers.
+    flagged : ndarray of shape (n_flagged, n_features)
+
+    Returns
+    -------
+    places : ndarray of shape (n_samples, 2)
+    flagged_places : ndarray of shape (n_flagged, 2)
+    share : float
+        Of the variance of the ordinary rows, what the two components show.
+    """
+    center, spread = _center_and_spread(ordinary)
+    scaled = [_drawn_in((rows - center) / spread) for rows in (ordinary, flagged)]
+    n_components = min(2, *scaled[0].shape)
+    with np.errstate(invalid="ignore"):
+        # Rows that are all alike have no variance to share out.
+        components = PCA(n_components, random_state=0).fit(scaled[0])
+    share = components.explained_variance_ratio_
+    places = [
+        np.pad(components.transform(rows), ((0, 0), (0, 2 - n_components)))
+        for rows in scaled
+    ]
+    return *places, float(np.nan_to_num(share).sum())
+
+
+def _center_and_spread(rows):
+    """Median of each column, and half the width of its middle 80 %."""
+    with np.errstate(all="ignore"):
+        rows = np.where(np.isfinite(rows), rows, np.nan)
+        empty = np.isnan(rows).all(0)
+        low, center, high = np.nanquantile(
+            np.where(empty, 0.0, rows), [0.1, 0.5, 0.9], axis=0
+        )
+        deviation = np.nanstd(np.where(empty, 0.0, rows), axis=0)
+    spread = np.where(high > low, (high - low) / 2.56, deviation)
+    return center, np.where(spread > 0, spread, 1.0)
+
+
+def _drawn_in(scaled):
+    """Scaled rows whose tails grow with the logarithm; missing values in the middle."""
+    return np.arcsinh(np.nan_to_num(scaled, nan=0.0, posinf=1e30, neginf=-1e30))

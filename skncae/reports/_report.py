@@ -1,0 +1,329 @@
+"""The rows of a table that stand out, with reasons, as an object that shows itself."""
+
+from dataclasses import replace
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from skncae._pipelines import explain, final_step, rows_for_final_step
+from skncae._sentences import number_of_decimals, text_of
+from skncae._version import __version__
+from skncae.data._chunks import Chunks
+from skncae.data._layout import check_rows
+from skncae.reports._collect import as_frame, collect
+from skncae.reports._columns import column_notes
+from skncae.reports._distribution import distribution
+from skncae.reports._map import row_map
+from skncae.reports._page import page, page_in_frame
+
+# A row is shown with so many bars; the other columns share one.
+BARS = 3
+
+
+class Report:
+    """The rows that stand out most, and what the table looks like.
+
+    `NCAEDetector.report` and `skncae.report` make one. A notebook shows it.
+
+    Parameters
+    ----------
+    content : dict
+        Plain dictionaries, lists, numbers and text: "rows", "distribution",
+        "columns", "map", and numbers of the whole.
+
+    Attributes
+    ----------
+    rows : list of dict
+        The rows, the largest error first: "label", "rank", "error", "flagged",
+        "percentile", "p_value", "why", "bars" and "cells".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skncae import NCAEDetector
+    >>> X = np.random.default_rng(0).normal(size=(300, 4))
+    >>> X[7, 2] = 9
+    >>> report = NCAEDetector(random_state=0).fit(X).report(X, n=3)
+    >>> report
+    <Report of 300 rows, 30 flagged>
+    >>> report.rows[0]["label"], report.rows[0]["flagged"]
+    (7, True)
+    """
+
+    def __init__(self, content):
+        self.content = content
+
+    @property
+    def rows(self):
+        """Return the rows that stand out most, as dictionaries.
+
+        Returns
+        -------
+        rows : list of dict
+            The largest error first.
+        """
+        return self.content["rows"]
+
+    def __repr__(self):
+        content = self.content
+        return f"<Report of {content['n_rows']} rows, {content['n_flagged']} flagged>"
+
+    def to_html(self, path=None):
+        """Write the report as one HTML file, which asks nobody for anything.
+
+        Parameters
+        ----------
+        path : str or path-like, default=None
+            Where to; None returns the text.
+
+        Returns
+        -------
+        html : str or None
+            The page, where no path is given.
+
+        Raises
+        ------
+        ImportError
+            Without jinja2, which `pip install "skncae[report]"` adds.
+        """
+        html = page(self.content)
+        if path is None:
+            return html
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(html)
+        return None
+
+    def to_frame(self):
+        """Return the rows as a pandas frame.
+
+        Returns
+        -------
+        frame : DataFrame of shape (n, 5)
+            Columns "error", "flagged", "percentile", "p_value" (NaN where the detector
+            is not calibrated) and "why"; the index has the labels of the rows.
+        """
+        import pandas
+
+        names = ["error", "flagged", "percentile", "p_value", "why"]
+        index = pandas.Index([row["label"] for row in self.rows], tupleize_cols=False)
+        columns = {name: [row[name] for row in self.rows] for name in names}
+        frame = pandas.DataFrame(columns, index=index)
+        return frame.astype({"p_value": float})
+
+    def to_markdown(self):
+        """Return the rows as a table of Markdown.
+
+        Returns
+        -------
+        text : str
+            Two lines of head, then one for each row.
+        """
+        has_p = any(row["p_value"] is not None for row in self.rows)
+        head = ["row", "flagged", "percentile", *["p-value"] * has_p, "why"]
+        lines = [head, ["---"] * len(head)]
+        for row in self.rows:
+            cells = [text_of(row["label"]), "yes" if row["flagged"] else "no"]
+            cells.append(_percentile_text(row["percentile"]))
+            if has_p:
+                cells.append(f"{row['p_value']:.3g}")
+            lines.append([_escaped(cell) for cell in [*cells, row["why"]]])
+        return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+    def _repr_html_(self):
+        """Show the page in a notebook, in a frame of its own."""
+        return page_in_frame(self.content)
+
+
+def make_report(estimator, X, n=20):
+    """Report the rows of X that stand out most.
+
+    Parameters
+    ----------
+    estimator : NCAEDetector or Pipeline
+        Fitted; the last step of a pipeline is the detector.
+    X : array-like of shape (n_samples, n_features) or Chunks
+        Rows of a table.
+    n : int, default=20
+        How many rows to show.
+
+    Returns
+    -------
+    report : Report
+        What was found.
+
+    Raises
+    ------
+    ValueError
+        If X has no rows or n is less than 1.
+    TypeError
+        If the estimator is no detector, or was fitted on images.
+    """
+    check_is_fitted(estimator)
+    check_scalar(n, "n", Integral, min_val=1)
+    detector = final_step(estimator)
+    if detector.image_shape_ is not None:
+        raise TypeError(
+            "A report is for tables, and this NCAEDetector was fitted on images. Use "
+            "explain and skncae.plotting.ReconstructionDisplay."
+        )
+    names = _names(estimator)
+    chunks = X if isinstance(X, Chunks) else [X]
+    found = collect(estimator.score_samples, chunks, names, n)
+    errors = np.concatenate(found.errors)
+    rows = _rows(estimator, detector, found, names)
+    return Report(
+        {
+            "version": __version__,
+            "n_rows": found.n_rows,
+            "n_columns": len(found.extremes),
+            "n_flagged": int((errors > detector.threshold_).sum()),
+            "threshold": float(detector.threshold_),
+            "rows": rows,
+            "distribution": distribution(
+                errors, detector.threshold_, detector._scorer.deviations
+            ),
+            "columns": column_notes(
+                found.sample, found.extremes, found.n_rows, _set_aside(detector)
+            ),
+            "map": _map(estimator, found, rows),
+        }
+    )
+
+
+def _names(estimator):
+    """Names of the columns of rows that have none."""
+    named = getattr(estimator, "feature_names_in_", None)
+    if named is not None:
+        return list(named)
+    return [f"x{column}" for column in range(estimator.n_features_in_)]
+
+
+def _rows(estimator, detector, found, names):
+    """Describe the rows that stand out most, the largest error first."""
+    described = []
+    for piece in found.top:
+        explanation = _as_in_sample(explain(estimator, piece.rows), found.sample)
+        frame = as_frame(piece.rows, names)
+        p_values = _p_values(estimator, piece.rows)
+        for i, (label, error) in enumerate(
+            zip(piece.labels, piece.errors, strict=True)
+        ):
+            described.append(
+                {
+                    "label": label,
+                    "error": float(error),
+                    "flagged": bool(error > detector.threshold_),
+                    "percentile": _percentile(detector, error),
+                    "p_value": None if p_values is None else float(p_values[i]),
+                    "why": explanation.sentence(i),
+                    "bars": _bars(explanation, i),
+                    "cells": _cells(explanation, frame, i),
+                    "position": float(
+                        detector._scorer.deviations(np.array([error]))[0]
+                    ),
+                }
+            )
+    described.sort(key=lambda row: -row["error"])
+    ranked = described[: found.n_top]
+    return [{"rank": rank, **row} for rank, row in enumerate(ranked, start=1)]
+
+
+def _as_in_sample(explanation, sample):
+    """Write numbers with as many digits as those of the sample have."""
+    columns = tuple(
+        replace(column, decimals=number_of_decimals(sample[name]))
+        if column.kind == "number" and name in sample
+        else column
+        for name, column in zip(
+            explanation.feature_names, explanation.columns, strict=True
+        )
+    )
+    return replace(explanation, columns=columns)
+
+
+def _percentile(detector, error):
+    """Share of the training rows with a smaller error, in percent."""
+    return 100.0 * float(np.mean(-detector.training_scores_ < error))
+
+
+def _percentile_text(percentile):
+    """Write a percentile so that 100 is left to what is beyond all."""
+    return f"{np.floor(100 * percentile) / 100:.2f}"
+
+
+def _p_values(estimator, rows):
+    """p-values of rows, or None where the detector is not calibrated."""
+    return None
+
+
+def _bars(explanation, row):
+    """Largest contributions to the error of a row, in percent of it."""
+    parts = explanation.contributions[row]
+    total = parts.sum()
+    order = np.argsort(-parts, kind="stable")
+    names = [str(name) for name in explanation.feature_names]
+    bars = [[names[j], 100 * _share(parts[j], total)] for j in order[:BARS]]
+    rest = order[BARS:]
+    if len(rest):
+        name = f"{len(rest)} other columns" if len(rest) > 1 else names[rest[0]]
+        bars.append([name, 100 * _share(parts[rest].sum(), total)])
+    return bars
+
+
+def _cells(explanation, frame, row):
+    """All columns of a row as text: name, value, expected value, share of the error."""
+    parts = explanation.contributions[row]
+    said = {
+        str(name): (explanation.cell(row, j), 100 * _share(parts[j], parts.sum()))
+        for j, name in enumerate(explanation.feature_names)
+    }
+    cells = []
+    for name, value in zip(frame.columns, frame.iloc[row], strict=True):
+        cell, share = said.get(str(name), (None, 0.0))
+        if cell is None:
+            cells.append([str(name), text_of(value), None, 0.0])
+        else:
+            text = cell.column.text(value)
+            cells.append([str(name), text, cell.expected_text(), share])
+    return cells
+
+
+def _share(part, total):
+    """A part of a whole; zero of nothing."""
+    return float(part / total) if total > 0 else 0.0
+
+
+def _escaped(text):
+    """Text in a cell of a table of Markdown."""
+    text = text.replace("\\", "\\\\").replace("|", "\\|")
+    return text.replace("<", "&lt;").replace("\n", " ")
+
+
+def _set_aside(detector):
+    """Columns that the detector does not use, and why."""
+    return []
+
+
+def _map(estimator, found, rows):
+    """Places of random rows and of those that stand out, for the map."""
+    is_named = hasattr(estimator, "feature_names_in_")
+    sample = found.sample if is_named else found.sample.to_numpy()
+    sample = rows_for_final_step(estimator, sample)
+    detector = final_step(estimator)
+    ordinary = check_rows(detector, sample, reset=False)
+    top: list = []
+    for piece in found.top:
+        numbers = check_rows(
+            detector, rows_for_final_step(estimator, piece.rows), reset=False
+        )
+        top += zip(piece.errors, numbers, strict=True)
+    top.sort(key=lambda row: -row[0])
+    standing_out = np.array([numbers for _, numbers in top[: len(rows)]])
+    places, flagged_places, share = row_map(ordinary, standing_out)
+    return {
+        "places": np.round(places, 2).tolist(),
+        "top": np.round(flagged_places, 2).tolist(),
+        "share": share,
+    }

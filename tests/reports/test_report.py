@@ -1,0 +1,284 @@
+"""The report: what is in it, in every form, and what it costs."""
+
+import builtins
+import json
+import re
+import time
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.exceptions import NotFittedError
+
+import skncae
+from skncae import Chunks, NCAEDetector
+from skncae.reports._columns import column_notes
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \"'"
+
+
+@pytest.fixture
+def frame(X):
+    frame = pd.DataFrame(X, columns=list("abcde"), index=[f"r{i}" for i in range(200)])
+    frame.loc["r60", "c"] = 90.0
+    return frame
+
+
+@pytest.fixture
+def detector(frame, fast):
+    return fast(contamination=0.05).fit(frame)
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags with their attributes, and text."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.texts = [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def test_rows_are_the_largest_errors_with_their_labels(detector, frame):
+    report = detector.report(frame, n=7)
+    scores = pd.Series(detector.score_samples(frame), frame.index)
+    assert [row["label"] for row in report.rows] == scores.nsmallest(7).index.tolist()
+    assert [row["rank"] for row in report.rows] == [1, 2, 3, 4, 5, 6, 7]
+    for row in report.rows:
+        error = -scores[row["label"]]
+        assert row["error"] == pytest.approx(error, rel=1e-9)
+        assert row["flagged"] == (detector.predict(frame.loc[[row["label"]]])[0] == -1)
+        smaller = (-detector.training_scores_ < row["error"]).mean()
+        assert row["percentile"] == pytest.approx(100 * smaller)
+        assert sum(share for _, share in row["bars"]) == pytest.approx(100)
+    assert report.rows[0]["label"] == "r60"
+    assert report.rows[0]["why"].startswith("c = 90.00;")
+
+
+def test_whole_row_is_there_with_what_was_expected(detector, frame):
+    row = detector.report(frame, n=1).rows[0]
+    assert [cell[0] for cell in row["cells"]] == list("abcde")
+    assert row["cells"][2][1].startswith("90.0")
+    assert all(cell[2] is not None for cell in row["cells"])
+
+
+def test_frame_and_markdown_hold_the_same_rows(detector, frame):
+    report = detector.report(frame, n=5)
+    table = report.to_frame()
+    assert table.index.tolist() == [row["label"] for row in report.rows]
+    assert table.columns.tolist() == [
+        "error",
+        "flagged",
+        "percentile",
+        "p_value",
+        "why",
+    ]
+    assert table.p_value.isna().all()
+    lines = report.to_markdown().splitlines()
+    assert len(lines) == 7 and lines[0].startswith("| row |")
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_markdown_keeps_its_columns_whatever_a_cell_holds(detector, frame):
+    report = detector.report(frame.rename(index={"r60": "a|b\\|\n<b>"}), n=2)
+    first = report.to_markdown().splitlines()[2]
+    assert len(re.findall(r"(?<!\\)\|", first.replace("\\\\", ""))) == 5
+    assert "<b>" not in first
+
+
+def test_every_threshold_says_how_many_rows_it_flags(detector, frame):
+    content = detector.report(frame).content["distribution"]
+    errors = -detector.score_samples(frame)
+    assert len(content["steps"]) >= 100
+    for _, cut, count in content["steps"]:
+        assert count == (errors > cut).sum()
+    places = [step[0] for step in content["steps"]]
+    assert places == sorted(places)
+    assert sum(content["counts"]) == 200
+    cuts = [step[1] for step in content["steps"]]
+    assert detector.threshold_ in cuts
+
+
+def test_distribution_of_rows_that_are_all_alike_has_a_width(fast):
+    X = np.ones((30, 3))
+    content = fast().fit(X).report(X, n=2).content["distribution"]
+    assert content["edges"][-1] > content["edges"][0]
+    fast().fit(X).report(X, n=2).to_html()
+
+
+def test_chunks_polars_and_arrays_give_the_same_report(detector, frame, fast):
+    whole = detector.report(frame, n=9)
+    pieces = [frame.iloc[:70], frame.iloc[70:71], frame.iloc[71:]]
+    chunked = detector.report(Chunks(pieces), n=9)
+    assert [r["label"] for r in chunked.rows] == [r["label"] for r in whole.rows]
+    assert [r["why"] for r in chunked.rows] == [r["why"] for r in whole.rows]
+    assert chunked.content["columns"] == whole.content["columns"]
+    for name in ("edges", "counts", "threshold"):
+        assert chunked.content["distribution"][name] == pytest.approx(
+            whole.content["distribution"][name]
+        )
+    polars = detector.report(pl.from_pandas(frame), n=9)
+    assert [r["why"] for r in polars.rows] == [r["why"] for r in whole.rows]
+    array = fast(contamination=0.05).fit(frame.to_numpy()).report(frame.to_numpy(), n=9)
+    assert [r["label"] for r in array.rows] == [int(r["label"][1:]) for r in whole.rows]
+    assert array.rows[0]["why"].startswith("x2 = 90")
+
+
+def test_fewer_rows_than_asked_for_are_all_shown(detector, frame):
+    assert len(detector.report(frame.iloc[:3], n=20).rows) == 3
+
+
+def test_report_before_fit_and_of_no_rows_raises(fast, frame, detector):
+    with pytest.raises(NotFittedError):
+        fast().report(frame)
+    with pytest.raises(ValueError, match="n == 0, must be >= 1"):
+        detector.report(frame, n=0)
+    with pytest.raises(ValueError, match="X has no rows"):
+        detector.report(Chunks([]))
+
+
+def test_report_of_images_says_what_to_use(fast):
+    X = np.random.default_rng(0).random((20, 8, 8))
+    with pytest.raises(TypeError, match="fitted on images.*ReconstructionDisplay"):
+        fast().fit(X).report(X)
+
+
+def test_report_changes_nothing_of_the_detector(detector, frame):
+    before = detector.__getstate__()
+    detector.report(frame)
+    after = detector.__getstate__()
+    assert before.keys() == after.keys()
+    assert before["threshold_"] == after["threshold_"]
+
+
+# --- the page --------------------------------------------------------------------
+
+
+def test_page_asks_nobody_for_anything(detector, frame, tmp_path):
+    path = tmp_path / "report.html"
+    assert detector.report(frame).to_html(path) is None
+    html = path.read_text("utf-8")
+    assert not re.findall(r"https?:|//[a-z]|@import|url\((?!#)", html)
+    for _, attributes in Page(html).tags:
+        for name in ("src", "href", "action", "srcset"):
+            target = attributes.get(name) or "#"
+            assert target.startswith("#") or target == "data:,"
+
+
+def test_cell_that_holds_a_script_stays_text(fast, frame):
+    evil = frame.rename(columns={"c": EVIL}, index={"r60": EVIL})
+    html = fast().fit(evil).report(evil, n=3).to_html()
+    page = Page(html)
+    assert [tag for tag, _ in page.tags].count("script") == 2
+    assert "img" not in [tag for tag, _ in page.tags]
+    assert not [a for _, attributes in page.tags for a in attributes if a[:2] == "on"]
+    assert any(EVIL in text for text in page.texts)
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', html)
+    assert json.loads(data.group(1))["n_rows"] == 200
+
+
+def test_notebook_gets_the_page_in_a_frame_of_its_own(detector, frame):
+    html = detector.report(frame, n=2)._repr_html_()
+    ((tag, attributes),) = Page(html).tags
+    assert tag == "iframe"
+    assert attributes["srcdoc"].startswith("<!doctype html>")
+    assert "allow-same-origin" not in attributes["sandbox"]
+
+
+def test_page_without_jinja2_says_what_to_install(detector, frame, monkeypatch):
+    original = builtins.__import__
+
+    def without_jinja2(name, *args, **kwargs):
+        if name == "jinja2":
+            raise ImportError(name)
+        return original(name, *args, **kwargs)
+
+    report = detector.report(frame)
+    monkeypatch.setattr(builtins, "__import__", without_jinja2)
+    with pytest.raises(ImportError, match=r"pip install .skncae\[report\]"):
+        report.to_html()
+    report.to_markdown()
+
+
+def test_page_of_20_rows_of_30_columns_is_under_a_megabyte(fast):
+    X = np.random.default_rng(0).normal(size=(3000, 30))
+    assert len(fast().fit(X).report(X).to_html().encode()) < 1e6
+
+
+def test_report_of_100_000_rows_takes_under_2_seconds_beyond_scoring(fast):
+    X = np.random.default_rng(0).normal(size=(100_000, 8))
+    detector = fast(n_estimators=1).fit(X[:2000])
+    detector.report(X[:100]).to_html()
+
+    def seconds(work):
+        start = time.process_time()
+        work()
+        return time.process_time() - start
+
+    scoring = seconds(lambda: detector.score_samples(X))
+    assert seconds(lambda: detector.report(X).to_html()) - scoring < 2
+
+
+# --- columns ---------------------------------------------------------------------
+
+
+def notes_of(**columns):
+    frame = pd.DataFrame(columns)
+    numbers = frame.select_dtypes("number")
+    extremes = pd.DataFrame(
+        {"low": numbers.min(), "high": numbers.max(), "missing": frame.isna().sum()}
+    ).reindex(frame.columns)
+    return {n["name"]: n for n in column_notes(frame, extremes, len(frame))}
+
+
+def test_columns_that_look_broken_are_named():
+    rng = np.random.default_rng(0)
+    fine = rng.normal(size=1000)
+    absurd = fine.copy()
+    absurd[7] = -9999.0
+    sparse = np.where(np.arange(1000) < 700, np.nan, fine)
+    notes = notes_of(
+        fine=fine,
+        skewed=np.exp(fine),
+        constant=np.full(1000, 3.5),
+        text=["a"] * 1000,
+        sparse=sparse,
+        empty=np.full(1000, np.nan),
+        one=np.where(np.arange(1000) < 15, fine, 0.0),
+        absurd=absurd,
+        city=rng.choice(["Rome", "Oslo"], 1000),
+    )
+    states = {name: note["state"] for name, note in notes.items()}
+    assert states == {
+        "constant": "constant",
+        "text": "constant",
+        "sparse": "mostly missing",
+        "empty": "empty",
+        "one": "one value",
+        "absurd": "absurd value",
+    }
+    assert notes["constant"]["text"] == "every value is 3.5"
+    assert notes["sparse"]["text"] == "70.0 % of the rows have no value"
+    assert notes["one"]["text"].startswith("98.5 % of the values are 0")
+    assert notes["absurd"]["text"].startswith("-9999, where 98 % lie between")
+
+
+def test_absurd_value_outside_of_the_sample_is_seen(fast):
+    X = np.random.default_rng(0).normal(size=(4000, 3))
+    detector = fast().fit(X)
+    X[3999, 1] = 1e9
+    (note,) = detector.report(X, n=1).content["columns"]
+    assert note["name"] == "x1" and note["text"].startswith("1e+09")
+
+
+def test_function_and_method_give_the_same(detector, frame):
+    assert skncae.report(detector, frame).content == detector.report(frame).content
+    assert isinstance(detector.report(frame), skncae.Report)
+    assert isinstance(detector, NCAEDetector)

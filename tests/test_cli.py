@@ -1,0 +1,262 @@
+"""The command line: results, progress, exit status, and errors in one line."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from skncae import NCAEDetector
+from skncae._cli import main
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(120, 2)) @ rng.normal(size=(2, 3))
+    frame = pd.DataFrame(rows.round(3), columns=["a", "b", "c"])
+    frame.insert(0, "id", [f"r{i}" for i in range(120)])
+    frame.loc[40, "b"] = 99.0
+    return frame
+
+
+@pytest.fixture
+def folder(frame, tmp_path, monkeypatch):
+    """Return a folder to work in, with the table in several files."""
+    monkeypatch.chdir(tmp_path)
+    frame.to_csv("data.csv", index=False)
+    frame.to_parquet("data.parquet", index=False)
+    frame[:50].to_csv("first.csv", index=False)
+    frame[50:].to_csv("second.csv", index=False)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def model(frame, tmp_path_factory):
+    """Return the path of a saved detector, fitted on the columns a, b and c."""
+    path = tmp_path_factory.mktemp("model") / "model.skncae"
+    small = NCAEDetector(0.05, n_estimators=2, max_iter=20, random_state=0)
+    small.fit(frame[["a", "b", "c"]]).save(path)
+    return str(path)
+
+
+def run(*arguments, text=None):
+    return CliRunner().invoke(main, arguments, input=text, catch_exceptions=False)
+
+
+def failed(*arguments, text=None):
+    """Run what must fail, and return the one line that it says."""
+    result = run(*arguments, text=text)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    (line,) = [x for x in result.stderr.splitlines() if x.startswith("skncae: ")]
+    return line
+
+
+def test_from_a_file_to_an_open_report_in_one_line(folder):
+    result = run("find", "data.csv", "--index", "id", "-o", "report.html")
+    assert result.exit_code == 0 and result.stdout == ""
+    html = (folder / "report.html").read_text("utf-8")
+    assert html.startswith("<!doctype html>") and "b = 99.000" in html
+    assert "rows flagged" in result.stderr
+
+
+def test_results_are_on_stdout_and_progress_is_on_stderr(folder):
+    result = run("find", "data.csv", "--index", "id", "--format", "csv", "--top", "3")
+    rows = pd.read_csv(pd.io.common.StringIO(result.stdout))
+    assert rows["index"][0] == "r40" and len(rows) == 3
+    assert "120 rows x 3 columns" in result.stderr
+    quiet = run("find", "data.csv", "--index", "id", "--format", "csv", "--top=3", "-q")
+    assert quiet.stdout == result.stdout
+    assert "rows" not in quiet.stderr and "NCAE" not in quiet.stderr
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "json", "html"])
+def test_format_is_that_of_the_name_or_the_one_asked_for(folder, model, form):
+    run("explain", model, "data.csv", "--index=id", "-o", f"out.{form}", "--top=2")
+    named = (folder / f"out.{form}").read_text("utf-8")
+    asked = run("explain", model, "data.csv", "--index=id", "--format", form, "--top=2")
+    assert asked.stdout == named
+    if form == "json":
+        rows = json.loads(named)
+        assert [rows[0]["index"], len(rows)] == ["r40", 2]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [["data.parquet"], ["first.csv", "second.csv"], ["-"], ["data.csv"]],
+    ids=str,
+)
+@pytest.mark.parametrize(
+    "chunks", [(), ("--chunk-rows", "17")], ids=["whole", "chunks"]
+)
+def test_files_of_every_kind_give_the_same_rows(folder, model, files, chunks):
+    text = (folder / "data.csv").read_text()
+    result = run("score", model, *files, "--index", "id", *chunks, text=text)
+    scores = pd.read_csv(pd.io.common.StringIO(result.stdout), index_col="index")
+    detector = NCAEDetector.load(model)
+    frame = pd.read_csv("data.csv", index_col="id")
+    assert scores.index.tolist() == frame.index.tolist()
+    np.testing.assert_allclose(scores.score, detector.score_samples(frame), rtol=1e-9)
+    assert (scores.label == detector.predict(frame)).all()
+
+
+def test_rows_without_an_index_are_counted_over_all_files(folder, model):
+    result = run("score", model, "first.csv", "second.csv", "--format", "json")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [row["index"] for row in rows] == list(range(120))
+    assert "not in the model, and left out: id" in result.stderr
+
+
+def test_files_in_chunks_are_fitted_on(folder):
+    result = run("find", "data.csv", "--index=id", "--chunk-rows=50", "--format=csv")
+    assert pd.read_csv(pd.io.common.StringIO(result.stdout))["index"][0] == "r40"
+
+
+def test_saved_model_scores_new_rows(folder):
+    run("find", "data.csv", "--index=id", "--save=m", "--contamination=0.02", "-q")
+    detector = NCAEDetector.load("m")
+    assert detector.contamination_ == pytest.approx(0.02, abs=0.01)
+    assert run("score", "m", "second.csv", "--index", "id").exit_code == 0
+
+
+def test_check_tells_a_script_that_a_row_is_flagged(folder, model, frame):
+    assert run("score", model, "data.csv", "--index=id", "--check").exit_code == 1
+    assert run("explain", model, "data.csv", "--index=id", "--check").exit_code == 1
+    frame[:1].to_csv("one.csv", index=False)
+    scored = run("score", model, "one.csv", "--check")
+    assert scored.exit_code == int(scored.stdout.strip().endswith(",-1"))
+
+
+# --- errors ----------------------------------------------------------------------
+
+
+def test_value_that_is_no_number_is_named_by_file_line_and_column(folder):
+    lines = (folder / "data.csv").read_text().splitlines()
+    lines[30] = "r29,1.0,oops,2.0"
+    # Empty lines count, as in an editor; pandas passes over them.
+    lines.insert(5, "")
+    lines.insert(9, '"a\nb",1,2,3')
+    (folder / "bad.csv").write_text("\n".join(lines))
+    line = failed("find", "bad.csv", "--index", "id")
+    assert line.startswith("skncae: bad.csv, line 34, column 'b': 'oops' is no number")
+    assert lines[32] == "r29,1.0,oops,2.0"
+    result = run("find", "bad.csv", "--index=id", "--drop=b", "-q", "--missing", "oops")
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("chunks", [(), ("--chunk-rows", "20")])
+def test_slip_in_a_later_chunk_or_new_file_is_named_too(folder, model, chunks):
+    text = (folder / "data.csv").read_text().replace("\nr99,", "\nr99,x")
+    (folder / "bad.csv").write_text(text)
+    line = (
+        failed("score", model, "bad.csv", "--index", "id", *chunks)[8:]
+        if not chunks
+        else ""
+    )
+    result = run("score", model, "bad.csv", "--index", "id", *chunks)
+    assert result.exit_code == 2
+    assert "bad.csv, line 101, column 'a'" in result.stderr
+    assert not line or line.startswith("bad.csv, line 101, column 'a'")
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("a,b\n1,2\n1,2,3\n", "bad.csv, line 3: 3 fields, where 2 are expected"),
+        ("", "bad.csv: the file is empty"),
+        ("a,b\n", "bad.csv: no rows"),
+        ("a,b\n1,\xff\n", "bad.csv, line 2: not UTF-8 text"),
+        ('a,b\n1,"2\n', "bad.csv, row 1: a quote that is not closed"),
+    ],
+)
+def test_file_that_cannot_be_read_is_named_with_the_line(folder, text, said):
+    (folder / "bad.csv").write_bytes(text.encode("latin-1"))
+    assert failed("find", "bad.csv").startswith(f"skncae: {said}")
+
+
+def test_file_or_column_that_is_not_there_is_named(folder, model):
+    assert "none.csv: no such file" in failed("find", "none.csv")
+    assert ".: is a folder" in failed("find", ".")
+    assert "data.csv: no column 'key' (it has id, a, b, c)" in failed(
+        "find", "data.csv", "--index", "key"
+    )
+    assert "data.csv: no column 'b', which the model needs" in failed(
+        "score", model, "data.csv", "--drop", "b"
+    )
+    assert "none.skncae" in failed("score", "none.skncae", "data.csv")
+    assert "data.csv is damaged or no safetensors file" in failed(
+        "score", "data.csv", "data.csv"
+    )
+    (folder / "other.csv").write_text("id,a,b\nr1,1,2\n")
+    assert "other.csv: no column 'c', which the first file has" in failed(
+        "find", "data.csv", "other.csv"
+    )
+
+
+def test_value_of_an_option_that_is_wrong_is_named(folder):
+    assert "got 'many'" in failed("find", "data.csv", "--contamination", "many")
+    assert "contamination" in failed(
+        "find", "data.csv", "--contamination=0.9", "--index=id"
+    )
+    assert run("find", "data.csv", "--top", "0").exit_code == 2
+    assert run("find").exit_code == 2
+
+
+def test_separator_is_that_of_the_first_line(folder, frame, model):
+    frame.to_csv("data.tsv", sep="\t", index=False)
+    frame.to_csv("semi.csv", sep=";", index=False)
+    first, second = (
+        run("score", model, name, "--index=id").stdout
+        for name in ("data.tsv", "semi.csv")
+    )
+    assert first == second == run("score", model, "data.csv", "--index=id").stdout
+
+
+# --- the process -----------------------------------------------------------------
+
+
+def test_help_starts_without_torch_within_a_second():
+    code = (
+        "import sys; sys.argv = ['skncae', '--help']\n"
+        "from skncae._cli import main\n"
+        "try: main()\n"
+        "finally: print(*{'torch', 'pandas', 'sklearn', 'numpy'} & set(sys.modules))"
+    )
+    start = time.perf_counter()
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT
+    )
+    assert time.perf_counter() - start < 5  # alone it takes a tenth of it
+    assert "Usage:" in result.stdout
+    assert result.stdout.splitlines()[-1] == "", result.stdout
+
+
+def test_reader_that_stops_early_is_no_error(folder, model):
+    command = (
+        f"{sys.executable} -c 'from skncae._cli import main; main()' "
+        f"score {model} data.csv --index id -q | head -1"
+    )
+    result = subprocess.run(
+        command,
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert result.stdout == "index,score,label\n" and "Traceback" not in result.stderr
+
+
+def test_version_is_that_of_the_package():
+    import skncae
+
+    assert skncae.__version__ in run("--version").stdout

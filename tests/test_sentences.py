@@ -1,0 +1,176 @@
+"""What is said of values, as text: numbers, categories, dates, missing values."""
+
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skncae._sentences import (
+    Cell,
+    Column,
+    about,
+    clause,
+    number_of_decimals,
+    sentence,
+    text_of,
+)
+
+X = Column("x", "number", 0.7, 3.7, 8.3, decimals=2)
+Y = Column("y", "number", 0.7, 3.7, 8.3, decimals=2)
+Z = Column("z", "number", 0.7, 2.3, 5.2, decimals=2)
+AGE = Column("age", "number", 14.0, 1.0, 70.0, decimals=0)
+SEX = Column("sex", "category", shares={"Female": 0.1, "Male": 0.895, "Femal": 0.005})
+RANK = Column("rank", "category", shares={"Prof": 0.6, "AsstProf": 0.4})
+PAID = Column(
+    "paid",
+    "date",
+    timedelta(days=400),
+    datetime(2019, 1, 2),
+    datetime(2025, 12, 30),
+)
+WAIT = Column("wait", "duration", timedelta(hours=1), timedelta(0), timedelta(hours=5))
+
+CLAUSES = [
+    (
+        Cell(Z, 0.0, 3.96, ((X, 6.55), (Y, 6.48))),
+        "z = 0.00; with x = 6.55 and y = 6.48, about 4.0 is expected",
+    ),
+    (Cell(Z, 0.0, 3.96), "z = 0.00 is below the usual 2.30 to 5.20"),
+    (Cell(Z, 31.8, None), "z = 31.80 is above the usual 2.30 to 5.20"),
+    # What is wrong itself says nothing of another.
+    (Cell(Z, 0.0, 3.96, ((X, 0.0),)), "z = 0.00 is below the usual 2.30 to 5.20"),
+    (Cell(Z, 2.5, 4.1), "z = 2.50; about 4.1 is expected"),
+    (Cell(Z, 4.0, 4.1, ((X, 8.0),)), "z = 4.00 is unusual with x = 8.00"),
+    (Cell(Z, 4.0, 4.1), "z = 4.00 is rare"),
+    (
+        Cell(SEX, "Femal", "Female"),
+        "sex = Femal is rare (0.5 % of the rows); Female is expected",
+    ),
+    (
+        Cell(SEX, "Fml", "Female"),
+        "sex = Fml is rare (none of the rows); Female is expected",
+    ),
+    (Cell(SEX, "Female", "Female"), "sex = Female is usual"),
+    (
+        Cell(SEX, "Female", "Male", ((RANK, "Prof"),)),
+        "sex = Female is unusual with rank = Prof; Male is expected",
+    ),
+    (Cell(SEX, "Female", "Male"), "sex = Female is unusual here; Male is expected"),
+    (
+        Cell(PAID, datetime(1924, 5, 3)),
+        "paid = 1924-05-03 is before the usual 2019-01-02 to 2025-12-30",
+    ),
+    (
+        Cell(PAID, datetime(2124, 5, 3), datetime(2024, 5, 3), ((RANK, "Prof"),)),
+        "paid = 2124-05-03; with rank = Prof, about 2024-05-03 is expected",
+    ),
+    (
+        Cell(WAIT, timedelta(hours=30)),
+        "wait = 1 day, 6:00:00 is above the usual 0:00:00 to 5:00:00",
+    ),
+    (
+        Cell(AGE, np.nan, 29.6, ((RANK, "Prof"),)),
+        "age is missing; with rank = Prof, about 30 is expected",
+    ),
+    (Cell(AGE, None, None), "age is missing, which is rare"),
+    (Cell(SEX, None, "Male"), "sex is missing; Male is expected"),
+    (Cell(Column("a"), 1.5, None), "a = 1.5 is rare"),
+]
+
+
+@pytest.mark.parametrize("cell, text", CLAUSES, ids=[text for _, text in CLAUSES])
+def test_clause_reads_as_written(cell, text):
+    assert clause(cell) == text
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0.1 + 0.2, "0.3"),
+        (3142, "3142"),
+        (np.int64(7), "7"),
+        (30370.0, "30370"),
+        (1234567.0, "1234567"),
+        (1e20, "1e+20"),
+        (-1e-12, "-1e-12"),
+        (float("inf"), "inf"),
+        (True, "True"),
+        (np.bool_(False), "False"),
+        (None, "missing"),
+        (np.nan, "missing"),
+        (pd.NA, "missing"),
+        (pd.NaT, "missing"),
+        (np.datetime64("NaT"), "missing"),
+        (np.datetime64("2024-05-03"), "2024-05-03"),
+        (pd.Timestamp("2024-05-03 14:05"), "2024-05-03 14:05:00"),
+        (date(2024, 5, 3), "2024-05-03"),
+        (np.timedelta64(90, "m"), "1:30:00"),
+        ("two\nlines\tand  tabs", "two lines and tabs"),
+        ("x" * 99, "x" * 39 + "…"),
+        ("<script>", "<script>"),
+    ],
+)
+def test_value_is_written_as_its_user_would(value, text):
+    assert text_of(value) == text
+
+
+@pytest.mark.parametrize(
+    "value, spread, decimals, text",
+    [
+        (3.9612, 0.7, 2, "4.0"),
+        (30370.4, 4000.0, 0, "30000"),
+        (2014.3, 5.0, 0, "2014"),
+        (0.0123, 0.004, None, "0.012"),
+        (12.7, 0.0, None, "13"),
+        (12.7, np.nan, None, "13"),
+        (12.34, 0.001, 1, "12.3"),
+        (np.inf, 1.0, None, "inf"),
+        (1e300, 1e299, None, "1e+300"),
+    ],
+)
+def test_expected_number_is_no_more_exact_than_its_column(
+    value, spread, decimals, text
+):
+    assert about(value, spread, decimals) == text
+
+
+def test_sentence_speaks_of_columns_that_contribute_as_much_as_the_first():
+    cells = [Cell(Z, 31.8), Cell(SEX, "Female", "Female"), Cell(AGE, None)]
+    assert sentence(cells, [5.0, 3.0, 1.0]) == (
+        "z = 31.80 is above the usual 2.30 to 5.20. sex = Female is usual"
+    )
+    assert sentence(cells[:1], [0.0]) == "nothing speaks against it"
+
+
+@pytest.mark.parametrize(
+    "values, decimals",
+    [
+        ([1.0, 2.0], 0),
+        ([0.25, 1], 2),
+        ([np.pi], None),
+        ([1e12], None),
+        ([np.nan], None),
+    ],
+)
+def test_number_of_decimals_is_that_of_the_values(values, decimals):
+    assert number_of_decimals(values) == decimals
+
+
+NUMBERS = st.floats() | st.integers() | st.none()
+ANYTHING = NUMBERS | st.text() | st.booleans() | st.datetimes() | st.timedeltas()
+
+
+@given(ANYTHING)
+def test_any_value_is_written_on_one_short_line(value):
+    text = text_of(value)
+    assert "\n" not in text and len(text) <= 320
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, NUMBERS, st.floats(min_value=0), st.integers(0, 4))
+def test_any_cell_of_numbers_has_a_clause(value, expected, low, high, spread, decimals):
+    column = Column("x", "number", spread, low, high, decimals=decimals)
+    said = clause(Cell(column, value, expected, ((column, value),)))
+    assert said.startswith("x ") and "\n" not in said
