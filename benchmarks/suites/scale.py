@@ -9,6 +9,9 @@ devices    time of a whole fit on the CPU and on a GPU, of tables and images: wh
 scores     rows a second of NCAEDetector, scikit-learn's IsolationForest and
            PyOD's AutoEncoder, on a memmap of 10^4 to 10^7 x 10 rows, each
            fitted on the first 5,000
+latency    median seconds of scoring one row, with the detector, its ONNX model and
+           scikit-learn's IsolationForest, in one thread
+grid       a fit on 300 rows, what a grid search waits for
 chunks     fit and predict on `Chunks` of a file under a limit of memory
            (--gigabytes, --limit), beside the time to read it
 dask       fit on two worker processes, beside fit in memory
@@ -120,6 +123,63 @@ def measure_scores(case, n, d, options):
             fits.outlier_scores(detector, X)
     floor = scores_floor_s(detector, d) * n if case == "NCAEDetector" else ""
     return meter.row() | {"floor_s": floor}
+
+
+# --- one row, few rows -----------------------------------------------------------
+
+N_CALLS = 1000
+
+
+def latency(options):
+    """Cases of the experiment: who scores rows one by one."""
+    return [(name, N_CALLS, 10) for name in ("NCAEDetector", "ONNX", "IsolationForest")]
+
+
+def measure_latency(case, n, d, options):
+    """Time calls with one row each; the median counts."""
+    from sklearn.ensemble import IsolationForest
+
+    from skncae import NCAEDetector
+
+    X = np.random.default_rng(0).normal(size=(2_000, d))
+    forest = case == "IsolationForest"
+    detector = (IsolationForest if forest else NCAEDetector)(random_state=0).fit(X)
+    score = _onnx_scores(detector) if case == "ONNX" else detector.score_samples
+    score(X[:1])
+    seconds, cpu_seconds = [], []
+    for i in range(n):
+        wall, cpu = time.perf_counter(), time.process_time()
+        score(X[i : i + 1])
+        seconds.append(time.perf_counter() - wall)
+        cpu_seconds.append(time.process_time() - cpu)
+    times = {"s": np.median(seconds), "cpu_s": np.median(cpu_seconds)}
+    return times | {"floor_s": "", "anon_mb": ""}
+
+
+def _onnx_scores(detector):
+    """The scores of the exported model, as a function of rows."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    with tempfile.TemporaryDirectory() as folder:
+        detector.to_onnx(Path(folder) / "detector.onnx")
+        session = onnxruntime.InferenceSession(Path(folder) / "detector.onnx", options)
+    return lambda rows: session.run(["score_samples"], {"X": rows})
+
+
+def grid(options):
+    """Cases of the experiment: one."""
+    return [("NCAEDetector", 300, 10)]
+
+
+def measure_grid(case, n, d, options):
+    """Time a second fit of the process; the first one loads what it needs."""
+    X = np.random.default_rng(0).normal(size=(n, d))
+    registry.find(case).make(0, d).fit(X)
+    with Meter() as meter:
+        registry.find(case).make(0, d).fit(X)
+    return meter.row() | {"floor_s": ""}
 
 
 def scores_floor_s(detector, d):
@@ -253,11 +313,16 @@ def dask_constants(detector, part, n):
 
 
 # Cases, how often each is run (None: --repeats), and how one is measured.
+# Experiments whose seconds are of one step or one row.
+ONE_BY_ONE = ("step", "gpu", "latency")
+
 EXPERIMENTS = {
     "step": (step, None, measure_step),
     "gpu": (gpu, None, measure_gpu),
     "devices": (devices, None, measure_devices),
     "scores": (scores, None, measure_scores),
+    "latency": (latency, None, measure_latency),
+    "grid": (grid, None, measure_grid),
     "chunks": (chunks, 1, measure_chunks),
     "dask": (dask, None, measure_dask),
 }
@@ -275,7 +340,7 @@ def table(frame):
             continue
         s, cpu_s, floor_s, anon_mb = good[["s", "cpu_s", "floor_s", "anon_mb"]].median()
         spent = s if experiment in ("gpu", "devices") else cpu_s
-        rate = "" if experiment in ("step", "gpu") else round(n / spent)
+        rate = "" if experiment in ONE_BY_ONE else round(n / spent)
         lines.append([*head, s, cpu_s, spent / floor_s, rate, anon_mb, ""])
     head = ["experiment", "case", "n", "d", "s", "cpu s", "x floor", "rows/s"]
     return printing.columns([*head, "anon MB", ""], lines)
