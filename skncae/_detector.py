@@ -14,7 +14,7 @@ from skncae._diagnostics import (
     raise_if_missing,
     warn_if_collapsed,
     warn_if_forgetting,
-    warn_if_no_gap,
+    warn_of_share,
 )
 from skncae._explanation import Explanation, columns_of
 from skncae._fitting import Earlier, fit, n_rounds
@@ -28,7 +28,14 @@ from skncae._parameters import (
 )
 from skncae._settings import settings_of
 from skncae._surroundings import undisturbed
-from skncae._threshold import threshold_at, threshold_of
+from skncae._threshold import (
+    decisions,
+    is_outlier,
+    quantile_threshold,
+    rounding_at,
+    threshold_at,
+    threshold_of,
+)
 from skncae._version import __version__
 from skncae.data._chunks import Chunks
 from skncae.data._layout import check_rows, feature_names
@@ -52,13 +59,13 @@ class NCAEDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
     Parameters
     ----------
     contamination : float in (0, 0.5], "auto" or thresholder, default=0.1
-        Share of the training rows to flag. "auto" estimates it by the
-        Benjamini-Hochberg rule on robust z-scores of the log-errors, the median over
-        kinds of evidence; where it sees no gap it warns and takes 0.1. A thresholder is
-        any object whose `eval(errors)` labels the training errors 0 or 1 (an outlier),
-        such as those of PyThresh; where its labels are not a cut of the errors, the
-        share that it flags is flagged. It sets `threshold_` only; the scores do not
-        depend on it.
+        Share of the training rows to flag. "auto" flags the rows beyond a gap that
+        most of the evidence sees; without one it warns and flags nothing where the
+        rows are one crowd, else 0.15, the share that errs least on real tables whose
+        scores do not tell. A thresholder is any object whose
+        `eval(errors)` labels the training errors 0 or 1 (an outlier), such as those
+        of PyThresh; where its labels are not a cut of the errors, the share that it
+        flags is flagged. It sets `threshold_` only; the scores do not depend on it.
     n_estimators : int or "auto", default="auto"
         Number of autoencoders (members), trained side by side. Here and below, "auto"
         chooses by the shape of the rows: 8 for a table, 2 for images.
@@ -156,7 +163,7 @@ default="auto"
     threshold_ : float
         The paper's beta (Eq. 9): rows with an error above it are outliers.
     contamination_ : float
-        Share of the training rows that are flagged; with "auto" the estimate.
+        Share of the training rows that are flagged.
     contamination_interval_ : tuple of float or None
         With "auto": (low, high), which hold 90 % of the estimates from resampled
         training rows; NaN where no gap was seen. It says how steady the estimate
@@ -311,8 +318,8 @@ default="auto"
             sample = self._fit(rows, X, y, goes_on)
             self._sample = None
             self.n_samples_seen_ = rows.n_rows
-            warn_if_collapsed(self.training_scores_, sample)
-            warn_if_no_gap(self)
+            if not warn_if_collapsed(self.training_scores_, sample):
+                warn_of_share(self, self.contamination)
         return self
 
     @undisturbed()
@@ -379,8 +386,8 @@ default="auto"
             raise_if_missing(self._sample.rows, self.allow_nan)
             self._fit(RowsAtHand(self._sample.rows), self._sample.rows)
             self.n_samples_seen_ = self._sample.n_seen
-            warn_if_collapsed(self.training_scores_, self._sample.rows)
-            warn_if_no_gap(self)
+            if not warn_if_collapsed(self.training_scores_, self._sample.rows):
+                warn_of_share(self, self.contamination)
         return self
 
     @undisturbed()
@@ -430,7 +437,7 @@ default="auto"
         contamination, quantile, value = map(plain, (contamination, quantile, value))
         check_cut(contamination, quantile, value)
         self._set(self._other_threshold(contamination, quantile, value))
-        warn_if_no_gap(self)
+        warn_of_share(self, contamination)
         return self
 
     @undisturbed()
@@ -472,9 +479,10 @@ default="auto"
         Returns
         -------
         scores : ndarray of shape (n_samples,), float64
-            Negative for outliers, positive or zero for inliers.
+            Negative for outliers, positive or zero for inliers; zero also where only
+            rounding tells a row from the threshold.
         """
-        return self.score_samples(X) - self.offset_
+        return decisions(self.score_samples(X), self.offset_)
 
     def predict(self, X):
         """Say of each row whether its error exceeds the threshold (Eq. 9).
@@ -489,7 +497,7 @@ default="auto"
         labels : ndarray of shape (n_samples,), int
             -1 for outliers, 1 for inliers.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        return np.where(is_outlier(self.decision_function(X)), -1, 1)
 
     @undisturbed()
     def reconstruct(self, X):
@@ -844,7 +852,13 @@ default="auto"
         metadata = {"skncae_version": __version__}
         if hasattr(self, "feature_names_in_"):
             metadata["feature_names"] = json.dumps(self.feature_names_in_.tolist())
-        return onnx_model(self._scorer, self.offset_, self.n_features_in_, metadata)
+        return onnx_model(
+            self._scorer,
+            self.offset_,
+            rounding_at(self.offset_),
+            self.n_features_in_,
+            metadata,
+        )
 
     @classmethod
     def _from_content(cls, parameters, fitted):
@@ -920,7 +934,7 @@ default="auto"
         if value is not None:
             return threshold_at(errors, value)
         if quantile is not None:
-            return threshold_at(errors, np.quantile(errors, quantile))
+            return threshold_at(errors, quantile_threshold(errors, quantile))
         n_learnt = min(len(errors), _fitting.MAX_TRAINING_ROWS)
         seed = seed_of(private_random_state(self.random_state))
         return threshold_of(contamination, errors, self._scorer.tails, n_learnt, seed)

@@ -79,14 +79,16 @@ def raise_if_diverged(history, ended_finite, learning_rate):
 
 
 def warn_if_collapsed(scores, X):
-    """Say so when all rows get one score although they differ."""
-    if len(scores) > 1 and np.ptp(scores) == 0 and _differ(X):
+    """Say so when all rows get one score although they differ; return whether."""
+    collapsed = len(scores) > 1 and np.ptp(scores) == 0 and _differ(X)
+    if collapsed:
         warn_caller(
             "All training rows have the same score: the detector cannot tell them "
             "apart. Raise max_iter or lower learning_rate, and check that X has "
             "columns that vary in more than a few rows.",
             ConvergenceWarning,
         )
+    return collapsed
 
 
 def _differ(X):
@@ -94,14 +96,39 @@ def _differ(X):
     return not np.array_equal(X, np.broadcast_to(X[0], X.shape), equal_nan=True)
 
 
-def warn_if_no_gap(detector):
-    """Say so when contamination="auto" had to guess."""
-    if np.isnan(detector.contamination_interval_ or 0.0).any():
-        warn_caller(
-            'contamination="auto" sees no gap between outliers and the other training '
-            f"rows, and takes {detector.contamination_}. Give contamination the share "
-            "that you expect, or choose the cut with set_threshold(quantile=...).",
+def warn_of_share(detector, asked):
+    """Say so when "auto" saw no gap, or when ties keep rows from being flagged."""
+    flagged = detector.contamination_
+    if isinstance(asked, str):
+        _warn_if_no_gap(flagged, detector.contamination_interval_)
+    elif isinstance(asked, float | int):
+        n_rows = len(detector.training_scores_)
+        far = abs(flagged - asked) > max(0.5 * asked, 1.0 / n_rows)
+        if far or (flagged == 0 and asked * n_rows >= 1):
+            warn_caller(
+                f"contamination={asked} asks for more rows than have an error of "
+                f"their own: {flagged:.3g} of the training rows are flagged, since the "
+                "next ones all have the error that is the threshold. Give another "
+                "contamination, or choose the cut with set_threshold(value=...)."
+            )
+
+
+def _warn_if_no_gap(flagged, interval):
+    """Say so when contamination="auto" had no gap to go by."""
+    if not np.isnan(interval).any():
+        return
+    if flagged:
+        why = (
+            "rows stick out, and nothing says where outliers begin: it flags "
+            f"{flagged:.3g}, a usual share, and not an estimate"
         )
+    else:
+        why = "they look like one crowd, and it flags none of them"
+    warn_caller(
+        'contamination="auto" sees no gap between outliers and the other training '
+        f"rows; {why}. Give contamination the share that you expect, or choose the "
+        "cut with set_threshold(quantile=...)."
+    )
 
 
 @contextmanager

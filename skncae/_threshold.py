@@ -7,9 +7,13 @@ A row is abnormal when its error **exceeds** beta, so a larger beta flags fewer 
 contamination  beta
 =============  =========================================================
 a share        the quantile of the training errors that flags it
-"auto"         the same, for the share that `estimated_share` finds
+"auto"         the same, for the share that `_estimate` finds
 a thresholder  the cut that its labels of the training errors make
 =============  =========================================================
+
+Two errors that differ by rounding are one error, everywhere: `decisions` is the only
+place that compares an error with beta, and a beta that is chosen here lies between two
+training errors that differ by more.
 """
 
 import contextlib
@@ -18,17 +22,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.special import ndtri
 
-# Of the rows that "auto" calls outliers, at most this share is expected to be normal.
-FALSE_DISCOVERY_RATE = 0.05
-# What "auto" takes where it sees no gap.
-FALLBACK_SHARE = 0.1
-# The interval of the estimate holds this share of so many bootstrap estimates.
-INTERVAL_LEVEL = 0.9
-N_BOOTSTRAPS = 200
-# The deviation of a normal distribution, in median absolute deviations.
-MAD_TO_DEVIATION = 1.0 / ndtri(0.75)
+from skncae._share import bootstrap_interval, estimate
+
+# Errors that differ by less than this share of beta are equal: some orders above what
+# another batch, runtime or order of the columns does to the last bits.
+ROUNDING = 1e-6
+# An error is known to this share of itself where a sketch has counted it.
+RESOLUTION = 1e-4
+# Below, an error is none.
+SMALLEST = 1e-20
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,48 @@ class Threshold:
         }
 
 
+def decisions(scores, offset):
+    """Scores less the offset: negative for outliers, zero where rounding decides.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples,)
+        Minus errors.
+    offset : float
+        Minus beta.
+
+    Returns
+    -------
+    decisions : ndarray of shape (n_samples,)
+    """
+    margin = scores - offset
+    return np.where(np.abs(margin) <= rounding_at(offset), 0.0, margin)
+
+
+def rounding_at(beta):
+    """Difference of an error from beta, or a score from the offset, that is none."""
+    return ROUNDING * abs(beta) + SMALLEST
+
+
+def is_outlier(decisions):
+    """Say of each decision whether it flags its row; NaN does.
+
+    Parameters
+    ----------
+    decisions : ndarray of shape (n_samples,)
+
+    Returns
+    -------
+    flagged : bool ndarray of shape (n_samples,)
+    """
+    return ~(decisions >= 0)
+
+
+def exceeds(errors, beta):
+    """Say of each error whether it exceeds beta by more than rounding."""
+    return is_outlier(decisions(-errors, -beta))
+
+
 def threshold_at(errors, beta):
     """Threshold at a beta that is given.
 
@@ -69,7 +114,7 @@ def threshold_at(errors, beta):
     -------
     threshold : Threshold
     """
-    return Threshold(float(beta), float(np.mean(errors > beta)))
+    return Threshold(float(beta), float(np.mean(exceeds(errors, beta))))
 
 
 def threshold_of(contamination, errors, tails, n_learnt, seed):
@@ -95,29 +140,30 @@ def threshold_of(contamination, errors, tails, n_learnt, seed):
         return _estimated_threshold(errors, tails, n_learnt, seed)
     if hasattr(contamination, "eval"):
         return threshold_at(errors, labels_threshold(contamination, errors, seed))
-    return threshold_at(errors, quantile_threshold(errors, contamination))
+    return threshold_at(errors, quantile_threshold(errors, 1.0 - contamination))
 
 
-def quantile_threshold(errors, contamination):
-    """Beta of Eq. 9 that flags the given share of the rows.
+def quantile_threshold(errors, quantile):
+    """Beta at a quantile of the errors, between the errors on both sides of it.
 
     Parameters
     ----------
     errors : ndarray of shape (n_samples,)
-    contamination : float in [0, 1]
+    quantile : float in [0, 1]
 
     Returns
     -------
     beta : float
     """
-    return float(np.quantile(errors, 1.0 - contamination))
+    return _between(errors, exceeds(errors, np.quantile(errors, quantile)))
 
 
 def labels_threshold(thresholder, errors, seed):
     """Beta that agrees with a thresholder's labels of the training errors.
 
     Where the labels are a cut of the errors, exactly the flagged rows exceed beta.
-    Where they are not, beta flags the share of rows that they flag.
+    Where they are not, or divide errors that are equal, beta flags the share of rows
+    that they flag.
 
     Parameters
     ----------
@@ -131,70 +177,36 @@ def labels_threshold(thresholder, errors, seed):
     beta : float
     """
     flagged = _labels(thresholder, errors, seed) == 1
+    beta = _between(errors, flagged)
+    if (exceeds(errors, beta) == flagged).all():
+        return beta
+    return quantile_threshold(errors, 1.0 - flagged.mean())
+
+
+def _between(errors, flagged):
+    """Beta between the highest error that is kept and the lowest that is flagged."""
     lowest_flagged = np.min(errors[flagged], initial=np.inf)
     highest_kept = np.max(errors[~flagged], initial=-np.inf)
-    if lowest_flagged <= highest_kept:
-        return quantile_threshold(errors, flagged.mean())
     if not flagged.any():
         return float(highest_kept)
-    below = np.nextafter(lowest_flagged, -np.inf)
     if flagged.all():
-        return float(below)
-    # Half way, so that rounding moves no row across; below, lest half way round up.
+        # Below it by more than what counts as equal.
+        return float(lowest_flagged - 2 * rounding_at(lowest_flagged))
+    # Half way, so that rounding moves no row across, and not so high that an error
+    # which a sketch has rounded up falls below.
     half_way = highest_kept + 0.5 * (lowest_flagged - highest_kept)
-    return float(min(half_way, below))
-
-
-def estimated_share(tails):
-    """Share of rows that most of the evidence finds out of line: the median.
-
-    Parameters
-    ----------
-    tails : list of TailProbability
-
-    Returns
-    -------
-    share : float in [0, 0.5]
-        0 where most of the evidence sees no gap.
-    """
-    return float(np.median([_out_of_line(*_histogram(kind)) for kind in tails]))
-
-
-def bootstrap_interval(tails, n_learnt, seed):
-    """Interval of `estimated_share` over resampled training rows.
-
-    Parameters
-    ----------
-    tails : list of TailProbability
-    n_learnt : int
-        Number of rows that the tail probabilities were learnt from.
-    seed : int
-
-    Returns
-    -------
-    interval : tuple of float
-        (low, high), which hold the share `INTERVAL_LEVEL` of the estimates.
-    """
-    shares = np.empty((len(tails), N_BOOTSTRAPS))
-    for kind, of_kind in zip(tails, shares, strict=True):
-        log_errors, weights = _histogram(kind)
-        # The same draws for each kind: evidence agrees about most rows.
-        rng = np.random.default_rng(seed)
-        for i, counts in enumerate(rng.multinomial(n_learnt, weights, N_BOOTSTRAPS)):
-            of_kind[i] = _out_of_line(log_errors, counts / n_learnt)
-    tail = 0.5 * (1.0 - INTERVAL_LEVEL)
-    low, high = np.quantile(np.median(shares, axis=0), (tail, 1.0 - tail))
-    return float(low), float(high)
+    known = lowest_flagged - RESOLUTION * abs(lowest_flagged)
+    return float(max(highest_kept, min(half_way, known)))
 
 
 def _estimated_threshold(errors, tails, n_learnt, seed):
-    """Threshold at the estimated share, or at the fallback."""
-    share = estimated_share(tails)
-    if share > 0:
+    """Threshold at the share that the evidence supports."""
+    found = estimate(tails, n_learnt)
+    interval = (np.nan, np.nan)
+    if found.sees == "gap":
         interval = bootstrap_interval(tails, n_learnt, seed)
-    else:
-        share, interval = FALLBACK_SHARE, (np.nan, np.nan)
-    return Threshold(quantile_threshold(errors, share), share, interval)
+    beta = quantile_threshold(errors, 1.0 - found.share)
+    return Threshold(beta, float(np.mean(exceeds(errors, beta))), interval)
 
 
 def _labels(thresholder, errors, seed):
@@ -228,47 +240,3 @@ def _seeded_globals(seed):
             yield
         finally:
             np.random.set_state(state)
-
-
-def _histogram(tail):
-    """Ascending log-errors, and the share of the training rows at each."""
-    share_above = np.exp(-tail.minus_logs)
-    weights = share_above - np.append(share_above[1:], 0.0)
-    return tail.log_errors, weights / weights.sum()
-
-
-def _out_of_line(log_errors, weights):
-    """Share of rows that a normal distribution of the other log-errors rules out.
-
-    Centre and scale are the median and the MAD, so that a minority of outliers hardly
-    moves them, of the rows that are in line, estimated again until none more falls
-    out. How far out is too far: the rule of Benjamini and Hochberg, which lets at most
-    the share `FALSE_DISCOVERY_RATE` of the rows that it picks be normal ones.
-    """
-    at_or_above = np.cumsum(weights[::-1])[::-1]
-    critical = -ndtri(FALSE_DISCOVERY_RATE * at_or_above)
-    share, found = -1.0, 0.0
-    while found > share:
-        share = found
-        in_line = at_or_above > share
-        centre, mad = _median_and_mad(log_errors[in_line], weights[in_line])
-        if mad == 0:
-            return 0.0
-        z = (log_errors - centre) / (MAD_TO_DEVIATION * mad)
-        picked = (z >= critical) & (at_or_above <= 0.5)
-        found = at_or_above[picked].max(initial=0.0)
-    return share
-
-
-def _median_and_mad(values, weights):
-    """Weighted median of ascending values, and of the distances to it."""
-    centre = _weighted_median(values, weights)
-    distance = np.abs(values - centre)
-    nearest_first = np.argsort(distance)
-    return centre, _weighted_median(distance[nearest_first], weights[nearest_first])
-
-
-def _weighted_median(ascending, weights):
-    """Value below and above which lies half of the weight."""
-    below = np.cumsum(weights)
-    return ascending[np.searchsorted(below, 0.5 * below[-1])]

@@ -26,10 +26,11 @@ from dask.distributed import get_client
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from skncae._diagnostics import all_or_nothing, warn_if_collapsed, warn_if_no_gap
+from skncae._diagnostics import all_or_nothing, warn_if_collapsed, warn_of_share
 from skncae._parameters import torch_device
 from skncae._surroundings import undisturbed
 from skncae._threads import one_thread
+from skncae._threshold import decisions, is_outlier
 from skncae.data._layout import check_rows
 from skncae.data._quantiles import Sketch
 from skncae.data._sample import Sample
@@ -106,8 +107,8 @@ def fit(detector, X, *, client=None):
         sample = detector._fit(rows, X, trainer_type=trainer_type)
         detector._sample = None
         detector.n_samples_seen_ = rows.n_rows
-        warn_if_collapsed(detector.training_scores_, sample)
-        warn_if_no_gap(detector)
+        if not warn_if_collapsed(detector.training_scores_, sample):
+            warn_of_share(detector, detector.contamination)
     return detector
 
 
@@ -320,7 +321,9 @@ def _scores(scorer, check, offset, partition):
         return np.empty(0)
     with undisturbed(), one_thread():
         scores = -scorer.errors(check(partition))
-    return scores if offset is None else np.where(scores < offset, -1, 1)
+    if offset is None:
+        return scores
+    return np.where(is_outlier(decisions(scores, offset)), -1, 1)
 
 
 def _mapped(judge, X, dtype):

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._detector import NCAEDetector
 from skncae._diagnostics import all_or_nothing
+from skncae._threshold import exceeds
 
 try:
     from pyod.models.base import BaseDetector
@@ -20,16 +21,15 @@ except ImportError as error:
 
 
 def _with_a_share(method):
-    """Let a method of PyOD's work where contamination is no float, such as "auto".
+    """Let a method of PyOD's work with the share of the training rows that is flagged.
 
-    PyOD takes all that is no float for a thresholder. What is neither is replaced by
-    the share of the training rows that is flagged, in a copy: other threads may read.
+    PyOD takes the share from `contamination`, and all that is no float for a
+    thresholder. The share is put there in a copy: other threads may read.
     """
 
     @wraps(method)
     def counted(self, *args, **options):
-        fixed = isinstance(self.contamination, float | int)
-        if not (fixed or _is_thresholder(self.contamination)):
+        if self._thresholder_said is None:
             check_is_fitted(self, "labels_")
             self = copy.copy(self)
             self.contamination = float(self.labels_.mean())
@@ -58,8 +58,9 @@ class NCAE(BaseDetector):
     decision_scores_ : ndarray of shape (n_samples,), float64
         Outlier scores of the training rows, the higher, the more abnormal.
     threshold_ : float
-        Rows with a score above it are outliers. That of `detector_`, or, of a
-        thresholder, its `thresh_`, which refers to scores that it scaled to [0, 1].
+        Rows with a score above it are outliers. That of `detector_`, whose
+        `set_threshold` moves it, or, of a thresholder, its `thresh_`, which refers to
+        scores that it scaled to [0, 1].
     labels_ : ndarray of shape (n_samples,), int
         1 for the training rows that are outliers, 0 for the others.
     detector_ : NCAEDetector
@@ -88,6 +89,9 @@ class NCAE(BaseDetector):
         super().__init__(contamination=parameters["contamination"])
         for name, value in parameters.items():
             setattr(self, name, value)
+
+    # What a thresholder set as `threshold_` and `labels_`; None where `detector_` does.
+    _thresholder_said = None
 
     # get_params, clone and help() read it: there is one list of parameters.
     __init__.__signature__ = signature(NCAEDetector.__init__)  # type: ignore[attr-defined]
@@ -175,7 +179,82 @@ class NCAE(BaseDetector):
         check_is_fitted(self, "detector_")
         return -self.detector_.score_samples(X)
 
-    predict = _with_a_share(BaseDetector.predict)
+    def predict(self, X, return_confidence=False):
+        """Say of each row whether its score exceeds the threshold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to judge.
+        return_confidence : bool, default=False
+            Whether to return the confidence too.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,), int
+            1 for outliers, 0 for inliers.
+        confidence : ndarray of shape (n_samples,), float64
+            How sure that is, of `predict_confidence`; only if asked for.
+        """
+        if self._thresholder_said is not None:
+            return super().predict(X, return_confidence)
+        check_is_fitted(self, "detector_")
+        labels = (self.detector_.predict(X) == -1).astype(int)
+        if return_confidence:
+            return labels, self.predict_confidence(X)
+        return labels
+
+    def set_threshold(self, *, contamination=None, quantile=None, value=None):
+        """Move the threshold of a fitted detector, without fitting again.
+
+        Parameters
+        ----------
+        contamination : float in (0, 0.5], "auto" or thresholder, default=None
+            As in the constructor; exactly one of the parameters is given.
+        quantile : float in [0, 1], default=None
+            Quantile of the training scores: 0.95 flags about 5 % of the training rows.
+        value : float, default=None
+            The threshold itself, in units of the score.
+
+        Returns
+        -------
+        self : NCAE
+            The detector, with another `threshold_` and other `labels_`.
+        """
+        check_is_fitted(self, "detector_")
+        self.detector_.set_threshold(
+            contamination=contamination, quantile=quantile, value=value
+        )
+        self._thresholder_said = None
+        return self
+
+    @property
+    def threshold_(self):
+        """Score above which a row is an outlier."""
+        if self._thresholder_said is not None:
+            return self._thresholder_said["threshold_"]
+        return self.detector_.threshold_
+
+    @threshold_.setter
+    def threshold_(self, value):
+        if self._thresholder_said is not None:
+            self._thresholder_said["threshold_"] = value
+        else:
+            self.detector_.set_threshold(value=value)
+
+    @property
+    def labels_(self):
+        """Labels of the training rows, 1 for outliers."""
+        if self._thresholder_said is not None:
+            return self._thresholder_said["labels_"]
+        errors = -self.detector_.training_scores_
+        return exceeds(errors, self.detector_.threshold_).astype(int)
+
+    @labels_.setter
+    def labels_(self, labels):
+        # PyOD sets them after a thresholder.
+        self._thresholder_said["labels_"] = labels
+
     predict_confidence = _with_a_share(BaseDetector.predict_confidence)
     predict_with_rejection = _with_a_share(BaseDetector.predict_with_rejection)
     compute_rejection_stats = _with_a_share(BaseDetector.compute_rejection_stats)
@@ -198,12 +277,12 @@ class NCAE(BaseDetector):
         return self
 
     def _process_decision_scores(self):
-        """Set the threshold, the labels, and what `predict_proba` needs."""
+        """Ask a thresholder if there is one; set what `predict_proba` needs."""
         if _is_thresholder(self.contamination):
+            self._thresholder_said = {}
             super()._process_decision_scores()
             return
-        self.threshold_ = self.detector_.threshold_
-        self.labels_ = (self.decision_scores_ > self.threshold_).astype(int)
+        self._thresholder_said = None
         self._mu = np.mean(self.decision_scores_)
         self._sigma = np.std(self.decision_scores_)
 

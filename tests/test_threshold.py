@@ -15,7 +15,15 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skncae import NCAEDetector
-from skncae._threshold import bootstrap_interval, estimated_share, labels_threshold
+from skncae._share import (
+    TYPICAL_SHARE,
+    Estimate,
+    bootstrap_interval,
+    cells,
+    estimate,
+    out_of_line,
+)
+from skncae._threshold import exceeds, labels_threshold, quantile_threshold
 from skncae.evidence._tail_probability import TailProbability
 from tests.conftest import N_OUTLIERS
 
@@ -62,7 +70,7 @@ class Refuse:
 def X(X):  # noqa: N802
     """Return the rows with outliers that most of the evidence sees a gap before."""
     rows = X.copy()
-    rows[:N_OUTLIERS] *= 4
+    rows[:N_OUTLIERS] *= 40
     rows.setflags(write=False)
     return rows
 
@@ -73,11 +81,15 @@ def state_of(detector):
 
 
 def flagged(detector):
-    return -detector.training_scores_ > detector.threshold_
+    return exceeds(-detector.training_scores_, detector.threshold_)
 
 
 def tails_of(*errors):
     return [TailProbability.of(np.asarray(kind, dtype=float)) for kind in errors]
+
+
+def estimated(*errors):
+    return estimate(tails_of(*errors), len(errors[0]))
 
 
 def lognormal_errors(n_outliers, n=2000, seed=0, far=6.0):
@@ -96,8 +108,11 @@ def test_contamination_is_the_share_of_training_rows_flagged(fast, X, contaminat
     assert detector.contamination_interval_ is None
 
 
-def test_contamination_of_rows_that_are_all_alike_is_zero(fast):
-    assert fast().fit(np.ones((30, 2))).contamination_ == 0.0
+def test_fit_that_flags_none_for_ties_says_so(fast):
+    with pytest.warns(UserWarning, match="contamination=0.1 asks for more") as caught:
+        detector = fast().fit(np.ones((30, 2)))
+    assert caught[0].filename == __file__
+    assert detector.contamination_ == 0.0
 
 
 @pytest.mark.parametrize("contamination", ["auto", Cut(), FILTER()])
@@ -138,42 +153,69 @@ def test_auto_flags_the_planted_outliers_by_one_kind_of_evidence(X, y):
     assert 0.5 * y.mean() < detector.contamination_ < 1.5 * y.mean()
 
 
-@pytest.mark.parametrize("share", [0.01, 0.05, 0.2, 0.35])
-def test_estimated_share_is_that_of_errors_far_above_lognormal_ones(share):
-    errors = lognormal_errors(round(2000 * share))
-    assert estimated_share(tails_of(errors)) == pytest.approx(share, rel=0.15)
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
+def test_estimate_is_the_share_of_errors_far_above_lognormal_ones(share):
+    found = estimated(lognormal_errors(round(2000 * share)))
+    assert found.sees == "gap"
+    assert found.share == pytest.approx(share, rel=0.15)
 
 
-def test_estimated_share_does_not_depend_on_the_units_of_the_errors():
+def test_estimate_does_not_depend_on_the_units_of_the_errors():
     errors = lognormal_errors(100)
-    first, second = (estimated_share(tails_of(x)) for x in (errors, 1e6 * errors**2))
-    assert first == second
+    assert estimated(errors) == estimated(1e6 * errors**2)
 
 
-def test_estimated_share_of_lognormal_errors_is_zero():
-    assert estimated_share(tails_of(lognormal_errors(0))) == 0.0
+def test_estimate_of_the_errors_of_normally_distributed_rows_is_none():
+    rows = np.random.default_rng(0).normal(size=(2000, 5))
+    assert estimated(np.square(rows).sum(1)) == Estimate(0.0, "crowd")
+
+
+def test_estimate_of_a_heavy_tail_without_a_gap_is_the_typical_share():
+    errors = np.random.default_rng(0).pareto(0.5, size=2000)
+    assert estimated(errors) == Estimate(TYPICAL_SHARE, "neither")
 
 
 @pytest.mark.parametrize(
-    "errors",
-    [np.ones(50), np.r_[np.ones(40), np.geomspace(2, 9, 10)], np.zeros(3), [1.0]],
-    ids=["constant", "mostly constant", "zero", "one row"],
+    ("errors", "share"),
+    [
+        (np.ones(50), 0.0),
+        (np.zeros(3), 0.0),
+        ([1.0], 0.0),
+        (np.r_[np.ones(45), np.geomspace(2, 3, 5)], 0.1),
+        (np.r_[np.zeros(95), np.full(5, 7.0)], 0.05),
+        (np.r_[np.zeros(18), 8, 9], 0.1),
+    ],
+    ids=["constant", "zero", "one row", "a few above", "two values", "20 rows"],
 )
-def test_estimated_share_of_errors_without_spread_is_zero(errors):
-    assert estimated_share(tails_of(errors)) == 0.0
+def test_estimate_where_most_errors_are_equal_is_what_is_above_them(errors, share):
+    assert estimated(errors).share == pytest.approx(share)
 
 
-def test_estimated_share_is_the_median_over_the_evidence():
+def test_estimate_where_most_errors_are_equal_is_of_those_that_stand_out():
+    # 60 % idle rows, 35 % ordinary ones and 5 % outliers.
+    rng = np.random.default_rng(0)
+    errors = np.r_[np.zeros(600), rng.lognormal(size=350), rng.lognormal(9, size=50)]
+    assert estimated(errors).share == pytest.approx(0.05, abs=0.01)
+
+
+def test_two_large_kinds_of_rows_are_no_outliers():
+    errors = np.r_[np.zeros(600), np.random.default_rng(0).lognormal(size=400)]
+    assert estimated(errors).sees != "gap"
+
+
+def test_estimate_is_what_more_than_half_of_the_evidence_sees():
     none, few, many = (lognormal_errors(n) for n in (0, 100, 400))
-    shares = [estimated_share(tails_of(errors)) for errors in (none, few, many)]
-    assert shares[0] < shares[1] < shares[2]
-    assert estimated_share(tails_of(none, few, many)) == shares[1]
+    shares = [estimated(errors).share for errors in (few, many)]
+    assert shares[0] < shares[1]
+    assert estimated(none, few, many).share == shares[0]
+    assert estimated(none, few, few, many).share == shares[0]
+    assert estimated(none, none, few, many).sees != "gap"
 
 
-def test_estimated_share_finds_outliers_that_hide_one_another():
+def test_rows_out_of_line_are_found_where_they_hide_one_another():
     # They stretch the first scale so far that only some of them are out of line.
-    errors = lognormal_errors(600, far=5.0)
-    assert estimated_share(tails_of(errors)) == pytest.approx(0.3, abs=0.02)
+    (tail,) = tails_of(lognormal_errors(600, far=5.0))
+    assert out_of_line(*cells(tail)) == pytest.approx(0.3, abs=0.02)
 
 
 def test_interval_is_as_wide_as_90_percent_of_estimates_from_fresh_rows():
@@ -181,7 +223,7 @@ def test_interval_is_as_wide_as_90_percent_of_estimates_from_fresh_rows():
     for seed in range(60):
         rng = np.random.default_rng(seed)
         errors = lognormal_errors(rng.binomial(1000, 0.1), n=1000, seed=seed)
-        estimates.append(estimated_share(tails_of(errors)))
+        estimates.append(estimated(errors).share)
     low, high = bootstrap_interval(tails_of(errors), 1000, seed=0)
     width = np.subtract(*np.quantile(estimates, (0.95, 0.05)))
     assert low <= estimates[-1] <= high
@@ -200,17 +242,25 @@ def test_set_threshold_auto_after_the_fit_is_auto_in_the_fit(fast, X):
     assert state_of(moved) == state_of(fast(contamination="auto").fit(X))
 
 
-def test_auto_of_clean_gaussian_rows_warns_and_takes_a_tenth(fast):
+def test_auto_of_clean_gaussian_rows_warns_and_flags_none(fast):
     X = np.random.default_rng(0).normal(size=(400, 4))
-    with pytest.warns(UserWarning, match=f"{NO_GAP}.*set_threshold") as caught:
+    with pytest.warns(UserWarning, match=f"{NO_GAP}.*crowd.*set_threshold") as caught:
         detector = fast(contamination="auto").fit(X)
     # The warning points at the caller, in fit and in set_threshold.
     assert caught[0].filename == __file__
-    assert detector.contamination_ == 0.1 and flagged(detector).sum() == 40
+    assert detector.contamination_ == 0.0 == flagged(detector).sum()
     assert np.isnan(detector.contamination_interval_).all()
     with pytest.warns(UserWarning, match=NO_GAP) as caught:
         detector.set_threshold(contamination="auto")
     assert caught[0].filename == __file__
+
+
+def test_auto_of_rows_without_a_gap_warns_and_flags_the_typical_share(fast):
+    X = np.random.default_rng(0).standard_t(1.5, size=(400, 4))
+    with pytest.warns(UserWarning, match=f"{NO_GAP}.*no.* estimate"):
+        detector = fast(contamination="auto").fit(X)
+    assert detector.contamination_ == TYPICAL_SHARE == flagged(detector).mean()
+    assert np.isnan(detector.contamination_interval_).all()
 
 
 def test_auto_of_identical_rows_warns_and_flags_none(fast):
@@ -220,7 +270,13 @@ def test_auto_of_identical_rows_warns_and_flags_none(fast):
 
 
 @pytest.mark.filterwarnings(f"ignore:.*{NO_GAP}:UserWarning")
-@parametrize_with_checks([NCAEDetector("auto", n_estimators=2, max_iter=5)])
+@parametrize_with_checks(
+    [NCAEDetector("auto", n_estimators=2, max_iter=5)],
+    expected_failed_checks=lambda detector: {
+        name: "the rows are one crowd, of which none is flagged"
+        for name in ("check_outliers_train", "check_outliers_fit_predict")
+    },
+)
 def test_detector_with_auto_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 
@@ -243,11 +299,11 @@ def test_threshold_lies_between_the_flagged_errors_and_the_others():
     assert labels_threshold(Cut(3.5), errors, seed=0) == 3.5
 
 
-def test_threshold_divides_neighbouring_floats():
+def test_labels_that_divide_rounding_are_no_cut():
     low = 1.0 + np.finfo(float).eps
-    high = np.nextafter(low, 2.0)
-    beta = labels_threshold(Cut(low), np.array([low, high]), seed=0)
-    assert low <= beta < high
+    errors = np.array([0.5, low, np.nextafter(low, 2.0), 4.0])
+    beta = labels_threshold(Cut(low), errors, seed=0)
+    assert exceeds(errors, beta).tolist() == [False, False, False, True]
 
 
 @pytest.mark.parametrize(("value", "share"), [(np.inf, 0.0), (-np.inf, 1.0)])
@@ -268,7 +324,7 @@ def test_labels_that_are_no_cut_count_by_the_share_they_flag(fast, X):
 def test_labels_that_divide_equal_errors_are_no_cut():
     errors = np.array([1.0, 2.0, 2.0, 3.0])
     beta = labels_threshold(Answer([0, 0, 1, 1]), errors, seed=0)
-    assert beta == np.quantile(errors, 0.5)
+    assert beta == quantile_threshold(errors, 0.5)
 
 
 def test_fit_leaves_the_thresholder_as_it_was(fast, X):

@@ -8,12 +8,8 @@ import numpy as np
 
 from skncae.files._onnx_ops import Graph
 
-# Scores are that close to the threshold's: where two knots of a tail probability
-# are next to each other, it is steep.
-ROUNDING_OF_SCORES = 1e-7
 
-
-def onnx_model(scorer, offset, n_features, metadata):
+def onnx_model(scorer, offset, rounding, n_features, metadata):
     """Build the ONNX model that scores rows.
 
     Parameters
@@ -21,6 +17,8 @@ def onnx_model(scorer, offset, n_features, metadata):
     scorer : Scorer
     offset : float
         What `decision_function` subtracts.
+    rounding : float
+        A score this close to the offset is the offset.
     n_features : int
     metadata : dict of str to str
         Entries of the model, with "skncae_version" among them.
@@ -42,10 +40,11 @@ def onnx_model(scorer, offset, n_features, metadata):
     # Zero, or NaN for a row that is not finite: the tables give such a row a number.
     unfit = op.reduce_sum(op.sub(X, X), op.const([1]), keepdims=0)
     scores = op.sub(unfit, scorer.onnx(Graph(op, X, scorer.ensemble)))
-    decision = op.sub(scores, op.const(float(offset)))
-    # A training row that sets the threshold is an inlier, NaN is not.
-    least = op.const(-ROUNDING_OF_SCORES * max(abs(offset), 1.0))
-    is_inlier = op.greater_or_equal(decision, least)
+    margin = op.sub(scores, op.const(float(offset)))
+    is_none = op.less_or_equal(op.abs(margin), op.const(float(rounding)))
+    decision = op.where(is_none, op.const(0.0), margin)
+    # NaN is no inlier.
+    is_inlier = op.greater_or_equal(decision, op.const(0.0))
     label = op.where(is_inlier, op.const(np.int64(1)), op.const(np.int64(-1)))
     outputs = {"score_samples": scores, "decision_function": decision, "label": label}
     model = spox.build({"X": X}, outputs)
