@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skncae import _fitting
@@ -12,14 +13,19 @@ from skncae._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
 from skncae._diagnostics import (
     all_or_nothing,
     raise_if_missing,
+    raise_if_trained_on,
     warn_if_collapsed,
     warn_if_forgetting,
+    warn_if_too_few_to_select,
     warn_of_share,
 )
 from skncae._explanation import Explanation, columns_of
 from skncae._fitting import Earlier, fit, n_rounds
 from skncae._loading import check_fitted
+from skncae._p_values import Calibration, selected
 from skncae._parameters import (
+    check_alpha,
+    check_calibration,
     check_cut,
     check_in_range,
     plain,
@@ -500,6 +506,126 @@ default="auto"
         return np.where(is_outlier(self.decision_function(X)), -1, 1)
 
     @undisturbed()
+    def calibrate(self, X, *, cv=None):
+        """Learn what errors rows have that were not trained on, for `p_values`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            With cv=None, rows that `fit` has not seen; else the training rows, or any
+            others. Some hundred, better a thousand: no p-value is below
+            1 / (1 + n_samples). The more outliers are among them, the larger are all
+            p-values: less is selected, and no more of it falsely.
+        cv : int, splitter or None, default=None
+            Number of folds, or a splitter of scikit-learn such as KFold(5). Each fold
+            is judged by a detector that is fitted on the others, with the parameters
+            of this one; so are new rows, in the place of this detector.
+
+        Returns
+        -------
+        self : NCAEDetector
+            The detector, with the same scores and threshold. The rows are kept, in its
+            files too; another fit forgets them.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not valid, or holds the training rows and cv is None.
+        TypeError
+            If X is `Chunks`, or cv is of the wrong type.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skncae import NCAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(600, 4))
+        >>> detector = NCAEDetector(random_state=0).fit(X[:300]).calibrate(X[300:])
+        >>> detector.p_values([[0, 0, 0, 0], [9, 9, 9, 9]]).round(3)
+        array([1.   , 0.003])
+        >>> detector.select([[0, 0, 0, 0], [9, 9, 9, 9]], alpha=0.05)
+        array([False,  True])
+        """
+        check_is_fitted(self)
+        check_calibration(cv)
+        if isinstance(X, Chunks):
+            raise TypeError(
+                "calibrate keeps its rows, so it takes no Chunks. Give it some "
+                "thousand rows as an array."
+            )
+        rows = check_rows(self, X, reset=False)
+        if cv is not None:
+            calibration = Calibration.cross_fitted(rows, cv, settings_of(self))
+        else:
+            raise_if_trained_on(self, -self._scorer.errors(rows))
+            calibration = Calibration.split(rows, self._scorer)
+        self._calibration = calibration
+        return self
+
+    @undisturbed()
+    def p_values(self, X):
+        """Say how rare an error as large as each row's is among calibration rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or Chunks
+            New rows: neither trained on nor calibrated on.
+
+        Returns
+        -------
+        p_values : ndarray of shape (n_samples,), float64
+            Between 1 / (1 + the number of calibration rows) and 1. If a row is like the
+            calibration rows, its p-value is below alpha with a probability of at most
+            alpha. It does not depend on the other rows of X.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit` and `calibrate`.
+        """
+        calibration = self._calibrated()
+        if isinstance(X, Chunks):
+            chunks = checked_chunks(X, partial(check_rows, self))
+            parts = [calibration.p_values(chunk, self._scorer) for chunk in chunks]
+            return np.concatenate(parts or [np.empty(0)])
+        return calibration.p_values(check_rows(self, X, reset=False), self._scorer)
+
+    @undisturbed()
+    def select(self, X, alpha=0.1):
+        """Say which rows are outliers, at most the share alpha of them falsely.
+
+        The rule of Benjamini and Hochberg on `p_values`: of the rows that are selected
+        at most the share alpha is expected to be like the calibration rows. It may
+        select none, and whether it selects a row depends on the others.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or Chunks
+            New rows: neither trained on nor calibrated on.
+        alpha : float in (0, 1), default=0.1
+            The expected share of false discoveries.
+
+        Returns
+        -------
+        selected : ndarray of shape (n_samples,), bool
+            True for outliers.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit` and `calibrate`.
+
+        Warns
+        -----
+        UserWarning
+            If there are too few calibration rows to select any at this alpha.
+        """
+        check_alpha(alpha)
+        warn_if_too_few_to_select(self._calibrated().n_rows, alpha)
+        return selected(self.p_values(X), alpha)
+
+    @undisturbed()
     def reconstruct(self, X):
         """Return what the networks expect in place of each row.
 
@@ -888,6 +1014,8 @@ default="auto"
             state["_scorer"] = state["_scorer"].state()
         if state.get("_sample") is not None:
             state["_sample"] = vars(state["_sample"]).copy()
+        if state.get("_calibration") is not None:
+            state["_calibration"] = state["_calibration"].state()
         return state
 
     @undisturbed()
@@ -896,6 +1024,9 @@ default="auto"
             state = state | {"_scorer": Scorer.from_state(state["_scorer"])}
         if state.get("_sample") is not None:
             state = state | {"_sample": Sample(**state["_sample"])}
+        if state.get("_calibration") is not None:
+            calibration = Calibration.from_state(state["_calibration"])
+            state = state | {"_calibration": calibration}
         super().__setstate__(state)
 
     @with_callbacks
@@ -916,6 +1047,8 @@ default="auto"
         tasks = FitTasks(self, n_rounds(settings), X_seen, y)
         fitted = fit(settings, source, tasks, earlier, trainer_type)
         self._set(fitted)
+        # It was of other networks.
+        self._calibration = None
         tasks.end()
         return fitted.rows
 
@@ -923,6 +1056,18 @@ default="auto"
         """Set the attributes of what was learnt, the only place where they are set."""
         for name, value in learnt.attributes().items():
             setattr(self, name, value)
+
+    def _calibrated(self):
+        """The calibration of this detector, or an error where there is none."""
+        check_is_fitted(self)
+        calibration = getattr(self, "_calibration", None)
+        if calibration is None:
+            raise NotFittedError(
+                "This NCAEDetector knows no p-values yet. Call calibrate(X) with rows "
+                "that it was not fitted on, or calibrate(X, cv=5) with the training "
+                "rows; another fit forgets it."
+            )
+        return calibration
 
     def _folded(self, rows):
         """Give flat rows the shape that the rows of X had in fit."""

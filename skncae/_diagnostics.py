@@ -131,6 +131,29 @@ def _warn_if_no_gap(flagged, interval):
     )
 
 
+def raise_if_trained_on(detector, scores):
+    """Refuse to calibrate on the rows that the detector was fitted on."""
+    known = detector.training_scores_
+    same = len(scores) == len(known) and np.allclose(scores, known, rtol=1e-9, atol=0)
+    if same and np.ptp(known) > 0:
+        raise ValueError(
+            "X holds the training rows, whose errors are smaller than those of new "
+            "rows: p-values would be too small. Give calibrate other rows, or cv=5."
+        )
+
+
+def warn_if_too_few_to_select(n_calibration, alpha):
+    """Say so when no p-value can be small enough."""
+    if (1 + n_calibration) * alpha < 1:
+        warnings.warn(
+            f"No row can be selected at alpha={alpha}: with {n_calibration} "
+            f"calibration rows no p-value is below {1 / (1 + n_calibration):.3g}. "
+            "Calibrate on more rows.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
 @contextmanager
 def all_or_nothing(estimator):
     """If a fit fails or is interrupted, leave the estimator as it was."""

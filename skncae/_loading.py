@@ -32,6 +32,23 @@ def check_fitted(fitted):
         raise ValueError("training_scores_ are no finite numbers")
     _check_scoring("_scorer", fitted["_scorer"])
     _check_numbers("ensemble", fitted["_scorer"]["ensemble"])
+    for fold in fitted.get("_calibration") or ():
+        _check_fold(fold, fitted["n_features_in_"])
+
+
+def _check_fold(fold, n_features):
+    """Rows of a calibration and their errors must belong together."""
+    _check_scoring("errors", fold["errors"])
+    _check_numbers("errors", fold["errors"])
+    n_rows = len(fold["errors"])
+    if (
+        fold["rows"].shape != (n_rows, n_features)
+        or fold["rows"].dtype.kind not in "fiu"
+    ):
+        raise ValueError(f"{n_rows} errors are not of rows {fold['rows'].shape}")
+    if fold["scorer"] is not None:
+        _check_scoring("scorer", fold["scorer"])
+        _check_numbers("ensemble", fold["scorer"]["ensemble"])
 
 
 def _check_number(name, value):

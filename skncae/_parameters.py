@@ -128,6 +128,24 @@ def check_cut(contamination=None, quantile=None, value=None):
     _check_number(number, name, Real, low, high, "both")
 
 
+def check_calibration(cv):
+    """Raise unless cv is None, a number of folds or a splitter."""
+    if cv is None or (hasattr(cv, "split") and not isinstance(cv, str)):
+        return
+    if isinstance(cv, bool) or not isinstance(cv, Integral):
+        raise TypeError(
+            "cv must be None, a number of folds, or a splitter of scikit-learn such as "
+            f"KFold(5), got {cv!r}."
+        )
+    if cv < 2:
+        raise ValueError(f"cv must be 2 folds or more, got {cv!r}.")
+
+
+def check_alpha(alpha):
+    """Raise unless alpha is a share of false discoveries."""
+    _check_number(alpha, "alpha", Real, 0.0, 1.0, "neither")
+
+
 def as_names(value):
     """Return a str or a sequence of str as a tuple, and what is neither as ()."""
     return (value,) if isinstance(value, str) else _as_tuple(value)

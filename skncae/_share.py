@@ -4,7 +4,8 @@
 sees     takes
 =======  =====================================================================
 a gap    the rows beyond it: most of the kinds of evidence pick about as many
-         rows whether one in a thousand of them may be normal or one in twenty
+         rows whether one in a thousand of them may be normal or one in twenty; or
+         two kinds see no error at all in a wide interval below the same rows
 a crowd  the rows that most of the evidence picks, mostly none: the errors are
          those of a single crowd of rows
 neither  `TYPICAL_SHARE`: rows stick out, and nothing says where outliers begin
@@ -22,11 +23,15 @@ FALSE_DISCOVERY_RATE = 0.05
 # ... and with a gap this one picks two thirds as many at least.
 STRICT_RATE = 0.001
 SHARPNESS = 1.5
+# A wide interval is one of the logs of errors; rows above it that are fewer than the
+# first share are single wrong entries, and say nothing of how many outliers there are.
+WIDE = 2.0
+SMALLEST_SHARE, LARGEST_SHARE = 0.005, 0.3
+# Two kinds agree on a share up to this factor.
+AGREEMENT = 1.25
 # What is taken without a gap: of constants the one with the smallest median error of
 # the share, as a factor, over the 200 development tables.
 TYPICAL_SHARE = 0.15
-# Rows beside a crowd of equal ones are outliers up to this share, and else more rows.
-LARGEST_SHARE = 0.3
 # The errors of one crowd, of each kind, are this close to a gamma distribution.
 CROWD_DISTANCE = 0.05
 # Logarithms that differ by less are one error, rounded in several ways.
@@ -61,9 +66,9 @@ def estimate(tails, n_learnt):
     estimate : Estimate
     """
     of_kinds = [cells(kind) for kind in tails]
-    beyond_gap = _most([_beyond_gap(*kind) for kind in of_kinds])
-    if beyond_gap > 0:
-        return Estimate(beyond_gap, "gap")
+    share = _beyond_gap(of_kinds)
+    if share > 0:
+        return Estimate(share, "gap")
     near = CROWD_DISTANCE + 1.0 / np.sqrt(n_learnt)
     picked = _most([out_of_line(*kind) for kind in of_kinds])
     if picked == 0 and max(_distance_to_gamma(*kind) for kind in of_kinds) <= near:
@@ -86,15 +91,20 @@ def bootstrap_interval(tails, n_learnt, seed):
     interval : tuple of float
         (low, high), which hold the share `INTERVAL_LEVEL` of the estimates.
     """
-    shares = np.empty((len(tails), N_BOOTSTRAPS))
-    for kind, of_kind in zip(tails, shares, strict=True):
-        log_errors, weights = cells(kind)
-        # The same draws for each kind: evidence agrees about most rows.
-        rng = np.random.default_rng(seed)
-        for i, counts in enumerate(rng.multinomial(n_learnt, weights, N_BOOTSTRAPS)):
-            of_kind[i] = out_of_line(log_errors, counts / n_learnt)
+    of_kinds = [cells(kind) for kind in tails]
+    # The same draws for each kind: evidence agrees about most rows.
+    rngs = [np.random.default_rng(seed) for _ in of_kinds]
+    shares = [
+        _beyond_gap(
+            [
+                (log_errors, rng.multinomial(n_learnt, weights) / n_learnt)
+                for rng, (log_errors, weights) in zip(rngs, of_kinds, strict=True)
+            ]
+        )
+        for _ in range(N_BOOTSTRAPS)
+    ]
     rest = 0.5 * (1.0 - INTERVAL_LEVEL)
-    low, high = np.quantile(_most(shares), (rest, 1.0 - rest))
+    low, high = np.quantile(shares, (rest, 1.0 - rest))
     return float(low), float(high)
 
 
@@ -113,7 +123,12 @@ def cells(tail):
     # A tail probability counts half a row less than there are.
     share_above += 1.0 - share_above[0]
     weights = share_above - np.append(share_above[1:], 0.0)
-    return tail.log_errors, weights / weights.sum()
+    log_errors = tail.log_errors
+    if len(log_errors) > 1:
+        # The log of no error is as far below the others as the smallest number there
+        # is. It counts as one that is e times smaller than the next.
+        log_errors = np.maximum(log_errors, log_errors[1] - 1.0)
+    return log_errors, weights / weights.sum()
 
 
 def out_of_line(log_errors, weights, rate=FALSE_DISCOVERY_RATE):
@@ -167,11 +182,35 @@ def _beside_equal_rows(log_errors, weights, centre, rate):
     return found * share_above
 
 
-def _beyond_gap(log_errors, weights):
+def _beyond_gap(of_kinds):
+    """Share of rows beyond a gap that the evidence agrees on; 0 where there is none."""
+    share = _most([_surely_out_of_line(*kind) for kind in of_kinds])
+    return float(share or _agreed([_above_an_interval(*kind) for kind in of_kinds]))
+
+
+def _surely_out_of_line(log_errors, weights):
     """Share of rows out of line, if it hardly depends on the rate; else 0."""
     share = out_of_line(log_errors, weights)
     strict = out_of_line(log_errors, weights, STRICT_RATE)
     return share if share <= SHARPNESS * strict else 0.0
+
+
+def _above_an_interval(log_errors, weights):
+    """Share of rows above the widest interval without errors, if it is wide; else 0."""
+    at_or_above = np.cumsum(weights[::-1])[::-1]
+    width = np.diff(log_errors, prepend=log_errors[0])
+    width[(at_or_above < SMALLEST_SHARE) | (at_or_above > LARGEST_SHARE)] = 0.0
+    widest = np.argmax(width)
+    return at_or_above[widest] if width[widest] >= WIDE else 0.0
+
+
+def _agreed(shares):
+    """Largest share that two kinds of evidence agree on, or the only one; else 0."""
+    if len(shares) == 1:
+        return shares[0]
+    ordered = np.sort(shares)
+    agree = ordered[1:] <= AGREEMENT * ordered[:-1]
+    return np.max(ordered[1:][agree], initial=0.0)
 
 
 def _distance_to_gamma(log_errors, weights):

@@ -91,7 +91,7 @@ class NCAE(BaseDetector):
             setattr(self, name, value)
 
     # What a thresholder set as `threshold_` and `labels_`; None where `detector_` does.
-    _thresholder_said = None
+    _thresholder_said: dict | None = None
 
     # get_params, clone and help() read it: there is one list of parameters.
     __init__.__signature__ = signature(NCAEDetector.__init__)  # type: ignore[attr-defined]
@@ -227,6 +227,59 @@ class NCAE(BaseDetector):
         )
         self._thresholder_said = None
         return self
+
+    def calibrate(self, X, *, cv=None):
+        """Learn what errors rows have that were not trained on, for `p_values`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows that `fit` has not seen, or any with `cv`.
+        cv : int, splitter or None, default=None
+            See `NCAEDetector.calibrate`.
+
+        Returns
+        -------
+        self : NCAE
+            The detector, with the same scores and threshold.
+        """
+        check_is_fitted(self, "detector_")
+        self.detector_.calibrate(X, cv=cv)
+        return self
+
+    def p_values(self, X):
+        """Say how rare a score as large as each row's is among calibration rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            New rows.
+
+        Returns
+        -------
+        p_values : ndarray of shape (n_samples,), float64
+            See `NCAEDetector.p_values`.
+        """
+        check_is_fitted(self, "detector_")
+        return self.detector_.p_values(X)
+
+    def select(self, X, alpha=0.1):
+        """Say which rows are outliers, at most the share alpha of them falsely.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            New rows.
+        alpha : float in (0, 1), default=0.1
+            The expected share of false discoveries.
+
+        Returns
+        -------
+        selected : ndarray of shape (n_samples,), bool
+            True for outliers; see `NCAEDetector.select`.
+        """
+        check_is_fitted(self, "detector_")
+        return self.detector_.select(X, alpha)
 
     @property
     def threshold_(self):

@@ -399,6 +399,35 @@ def test_threshold_that_is_set_decides_what_is_predicted(clf, rows):
     assert moved.predict(rows).sum() == 4
 
 
+@pytest.mark.parametrize("thresholder", [None, *THRESHOLDERS])
+def test_set_threshold_moves_labels_and_predictions(clf, rows, thresholder):
+    moved = copy.deepcopy(clf)
+    if thresholder is not None:
+        moved = make(contamination=thresholder()).fit(rows)
+    assert moved.set_threshold(quantile=0.98) is moved
+    assert moved.threshold_ == moved.detector_.threshold_
+    for labels in (moved.labels_, moved.predict(rows)):
+        np.testing.assert_array_equal(labels, moved.detector_.predict(rows) == -1)
+    assert moved.labels_.sum() == 4
+    again = pickle.loads(pickle.dumps(moved))
+    np.testing.assert_array_equal(again.predict(rows), moved.predict(rows))
+
+
+def test_threshold_of_the_detector_inside_is_followed(clf, rows):
+    moved = copy.deepcopy(clf)
+    moved.detector_.set_threshold(quantile=0.98)
+    assert moved.predict(rows).sum() == moved.labels_.sum() == 4
+
+
+def test_p_values_and_selection_are_those_of_the_detector(clf, rows, new_rows):
+    calibrated = copy.deepcopy(clf).calibrate(new_rows)
+    detector = copy.deepcopy(clf.detector_).calibrate(new_rows)
+    np.testing.assert_array_equal(calibrated.p_values(rows), detector.p_values(rows))
+    np.testing.assert_array_equal(
+        calibrated.select(rows, alpha=0.2), detector.select(rows, alpha=0.2)
+    )
+
+
 @pytest.mark.parametrize("thresholder", THRESHOLDERS)
 def test_thresholder_of_pythresh_sets_the_labels_as_in_other_detectors_of_pyod(
     clf, rows, new_rows, thresholder

@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from pythresh.thresholds.filter import FILTER
 from pythresh.thresholds.iqr import IQR
 from pythresh.thresholds.karch import KARCH
@@ -23,7 +25,14 @@ from skncae._share import (
     estimate,
     out_of_line,
 )
-from skncae._threshold import exceeds, labels_threshold, quantile_threshold
+from skncae._threshold import (
+    decisions,
+    exceeds,
+    is_outlier,
+    labels_threshold,
+    quantile_threshold,
+    threshold_at,
+)
 from skncae.evidence._tail_probability import TailProbability
 from tests.conftest import N_OUTLIERS
 
@@ -477,3 +486,125 @@ def test_set_threshold_refuses_such_a_cut_and_changes_nothing(
 def test_set_threshold_before_fit_is_refused():
     with pytest.raises(NotFittedError):
         NCAEDetector().set_threshold(quantile=0.9)
+
+
+# --- ties ----------------------------------------------------------------------
+
+values = st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=8, unique=True)
+
+
+@st.composite
+def tied_errors(draw):
+    """Errors of few values, rounded in several ways, and which value each is."""
+    levels = np.sort(draw(values))
+    # Levels that are further apart than what counts as equal.
+    levels = levels[np.diff(levels, prepend=0.0) > 1e-4 * levels]
+    which = np.array(
+        draw(st.lists(st.integers(0, len(levels) - 1), min_size=1, max_size=60))
+    )
+    noise = np.random.default_rng(draw(st.integers(0, 99))).uniform(-1, 1, len(which))
+    return levels[which] * (1 + 1e-9 * noise), which
+
+
+@given(tied_errors(), st.floats(0.0, 1.0))
+def test_equal_errors_have_one_label_at_any_share(tied, quantile):
+    errors, which = tied
+    beta = quantile_threshold(errors, quantile)
+    flagged = exceeds(errors, beta)
+    for level in np.unique(which):
+        assert len(set(flagged[which == level])) == 1
+    # No error is so near to beta that another rounding of it has another label.
+    for sign in (-1, 1):
+        np.testing.assert_array_equal(
+            exceeds(errors * (1 + sign * 1e-8), beta), flagged
+        )
+    assert threshold_at(errors, beta).share == flagged.mean()
+
+
+@given(tied_errors(), st.floats(0.0, 1.0))
+def test_error_at_the_quantile_is_kept_with_all_that_are_equal(tied, quantile):
+    errors, which = tied
+    at = np.sort(errors)[int(np.floor(quantile * (len(errors) - 1)))]
+    flagged = exceeds(errors, quantile_threshold(errors, quantile))
+    assert not flagged[np.abs(errors - at) <= 1e-8 * at].any()
+
+
+@given(tied_errors(), st.integers(0, 59))
+def test_row_whose_error_is_the_threshold_is_kept_with_its_equals(tied, row):
+    errors, which = tied
+    row %= len(errors)
+    flagged = exceeds(errors, threshold_at(errors, errors[row]).beta)
+    assert not flagged[which == which[row]].any()
+
+
+@given(tied_errors(), st.lists(st.booleans(), min_size=60, max_size=60))
+def test_share_of_a_thresholder_is_the_share_flagged(tied, labels):
+    errors, which = tied
+    beta = labels_threshold(Answer(labels[: len(errors)]), errors, seed=0)
+    flagged = exceeds(errors, beta)
+    assert threshold_at(errors, beta).share == flagged.mean()
+    for level in np.unique(which):
+        assert len(set(flagged[which == level])) == 1
+
+
+def test_nan_is_never_an_inlier():
+    assert exceeds(np.array([np.nan, 1.0]), 2.0).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("beta", [0.0, 1e-300, 1.0, -2.0, 1e12])
+def test_sign_of_the_decision_is_the_label(beta):
+    errors = beta + np.array([-1.0, -1e-9 * abs(beta), 0.0, 1e-9 * abs(beta), 1.0])
+    errors = np.r_[errors, 2 * beta + 1e13, np.nan]
+    said = decisions(-errors, -beta)
+    np.testing.assert_array_equal(is_outlier(said), exceeds(errors, beta))
+    np.testing.assert_array_equal(is_outlier(said)[:-1], said[:-1] < 0)
+    assert not exceeds(errors[1:4], beta).any()
+
+
+def test_equal_rows_have_one_label_alone_and_in_any_batch(fast):
+    # 95 % of the rows are idle, and equal; the threshold is their error.
+    X = np.r_[np.zeros((190, 4)), np.random.default_rng(0).normal(size=(10, 4))]
+    with pytest.warns(UserWarning, match="asks for more rows"):
+        detector = fast(contamination=0.2).fit(X)
+    assert detector.contamination_ == np.mean(detector.predict(X) == -1) == 0.05
+    for n in (1, 2, 3, 7, 10, 100):
+        assert (detector.predict(np.zeros((n, 4))) == 1).all()
+    alone = [detector.predict(row[None])[0] for row in X[-15:]]
+    np.testing.assert_array_equal(detector.predict(X)[-15:], alone)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_row_that_sets_the_threshold_is_an_inlier_by_its_own_score(fast, seed):
+    X = np.random.default_rng(seed).normal(size=(21, 3))
+    detector = fast(random_state=seed).fit(X)
+    for row, score in zip(X, detector.score_samples(X), strict=True):
+        detector.set_threshold(value=-score)
+        assert detector.predict(row[None]) == 1
+        assert (detector.predict(np.tile(row, (9, 1))) == 1).all()
+
+
+IDLE = {
+    "95% zeros": lambda rng: np.r_[rng.normal(8, 1, size=(50, 3)), np.zeros((950, 3))],
+    "60% zeros": lambda rng: np.r_[
+        rng.normal(20, 1, (50, 3)), rng.normal(size=(350, 3)), np.zeros((600, 3))
+    ],
+    "counts": lambda rng: np.r_[
+        rng.poisson(30, (50, 3)), rng.poisson(0.3, (950, 3))
+    ].astype(float),
+}
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_auto_sees_the_gap_beside_equal_rows(name):
+    X = IDLE[name](np.random.default_rng(0))
+    detector = NCAEDetector("auto", random_state=0).fit(X)
+    labels = detector.predict(X)
+    assert detector.contamination_ == np.mean(labels == -1)
+    assert (labels[:50] == -1).all() and np.mean(labels == -1) < 0.1
+
+
+def test_auto_sees_two_of_twenty_rows():
+    X = np.r_[np.zeros(18), 8, 9][:, None]
+    detector = NCAEDetector("auto", random_state=0).fit(X)
+    assert np.flatnonzero(detector.predict(X) == -1).tolist() == [18, 19]
+    assert detector.contamination_ == 0.1
