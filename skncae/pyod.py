@@ -306,7 +306,7 @@ class NCAE(BaseDetector):
     @labels_.setter
     def labels_(self, labels):
         # PyOD sets them after a thresholder.
-        self._thresholder_said["labels_"] = labels
+        self._thresholder_said = {**(self._thresholder_said or {}), "labels_": labels}
 
     predict_confidence = _with_a_share(BaseDetector.predict_confidence)
     predict_with_rejection = _with_a_share(BaseDetector.predict_with_rejection)
