@@ -145,12 +145,10 @@ def raise_if_trained_on(detector, scores):
 def warn_if_too_few_to_select(n_calibration, alpha):
     """Say so when no p-value can be small enough."""
     if (1 + n_calibration) * alpha < 1:
-        warnings.warn(
+        warn_caller(
             f"No row can be selected at alpha={alpha}: with {n_calibration} "
             f"calibration rows no p-value is below {1 / (1 + n_calibration):.3g}. "
-            "Calibrate on more rows.",
-            UserWarning,
-            stacklevel=3,
+            "Calibrate on more rows."
         )
 
 

@@ -4,7 +4,7 @@
 sees     takes
 =======  =====================================================================
 a gap    the rows beyond it: most of the kinds of evidence pick about as many
-         rows whether one in a thousand of them may be normal or one in twenty; or
+         rows whether one in a hundred of them may be normal or one in ten; or
          two kinds see no error at all in a wide interval below the same rows
 a crowd  the rows that most of the evidence picks, mostly none: the errors are
          those of a single crowd of rows
@@ -20,9 +20,9 @@ from scipy.stats import gamma
 
 # Of the rows that are picked, at most this share is expected to be normal ...
 FALSE_DISCOVERY_RATE = 0.05
-# ... and with a gap this one picks two thirds as many at least.
-STRICT_RATE = 0.001
-SHARPNESS = 1.5
+# ... and before a gap these two pick nearly as many: at most so many times as many.
+STRICT_RATE, LENIENT_RATE = 0.01, 0.1
+SHARPNESS = 1.25
 # A wide interval is one of the logs of errors; rows above it that are fewer than the
 # first share are single wrong entries, and say nothing of how many outliers there are.
 WIDE = 2.0
@@ -190,9 +190,11 @@ def _beyond_gap(of_kinds):
 
 def _surely_out_of_line(log_errors, weights):
     """Share of rows out of line, if it hardly depends on the rate; else 0."""
-    share = out_of_line(log_errors, weights)
-    strict = out_of_line(log_errors, weights, STRICT_RATE)
-    return share if share <= SHARPNESS * strict else 0.0
+    strict, share, lenient = (
+        out_of_line(log_errors, weights, rate)
+        for rate in (STRICT_RATE, FALSE_DISCOVERY_RATE, LENIENT_RATE)
+    )
+    return share if lenient <= SHARPNESS * strict else 0.0
 
 
 def _above_an_interval(log_errors, weights):
