@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 
 from benchmarks.harness import records
+from benchmarks.harness import suite as harness
 from benchmarks.suites import (
     criterion,
     frames,
     images,
     mining,
     missing,
+    pvalues,
     scale,
     speed,
     tables,
@@ -35,6 +37,7 @@ OF_SUITES = {
     "missing": missing,
     "criterion": criterion,
     "thresholds": thresholds,
+    "pvalues": pvalues,
     "speed": speed,
     "scale": scale,
     "frames": frames,
@@ -67,12 +70,7 @@ def test_cases_of_committed_results_are_not_measured_again(name):
 
 
 def test_committed_fits_are_those_that_the_defaults_of_a_suite_name():
-    options = Namespace(
-        seeds=[0, 1, 2],
-        suites=list(thresholds.SUITES),
-        datasets=tables.sets.names("all"),
-    )
-    cases = list(thresholds.cases(options))
+    cases = list(thresholds.cases(harness.parse(thresholds.SUITE, [])))
     frame = records.read(RESULTS / "thresholds.csv", thresholds.SUITE.key)
     known = set(frame[["suite", "dataset", "seed"]].itertuples(index=False, name=None))
     assert known == {tuple(case.values()) for case in cases}
