@@ -101,7 +101,8 @@ def warn_of_share(detector, asked):
     flagged = detector.contamination_
     if isinstance(asked, str):
         _warn_if_no_gap(flagged, detector.contamination_interval_)
-    elif isinstance(asked, float | int):
+    elif isinstance(asked, float | int) and np.ptp(detector.training_scores_) > 0:
+        # Of rows that are all alike nobody expects any to be flagged.
         n_rows = len(detector.training_scores_)
         far = abs(flagged - asked) > max(0.5 * asked, 1.0 / n_rows)
         if far or (flagged == 0 and asked * n_rows >= 1):

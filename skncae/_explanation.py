@@ -14,6 +14,7 @@ from skncae._sentences import (
     number_of_decimals,
     sentence,
 )
+from skncae._threshold import exceeds
 
 # What a notebook shows of an explanation.
 ROWS_SHOWN = 10
@@ -110,7 +111,7 @@ class Explanation:
     @property
     def is_flagged(self):
         """Say of each row whether its error exceeds the threshold."""
-        return self.errors > self.threshold
+        return exceeds(self.errors, self.threshold)
 
     def flattened(self):
         """Return the explanation with one column for each pixel and channel.

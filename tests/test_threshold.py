@@ -118,10 +118,18 @@ def test_contamination_is_the_share_of_training_rows_flagged(fast, X, contaminat
 
 
 def test_fit_that_flags_none_for_ties_says_so(fast):
+    # A tenth is asked for, and three tenths are the same outlier.
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    X[:30] = 50.0
     with pytest.warns(UserWarning, match="contamination=0.1 asks for more") as caught:
-        detector = fast().fit(np.ones((30, 2)))
+        detector = fast(evidence="distance").fit(X)
     assert caught[0].filename == __file__
     assert detector.contamination_ == 0.0
+    assert (detector.predict(X) == 1).all()
+
+
+def test_contamination_of_rows_that_are_all_alike_is_zero(fast):
+    assert fast().fit(np.ones((30, 2))).contamination_ == 0.0
 
 
 @pytest.mark.parametrize("contamination", ["auto", Cut(), FILTER()])

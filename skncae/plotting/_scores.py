@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skncae._threshold import exceeds
 from skncae.plotting._axes import (
     BLUE,
     DEVIATIONS,
@@ -178,7 +179,7 @@ class ScoreDistributionDisplay:
         self.ax_.set_yscale("symlog", linthresh=1, linscale=0.3)
         self.ax_.set_ylim(bottom=0)
         self.ax_.yaxis.set_major_formatter("{x:.0f}")
-        flagged = np.mean(self.errors > self.threshold)
+        flagged = np.mean(exceeds(self.errors, self.threshold))
         title = f"{100 * flagged:.1f} % of {len(errors)} rows flagged"
         if self.mined_share is not None:
             title += f", {100 * self.mined_share:.1f} % mined in training"

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._pipelines import explain, final_step, rows_for_final_step
 from skncae._sentences import number_of_decimals, text_of
+from skncae._threshold import exceeds
 from skncae._version import __version__
 from skncae.data._chunks import Chunks
 from skncae.data._layout import check_rows
@@ -178,7 +179,7 @@ def make_report(estimator, X, n=20):
             "version": __version__,
             "n_rows": found.n_rows,
             "n_columns": len(found.extremes),
-            "n_flagged": int((errors > detector.threshold_).sum()),
+            "n_flagged": int(exceeds(errors, detector.threshold_).sum()),
             "threshold": float(detector.threshold_),
             "rows": rows,
             "distribution": distribution(
@@ -214,7 +215,7 @@ def _rows(estimator, detector, found, names):
                 {
                     "label": label,
                     "error": float(error),
-                    "flagged": bool(error > detector.threshold_),
+                    "flagged": bool(exceeds(error, detector.threshold_)),
                     "percentile": _percentile(detector, error),
                     "p_value": None if p_values is None else float(p_values[i]),
                     "why": explanation.sentence(i),
@@ -255,7 +256,10 @@ def _percentile_text(percentile):
 
 def _p_values(estimator, rows):
     """p-values of rows, or None where the detector is not calibrated."""
-    return None
+    detector = final_step(estimator)
+    if getattr(detector, "_calibration", None) is None:
+        return None
+    return detector.p_values(rows_for_final_step(estimator, rows))
 
 
 def _bars(explanation, row):

@@ -1,6 +1,5 @@
 """The committed results are read, resumed and printed by the suites of today."""
 
-from argparse import Namespace
 from pathlib import Path
 
 import pandas as pd
