@@ -37,7 +37,7 @@ def test_rows_of_a_case_do_not_depend_on_the_suites_that_are_asked_for():
 
 def test_thresholds_are_judged_by_every_rule_on_the_same_fit(monkeypatch, run):
     rng = np.random.default_rng(0)
-    normal, far = rng.normal(size=(190, 3)), 9 + rng.normal(size=(10, 3))
+    normal, far = rng.normal(size=(190, 3)), 40 + rng.normal(size=(10, 3))
 
     def mixtures(seed, share):
         rows = thresholds.mixed(normal, far, share, np.random.default_rng(1))
