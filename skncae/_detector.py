@@ -112,15 +112,17 @@ default="auto"
         "distance" to the median row, as the columns are scaled for the networks; the
         distance to the nearest of some reference rows that are sure to be normal
         ("dictionary"); how far out the columns are by their ranks ("tails", as in
-        ECOD); how few values are like those of the columns ("rarity", as in HBOS). Of
+        ECOD); how few values are like those of the columns ("rarity", as in HBOS); how
+        far the nearest 15 % of the training rows reach ("neighbors", as in kNN). Of
         images also their distance to training images that are near, but not the
         nearest, as they are ("pixel_neighbors"), with the same brightness and contrast
         ("contrast_neighbors"), or in histograms of the directions of their edges
         ("edge_neighbors"). One kind is reported as it is, so
         `evidence="reconstruction"` is the paper's score; of several, the median of
         their log tail probabilities (minus the log of the share of training rows with a
-        larger error). "auto" takes the first five for a table, and "reconstruction"
-        with the three kinds of neighbors for images.
+        larger error), unless "neighbors" and "rarity" together say a larger one, as of
+        a row between two clusters. "auto" takes the first six for a table, and
+        "reconstruction" with the three kinds of neighbors for images.
     dictionary_size : int, default=64
         Number of rows in the dictionary of each member, drawn from the rows that it
         reconstructs best.

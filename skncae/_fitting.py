@@ -20,10 +20,11 @@ from skncae._settings import check_warm_start
 from skncae._threshold import Threshold, threshold_of
 from skncae.evidence._scorer import Scorer
 from skncae.networks._autoencoder import build_encoder
-from skncae.networks._ensemble import Ensemble
+from skncae.networks._ensemble import Ensemble, seen_directions
 from skncae.networks._generators import MemberStreams
 from skncae.networks._state import network_from_state, network_state
 from skncae.scaling._calibration import calibrated_view
+from skncae.training._rows import training_rows
 from skncae.training._stopping import SettledRanking
 from skncae.training._trainer import Recipe, Trainer
 
@@ -186,9 +187,12 @@ def make_training(settings, rows, view, completion, make_trainer, device, earlie
     if missing.any():
         rows = completion.complete(rows)
         is_observed = torch.from_numpy(~missing).to(device)
-        to_column_axes = view.to_column_axes(np.eye(rows.shape[1]))
+        n_directions = view.transform(rows[:1]).shape[1]
+        to_column_axes = view.to_column_axes(np.eye(n_directions))
+        to_column_axes = seen_directions(to_column_axes.T, view).T
         to_column_axes = torch.from_numpy(to_column_axes.astype(np.float32)).to(device)
-    rows = torch.from_numpy(view.transform(rows).astype(np.float32)).to(device)
+    rows = seen_directions(view.transform(rows), view)
+    rows = torch.from_numpy(training_rows(rows)).to(device)
     trained = None
     if earlier is not None:
         discriminators = (

@@ -394,7 +394,7 @@ def test_error_of_a_row_is_scaled_up_from_the_observed_columns_to_all(
     make, X, holes, evidence
 ):
     scorer = make(evidence=evidence).fit(X)._scorer
-    power = 2 if evidence == "dictionary" else 1
+    power = 2 if evidence in ("dictionary", "neighbors") else 1
     component = scorer.components[0]
     block = Block(scorer.ensemble, holes)
     observed, n_missing = component.evidence.errors(block), block.n_missing

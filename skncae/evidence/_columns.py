@@ -1,27 +1,83 @@
 """The columns of a row, each by itself: how far out a value is, and how rare."""
 
-import warnings
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from scipy.stats import skew
 
-from skncae.scaling._scaler import LARGEST
+from skncae.scaling._location import ABSURD, ROUNDING, reach_of
+from skncae.scaling._scaler import standardized, standardized_onnx
+
+# Values this close, in units of what nine tenths of the values reach, are one value.
+SAME_VALUE = 1e-4
+
+# The same beside a column that is constant; float32 has seven digits.
+SAME_AS_A_CONSTANT = 1e-5
+
+# Knots of the tail of a column.
+MAX_KNOTS = 4096
+
+# Bins begin by this share of one below the least value. Values on a lattice then lie
+# inside a bin, and not on an edge where rounding would choose.
+SHIFT_OF_BINS = 2e-3
 
 
+@dataclass(frozen=True)
 class _Columns:
     """Evidence from each column alone: the sum of what its values are worth.
 
-    A subclass says what that is, in `_worth(column, values)`, of values in ascending
-    order. They are sorted since each search then begins where the last one ended, which
-    makes it several times as fast.
+    A subclass learns that, in `_learnt(z, counts)`. Between the knots of a column it is
+    interpolated, so that rounding changes it as little as it changes the value.
+
+    Parameters
+    ----------
+    center, scale : ndarray of shape (n_features,)
+        Units of the knots: a column's median, and how far nine tenths of it reach.
+    values : ndarray of shape (n_knots, n_features)
+        Ascending knots, in these units; NaN at the end of a column that has fewer.
+    worths : ndarray of shape (n_knots, n_features)
+        What these values are worth.
     """
+
+    center: np.ndarray
+    scale: np.ndarray
+    values: np.ndarray
+    worths: np.ndarray
 
     name: ClassVar[str]
     power = 1
     images_only = complete_only = False
     by_column_alone = True
+
+    @classmethod
+    def learn(cls, block, settings, random_state):
+        """Learn from the training rows."""
+        # Once for the kinds that see each column alone.
+        if "distinct values" not in block.kept:
+            block.kept["distinct values"] = _distinct(block.rows)
+        return cls._of(*block.kept["distinct values"])
+
+    @classmethod
+    def of(cls, X):
+        """Learn from rows."""
+        return cls._of(*_distinct(X))
+
+    @classmethod
+    def _of(cls, center, scale, distinct):
+        """Learn from the distinct values of each column, and how often each came."""
+        columns = [cls._learnt(z, counts) for z, counts in distinct]
+        n_knots = max(len(knots) for knots, _ in columns)
+        values = np.full((n_knots, len(columns)), np.nan)
+        worths = np.full((n_knots, len(columns)), np.nan)
+        for column, (knots, worth) in enumerate(columns):
+            values[: len(knots), column] = knots
+            worths[: len(knots), column] = worth
+        return cls(center, scale, values, worths)
+
+    @staticmethod
+    def _learnt(z, counts):
+        """Return knots and worths of distinct values that came so often."""
+        raise NotImplementedError
 
     def errors(self, block):
         """Sum over the columns of each row, (n_samples,)."""
@@ -49,169 +105,172 @@ class _Columns:
         """Build the evidence that `state` was taken from."""
         return cls(**state)
 
-    def _worth(self, column, values):
-        """What ascending values of a column are worth."""
-        raise NotImplementedError
+    def onnx(self, graph):
+        """Write `errors` as operations of an ONNX graph."""
+        z = standardized_onnx(graph, graph.X, self.center, self.scale)
+        worth = graph.interpolated(z, self.values, self.worths)
+        return graph.op.reduce_sum(worth, graph.op.const([1]), keepdims=0)
 
     def _worths(self, block):
-        """Yield each column, the rows that have a value there, and what it is worth."""
-        for column, rows in enumerate(block.ascending):
-            yield column, rows, self._worth(column, block.rows[rows, column])
+        """Yield each column, the rows that have a value there, and what it is worth.
+
+        Values ascend: each search then begins where the last one ended, which makes it
+        several times as fast.
+        """
+        n_knots = (~np.isnan(self.values)).sum(0)
+        z = standardized(block.rows, self.center, self.scale)
+        for column, (rows, n) in enumerate(zip(block.ascending, n_knots, strict=True)):
+            knots, worths = self.values[:n, column], self.worths[:n, column]
+            yield column, rows, np.interp(z[rows, column], knots, worths)
 
 
-@dataclass(frozen=True)
 class Tails(_Columns):
     """How far out each column is, in the direction of its longer tail.
 
     The squared -log P(a training value is as large), summed over the columns: many
     columns are far out, or a few very far. Kin of ECOD and COPOD, which sum the -log
-    tail probability itself, of both tails or of the one that the skewness picks.
-
-    Parameters
-    ----------
-    quantiles : ndarray of shape (n_reference, n_features)
-        Sorted training values, negated where the longer tail is the lower one; NaN
-        at the end of a column that has fewer.
-    sign : ndarray of shape (n_features,)
-        +1 or -1, the direction of the longer tail.
+    tail probability itself, of both tails or of the one that the skewness picks. Absurd
+    values have no say in the skewness.
     """
-
-    quantiles: np.ndarray
-    sign: np.ndarray
 
     name = "tails"
 
-    @classmethod
-    def learn(cls, block, settings, random_state):
-        """Take the quantiles and the skewness of the training rows."""
-        return cls.of(block.rows)
+    @staticmethod
+    def _learnt(z, counts):
+        """Return knots and worths of distinct values that came so often."""
+        if not len(z):
+            return np.zeros(1), np.zeros(1)
+        if len(z) == 1:
+            return _of_a_constant(z, np.square(np.log(counts.sum())))
+        if not _upper_tail_is_longer(z, counts):
+            knots, worth = Tails._upper(-z[::-1], counts[::-1])
+            return -knots[::-1], worth[::-1]
+        return Tails._upper(z, counts)
 
-    @classmethod
-    def of(cls, X, n_reference=4096):
-        """Take the quantiles and the skewness of rows."""
-        with warnings.catch_warnings():
-            # A column that is all but constant has no skewness to speak of.
-            warnings.simplefilter("ignore", RuntimeWarning)
-            skewness = skew(X.astype(np.float64), axis=0, nan_policy="omit")
-        skewness = np.nan_to_num(skewness)
-        sign = np.where(skewness > 0, 1.0, -1.0)
-        ordered = np.sort(X * sign, axis=0)
-        if len(ordered) > n_reference:
-            picked = np.linspace(0, len(ordered) - 1, n_reference).round().astype(int)
-            ordered = ordered[picked]
-        return cls(ordered, sign)
+    @staticmethod
+    def _upper(z, counts):
+        """Knots and worths of a column whose upper tail counts."""
+        n = counts.sum()
+        # Absurd values are beyond all others, and leave those as rare as they are.
+        z, counts = _ordinary(z, counts)
+        as_large = np.cumsum(counts[::-1])[::-1]
+        if len(z) > MAX_KNOTS:
+            picked = np.linspace(0, len(z) - 1, MAX_KNOTS).round().astype(int)
+            z, as_large = z[picked], as_large[picked]
+        worth = np.square(np.log(as_large / n))
+        # A value beyond all is as rare as one that was seen once.
+        return np.append(z, z[-1] + _width(z)), np.append(worth, np.square(np.log(n)))
 
     def usual_range(self):
         """Between what values 98 % of each column lie: (low, high)."""
-        n_last = np.maximum((~np.isnan(self.quantiles)).sum(0) - 1, 0)
-        columns = np.arange(len(self.sign))
-        ends = [
-            self.quantiles[(share * n_last).round().astype(int), columns] * self.sign
-            for share in (0.01, 0.99)
-        ]
-        return np.minimum(*ends), np.maximum(*ends)
-
-    def _worth(self, column, values):
-        """What ascending values of a column are worth."""
-        if self.sign[column] < 0:
-            # Those that are smaller, from the largest on, become those that are larger.
-            values = -values[::-1]
-        quantiles = self.quantiles[:, column]
-        if np.isnan(quantiles[-1]):
-            quantiles = quantiles[~np.isnan(quantiles)]
-        n_reference = max(len(quantiles), 1)
-        smaller = np.searchsorted(quantiles, values, "left")
-        # Never zero: a value beyond all is as rare as the largest one.
-        share = np.maximum(n_reference - smaller, 1) / n_reference
-        square = np.square(np.log(share))
-        return square if self.sign[column] > 0 else square[::-1]
-
-    def onnx(self, graph):
-        """Write `errors` as operations of an ONNX graph."""
-        op = graph.op
-        # NaN at the end of a column is smaller than nothing, and counts for nothing.
-        n_reference = (~np.isnan(self.quantiles)).sum(0)
-        signed = op.mul(graph.X, op.const(self.sign))
-        smaller = graph.count_smaller(self.quantiles, signed)
-        places = np.arange(len(self.quantiles) + 1)[:, None]
-        counts = np.maximum(n_reference - places, 1)
-        worth = op.const(np.square(np.log(counts / n_reference)))
-        worth = op.gather_elements(worth, smaller, axis=0)
-        return op.reduce_sum(worth, op.const([1]), keepdims=0)
+        n_knots = (~np.isnan(self.values)).sum(0)
+        columns = zip(self.values.T, self.worths.T, n_knots, strict=True)
+        z = np.array([_usual(z[:n], worth[:n]) for z, worth, n in columns])
+        return tuple(z.T * self.scale + self.center)
 
 
-@dataclass(frozen=True)
 class Rarity(_Columns):
     """How rare values such as a row's are in each column.
 
     -log P(a training value is as rare), summed over the columns: gaps, and rare values
     among few. Kin of HBOS, which sums the -log density of a histogram. A column has a
     histogram of as many bins as the square root of its values, or one bin for each
-    value where there are no more than that. Between the centres of the bins it is
-    interpolated, so that rows do not tie.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n_knots, n_features)
-        Centres of the bins, between two values that are beyond all of them; NaN at
-        the end of a column that has fewer.
-    minus_logs : ndarray of shape (n_knots, n_features)
-        Minus the log of the share of training values in a bin as rare.
+    value where there are no more than that. The knots are the centres of the bins,
+    between two values that are beyond all of them. Absurd values are in no bin.
     """
-
-    values: np.ndarray
-    minus_logs: np.ndarray
 
     name = "rarity"
 
-    @classmethod
-    def learn(cls, block, settings, random_state):
-        """Count the training values."""
-        return cls.of(block.rows)
-
-    @classmethod
-    def of(cls, X):
-        """Count the values of rows."""
-        columns = [_rarity(column[~np.isnan(column)]) for column in X.T]
-        n_knots = max(len(knots) for knots, _ in columns)
-        values = np.full((n_knots, len(columns)), np.nan)
-        minus_logs = np.full((n_knots, len(columns)), np.nan)
-        for column, (knots, minus_log) in enumerate(columns):
-            values[: len(knots), column] = knots
-            minus_logs[: len(knots), column] = minus_log
-        return cls(values, minus_logs)
-
-    def _worth(self, column, values):
-        """What ascending values of a column are worth."""
-        knots, minus_logs = self.values[:, column], self.minus_logs[:, column]
-        n_knots = np.count_nonzero(~np.isnan(knots))
-        return np.interp(values, knots[:n_knots], minus_logs[:n_knots])
-
-    def onnx(self, graph):
-        """Write `errors` as operations of an ONNX graph."""
-        worth = graph.interpolated(graph.X, self.values, self.minus_logs)
-        return graph.op.reduce_sum(worth, graph.op.const([1]), keepdims=0)
+    @staticmethod
+    def _learnt(z, counts):
+        """Return knots and worths of distinct values that came so often."""
+        if not len(z):
+            return np.zeros(1), np.zeros(1)
+        n = counts.sum()
+        if len(z) == 1:
+            return _of_a_constant(z, np.log(n))
+        centres, counts = _ordinary(z, counts)
+        n_bins = int(np.ceil(np.sqrt(n)))
+        if len(centres) > n_bins:
+            low = centres[0] - SHIFT_OF_BINS * (centres[-1] - centres[0]) / n_bins
+            width = (centres[-1] - low) / n_bins
+            bins = np.minimum((centres - low) / width, n_bins - 1).astype(int)
+            counts = np.bincount(bins, counts, n_bins)
+            centres = low + width * (0.5 + np.arange(n_bins))
+        # How many values are in bins with no more of them: at least one, as if a value
+        # that was never seen had been seen once.
+        ordered = np.sort(counts)
+        as_rare = np.cumsum(ordered)[np.searchsorted(ordered, counts, "right") - 1]
+        worth = -np.log(np.maximum(as_rare, 1) / n)
+        width, unseen = _width(centres), np.log(n)
+        knots = [[centres[0] - width], centres, [centres[-1] + width]]
+        return np.concatenate(knots), np.concatenate([[unseen], worth, [unseen]])
 
 
-def _rarity(column):
-    """Return the knots of one column, and minus the log of the share as rare."""
-    n = len(column)
-    if n == 0:
-        return np.zeros(1), np.zeros(1)
-    column = np.clip(column, -LARGEST, LARGEST, dtype=np.float64)
-    n_bins = int(np.ceil(np.sqrt(n)))
-    centres, counts = np.unique(column, return_counts=True)
-    if len(centres) > n_bins:
-        counts, edges = np.histogram(column, n_bins)
-        centres = (edges[:-1] + edges[1:]) / 2
-    # How many values are in bins with no more of them: at least one, as if a value
-    # that was never seen had been seen once.
-    ordered = np.sort(counts)
-    as_rare = np.cumsum(ordered)[np.searchsorted(ordered, counts, "right") - 1]
-    minus_log = -np.log(np.maximum(as_rare, 1) / n)
-    width = (centres[-1] - centres[0]) / max(len(centres) - 1, 1)
-    # Where the width is nothing, or lost in rounding: the next number.
-    below = min(centres[0] - width, np.nextafter(centres[0], -np.inf))
-    beyond = max(centres[-1] + width, np.nextafter(centres[-1], np.inf))
-    unseen = np.log(n)
-    return np.r_[below, centres, beyond], np.r_[unseen, minus_log, unseen]
+def _distinct(X):
+    """Centre and scale of each column, its distinct values and how often each came."""
+    X = np.asarray(X, dtype=np.float64)
+    center, scale = reach_of(X)
+    # A constant is its own unit.
+    scale = np.where(scale > 0, scale, np.abs(center))
+    scale[scale == 0] = 1.0
+    same = np.maximum(SAME_VALUE, ROUNDING * (np.abs(center) / scale))
+    # Missing values come last.
+    ascending = np.sort(standardized(X, center, scale).T, axis=1)
+    n_values = len(X) - np.isnan(X).sum(0)
+    columns = zip(ascending, n_values, same, strict=True)
+    return center, scale, [_grouped(z[:n], width) for z, n, width in columns]
+
+
+def _grouped(z, same):
+    """Distinct values of an ascending column, and how often each came.
+
+    Those that are kept are at least half of `same` apart, and stand for what is less
+    than twice that beyond them: there are no chains.
+    """
+    cell = np.floor(z / same)
+    first = np.flatnonzero(cell[1:] != cell[:-1]) + 1
+    first = np.concatenate([np.zeros(min(len(z), 1), int), first])
+    apart = np.ones(len(first), bool)
+    apart[1:] = z[first[1:]] - z[first[:-1]] > same / 2
+    first = first[apart]
+    counts = np.append(first[1:], len(z)) - first if len(z) else first
+    return z[first], counts
+
+
+def _ordinary(z, counts):
+    """Distinct values but for the absurd ones, and how often each came."""
+    is_ordinary = np.abs(z) <= ABSURD
+    return z[is_ordinary], counts[is_ordinary]
+
+
+def _of_a_constant(z, unseen):
+    """Knots of a column of one value: what differs by more than rounding is unseen."""
+    reach = SAME_AS_A_CONSTANT * np.array([-2.0, -1.0, 1.0, 2.0])
+    return z + reach, np.array([unseen, 0.0, 0.0, unseen])
+
+
+def _upper_tail_is_longer(z, counts):
+    """Say whether a column is skewed to the right; absurd values have no say."""
+    z, counts = _ordinary(z, counts)
+    centred = z - counts @ z / counts.sum()
+    return counts @ centred**3 > 0
+
+
+def _usual(z, worth):
+    """First and last percentile of a column, from the knots of its longer tail."""
+    if worth[0] == worth[-1]:
+        # A constant, or a column without any value.
+        return 0.0, 0.0
+    share = np.exp(-np.sqrt(worth))
+    if worth[0] < worth[-1]:
+        # The share of larger values; the last knot is beyond all.
+        at = np.searchsorted(1.0 - share[:-1], (0.01, 0.99), "right") - 1
+        return tuple(z[np.maximum(at, 0)])
+    at = np.searchsorted(share[1:], (0.01, 0.99), "left")
+    return tuple(z[1:][np.minimum(at, len(z) - 2)])
+
+
+def _width(knots):
+    """Mean distance of ascending knots, 1 for a single one."""
+    return (knots[-1] - knots[0]) / (len(knots) - 1) if len(knots) > 1 else 1.0

@@ -6,6 +6,7 @@ from skncae.evidence._distance import Distance
 from skncae.evidence._neighbors import ContrastNeighbors, EdgeNeighbors, PixelNeighbors
 from skncae.evidence._reconstruction import Reconstruction
 from skncae.evidence._reference_rows import ReferenceRows
+from skncae.evidence._row_neighbors import RowNeighbors
 from skncae.evidence._transformations import Transformations
 
 KINDS: dict[str, type[Evidence]] = {}
@@ -29,6 +30,7 @@ for _kind in (
     ReferenceRows,
     Tails,
     Rarity,
+    RowNeighbors,
     PixelNeighbors,
     ContrastNeighbors,
     EdgeNeighbors,
@@ -37,7 +39,14 @@ for _kind in (
     register(_kind)
 
 # What is combined by default: of the rows of a table, and of images.
-TABLE_EVIDENCE = ("reconstruction", "distance", "dictionary", "tails", "rarity")
+TABLE_EVIDENCE = (
+    "reconstruction",
+    "distance",
+    "dictionary",
+    "tails",
+    "rarity",
+    "neighbors",
+)
 IMAGE_EVIDENCE = (
     "reconstruction",
     "pixel_neighbors",

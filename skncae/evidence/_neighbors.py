@@ -20,6 +20,27 @@ MAX_REFERENCES = 1024
 # ... and judged by those of them that rank between these shares by distance.
 NEAREST, FURTHEST = 0.05, 0.1
 
+# Squared distances of less than this share of the lengths have lost too many digits;
+# they are taken again, so many numbers at once.
+LOST, PIECE = 1e-6, 2**21
+
+
+def squared_distances(Z, references):
+    """Squared distance of every row to every reference, (n_samples, n_references).
+
+    Small ones have all their digits too, so that they do not depend on the rows beside.
+    """
+    length = np.square(references).sum(1)
+    square = np.square(Z).sum(1)[:, None] + length
+    # The expanded square loses the digits of a distance that is small beside lengths.
+    lost = LOST * square
+    square -= 2.0 * Z @ references.T
+    row, reference = np.nonzero(square < lost)
+    for some in np.array_split(np.arange(len(row)), 1 + len(row) * Z.shape[1] // PIECE):
+        pair = row[some], reference[some]
+        square[pair] = np.square(Z[pair[0]] - references[pair[1]]).sum(1)
+    return square
+
 
 @dataclass(frozen=True)
 class _Neighbors:
@@ -94,9 +115,7 @@ class _Neighbors:
 
     def _squares(self, Z):
         """Squared distances to all references, (n_samples, n_references)."""
-        square = np.square(Z).sum(1)[:, None] + np.square(self.references).sum(1)
-        square -= 2.0 * Z @ self.references.T
-        return np.maximum(square, 0.0)
+        return squared_distances(Z, self.references)
 
     def _ranks(self):
         """First and last rank of the neighbors; there is one at least."""

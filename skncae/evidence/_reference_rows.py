@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from skncae.networks._ensemble import blocks
 from skncae.scaling._calibration import calibrated_view
 from skncae.scaling._missing import over_all_columns
 from skncae.scaling._scaler import View
@@ -14,6 +15,9 @@ from skncae.scaling._scaler import View
 SURE_SHARE = 0.8
 # ... among at most this many.
 MAX_POOL = 4096
+
+# Squared distances of less than this share of the lengths have lost too many digits.
+LOST = 1e-6
 
 # Values that are this close are one value, rounded in another way by a runtime.
 ROUNDING = 1e-12
@@ -51,13 +55,17 @@ class ReferenceRows:
         # that got past the networks, for every member.
         size = min(settings.dictionary_size, math.ceil(n_sure / 2))
         x = torch.from_numpy(view.transform(pool.completed))
+        # In blocks: residuals of all members take much memory.
+        member_errors = np.concatenate(
+            [pool.take(some).member_errors for some in blocks(len(pool))], axis=1
+        )
         picked = [
             random_state.permutation(
                 np.argsort(over_all_columns(errors, pool.n_missing, n_features))[
                     :n_sure
                 ]
             )[:size]
-            for errors in pool.member_errors
+            for errors in member_errors
         ]
         return cls(view, x[torch.from_numpy(np.stack(picked))])
 
@@ -133,12 +141,20 @@ def nearest_rows(x, references):
     rows = references.reshape(-1, n_features)
     # The expanded square, less |x|^2, finds the nearest fast, and loses the digits of
     # a small distance. So the distance to that one is taken directly.
-    square = torch.addmm(rows.square().sum(1), x, rows.mT, alpha=-2.0)
+    length = rows.square().sum(1)
+    square = torch.addmm(length, x, rows.mT, alpha=-2.0)
     # By numpy: torch takes six times as long for the last axis.
     nearest = square.numpy().reshape(len(x), members, size).argmin(-1)
     nearest = torch.from_numpy(nearest)
     found = rows[nearest + size * torch.arange(members)]
-    return torch.linalg.vector_norm(found - x[:, None], dim=-1).mT, nearest.mT
+    distance = torch.linalg.vector_norm(found - x[:, None], dim=-1)
+    # Where it is so small that another may be nearer, all are taken directly.
+    lost = LOST * (x.square().sum(1) + length.max())
+    is_near = (distance > 0) & (distance.square() < lost[:, None])
+    for row in is_near.any(1).nonzero()[:, 0].tolist():
+        distances = torch.linalg.vector_norm(references - x[row], dim=-1)
+        distance[row], nearest[row] = distances.min(-1)
+    return distance.mT, nearest.mT
 
 
 def observed_distances(x, is_observed, references):

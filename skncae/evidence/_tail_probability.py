@@ -8,11 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# An error below this is no error.
-SMALLEST = 1e-20
+# Errors are compared by the logarithm of themselves and this. They are squares, lengths
+# or logarithms of shares: one that is small beside this is made of rounding.
+SMALLEST = 0.03
+
+# What is no number, or beyond all, is taken for this.
+LARGEST = 1e300
 
 # Errors whose logarithms differ by less are one error, rounded in several ways.
-SAME = 1e-6
+SAME = 1e-4
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,8 @@ class TailProbability:
     def onnx(self, graph, error):
         """Write the call as operations of an ONNX graph."""
         op, knots = graph.op, self.log_errors
-        log_error = op.log(op.max([error, op.const(SMALLEST)]))
+        error = op.min([error, op.const(LARGEST)])
+        log_error = op.log(op.add(error, op.const(SMALLEST)))
         beyond = op.sub(log_error, op.const(knots[-1]))
         beyond = op.where(op.greater(beyond, op.const(SAME)), beyond, op.const(0.0))
         beyond = op.mul(beyond, op.const(float(self.tail_index)))
@@ -78,8 +83,8 @@ class TailProbability:
 
 
 def _log(errors):
-    """Log of errors, where zero is a very small number."""
-    return np.log(np.maximum(errors, SMALLEST))
+    """Log of errors, where zero is a small number and NaN a very large one."""
+    return np.log(np.clip(np.nan_to_num(errors, nan=LARGEST), 0, LARGEST) + SMALLEST)
 
 
 def _tail_index(log_errors):

@@ -36,7 +36,22 @@ class Graph:
     @cached_property
     def reconstruction(self):
         """Reconstructions by the members, (members, n_samples, n_features)."""
-        return self._ensemble.model.onnx(self, self.scaled)
+        op, n_unseen = self.op, self._ensemble.n_directions - self._ensemble.n_seen
+        if n_unseen == 0:
+            return self._ensemble.model.onnx(self, self.scaled)
+        unseen, seen = op.split(
+            self.scaled,
+            op.const([n_unseen, self._ensemble.n_seen]),
+            axis=1,
+            outputs_count=2,
+        )
+        seen = self._ensemble.model.onnx(self, seen)
+        # Directions that the networks do not see are reconstructed as the centre.
+        n_members = self._ensemble.model.n_members
+        zeros = op.add(
+            op.const(np.zeros((n_members, 1, 1))), op.mul(unseen, op.const(0.0))
+        )
+        return op.concat([zeros, seen], axis=2)
 
     def sum_of_squares(self, x):
         """Sum over the last axis."""

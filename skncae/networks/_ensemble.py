@@ -4,12 +4,19 @@ They score in float64: the rounding of float32 would make a small residual depen
 rows beside it.
 """
 
+import math
+
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from skncae.networks._autoencoder import Autoencoder, latent_noise
 from skncae.networks._state import network_from_state, network_state
 from skncae.scaling._scaler import View
+
+# Networks see no more directions of a whitened view than this, those in which the rows
+# vary most. They explain a few; more of them would cost time, and change nothing.
+MAX_DIRECTIONS = 128
 
 # Rows are taken in blocks of this many, so that memory does not grow with them.
 BLOCK = 512
@@ -20,6 +27,11 @@ def blocks(n_rows, together=1):
     size = together * BLOCK
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
+
+
+def seen_directions(Z, view):
+    """The part of rows of a view that networks see, (n_samples, n_seen)."""
+    return Z if view.rotation is None else Z[:, -MAX_DIRECTIONS:]
 
 
 class Ensemble:
@@ -41,6 +53,17 @@ class Ensemble:
         self.view = view
         self.completion = completion
         self.is_empty = is_empty
+
+    @property
+    def n_directions(self):
+        """Number of columns of the view."""
+        rotation = self.view.rotation
+        return len(self.view.center) if rotation is None else rotation.shape[1]
+
+    @property
+    def n_seen(self):
+        """How many of them the networks see: the last ones."""
+        return min(math.prod(self.model.row_shape), self.n_directions)
 
     def state(self):
         """Everything learnt, as nested dictionaries of arrays."""
@@ -86,7 +109,9 @@ class Ensemble:
                 (members, n_features, n_samples)
         """
         z = torch.from_numpy(Z).mT.contiguous()
-        return z, self.model.forward_feature_major(z)
+        z_hat = self.model.forward_feature_major(z[-self.n_seen :])
+        # Directions that the networks do not see are reconstructed as the centre.
+        return z, F.pad(z_hat, (0, 0, len(z) - z_hat.shape[1], 0))
 
     @torch.no_grad()
     def encode(self, X):
@@ -94,7 +119,7 @@ class Ensemble:
         latent = []
         for block in blocks(len(X)):
             rows, _ = self.complete(X[block])
-            z = torch.from_numpy(self.view.transform(rows))
+            z = torch.from_numpy(self.view.transform(rows)[:, -self.n_seen :])
             latent.append(self.model.encoder(z.expand(self.model.n_members, *z.shape)))
         return torch.cat(latent, 1).numpy()
 
@@ -112,8 +137,8 @@ class Ensemble:
             noise = torch.randn(shape, generator=generator, dtype=mu.dtype)
             generated = self.model.decoder(latent_noise(mu, variance, noise))
             members = random_state.randint(len(mu), size=size)
-            rows[block] = self.view.inverse_transform(
-                generated[members, np.arange(size)].numpy()
-            )
+            generated = generated[members, np.arange(size)]
+            generated = F.pad(generated, (self.n_directions - self.n_seen, 0))
+            rows[block] = self.view.inverse_transform(generated.numpy())
         rows[:, self.is_empty] = np.nan
         return rows

@@ -5,13 +5,12 @@ over: contamination inflates a standard deviation and tilts a covariance just as
 misleads a network. Missing entries (NaN) are left out of these statistics.
 """
 
-import warnings
-
 import numpy as np
-from sklearn.covariance import OAS
 
+from skncae.scaling._location import location_and_scale, without_absurd
 from skncae.scaling._missing import expectation, over_all_columns, pairwise_precision
-from skncae.scaling._scaler import LARGEST, View, evened, light_of
+from skncae.scaling._scaler import LARGEST, View, evened, light_of, standardized
+from skncae.scaling._whitening import mahalanobis, rotation, whitening
 
 VIEWS = ("whitened", "standardized", "minmax")
 # For rows of one unit, such as images; they must be complete.
@@ -27,6 +26,9 @@ KNEE = {"standardized": 1.0, "whitened": 100.0}
 # Steps of expectation and maximisation that a covariance of incomplete rows starts
 # with; each calibration round adds one.
 FIRST_STEPS = 3
+
+# Squared distances whose ratio is closer to 1 are one distance.
+SAME_DISTANCE = 1e-9
 
 
 def calibrated_view(kind, X, rounds):
@@ -46,24 +48,50 @@ def calibrated_view(kind, X, rounds):
     -------
     view : View
     """
-    X = np.clip(X, -LARGEST, LARGEST, dtype=np.float64)
+    X = np.asarray(X, dtype=np.float64)
     if kind == "minmax":
+        X = np.clip(X, -LARGEST, LARGEST)
         # Unlike min and max these pass NaN over; a column of nothing else is 0.
         low, high = np.nan_to_num([np.fmin.reduce(X), np.fmax.reduce(X)])
         return View(low, np.where(high > low, high - low, 1.0))
-    n_normal = int(np.ceil(NORMAL_SHARE[kind] * len(X)))
+    if kind in IMAGE_VIEWS:
+        X = np.clip(X, -LARGEST, LARGEST)
+    else:
+        X = without_absurd(X)
     n_missing = np.isnan(X).sum(1)
+    if kind == "whitened" and not n_missing.any():
+        return _whitened_view(X, rounds)
     view = _fit_view(kind, X, X)
-    if kind == "whitened" and n_missing.any():
+    if kind == "whitened":
         for _ in range(FIRST_STEPS - 1):
             view = _fit_view(kind, X, X, view)
     for _ in range(rounds):
         rows = view.complete(X) if n_missing.any() else X
         distance = np.square(view.transform(rows)).sum(1)
         distance = over_all_columns(distance, n_missing, X.shape[1])
-        normal = np.argpartition(distance, n_normal - 1)[:n_normal]
-        view = _fit_view(kind, X, X[normal], view)
+        view = _fit_view(kind, X, X[_nearest(distance, NORMAL_SHARE[kind])], view)
     return view
+
+
+def _whitened_view(X, rounds):
+    """Whiten complete rows: their own directions are sought in the last round only."""
+    is_normal = np.ones(len(X), bool)
+    for _ in range(rounds):
+        center, scale = location_and_scale(X, X[is_normal])
+        distance = mahalanobis(standardized(X, center, scale), is_normal)
+        is_normal = _nearest(distance, NORMAL_SHARE["whitened"])
+    center, scale = location_and_scale(X, X[is_normal])
+    Z = standardized(X, center, scale)
+    turned, back = rotation(Z, is_normal)
+    return View(center, scale, turned, back, KNEE["whitened"])
+
+
+def _nearest(distance, share):
+    """Mark this share of the rows, those of least distance, and all that tie."""
+    n_normal = int(np.ceil(share * len(distance)))
+    furthest = np.partition(distance, n_normal - 1)[n_normal - 1]
+    # Rows that are equal but for rounding are in or out together.
+    return distance <= furthest * (1.0 + SAME_DISTANCE)
 
 
 def _fit_view(kind, X, X_normal, before=None):
@@ -73,28 +101,19 @@ def _fit_view(kind, X, X_normal, before=None):
     """
     if kind in IMAGE_VIEWS:
         return _pixel_view(X_normal, is_evened=kind == "contrast")
-    center, scale = _moments(X_normal)
-    overall_center, overall = _moments(X)
-    # A column that is constant among the normal rows is judged by all rows, and so
-    # is one that is missing in all of those.
-    center = np.where(np.isnan(center), overall_center, center)
-    scale = np.where(scale > 1e-3 * overall, scale, overall)
-    # Below this a deviation is rounding: the column is constant.
-    scale[scale <= 1e-12 * np.fmax.reduce(np.abs(X))] = 1.0
-    # A column of nothing but NaN.
-    center, scale = np.nan_to_num(center), np.nan_to_num(scale, nan=1.0)
+    center, scale = location_and_scale(X, X_normal)
     if kind == "standardized":
         return View(center, scale, knee=KNEE[kind])
-    Z, spread = (X_normal - center) / scale, 0.0
+    Z, spread = standardized(X_normal, center, scale), 0.0
     if np.isnan(Z).any():
         if before is None:
             precision = pairwise_precision(Z)
         else:
-            rotation = before.rotation * (scale / before.scale)[:, None]
-            precision = rotation @ rotation.T
+            turned = before.rotation * (scale / before.scale)[:, None]
+            precision = turned @ turned.T
         Z, spread = expectation(Z, precision)
-    rotation, inverse_rotation = _whitening(Z, spread)
-    return View(center, scale, rotation, inverse_rotation, KNEE[kind])
+    turned, back = whitening(Z.T @ Z / len(Z), Z, Z.shape[1], spread=spread)
+    return View(center, scale, turned, back, KNEE[kind])
 
 
 def _pixel_view(X, is_evened):
@@ -108,26 +127,3 @@ def _pixel_view(X, is_evened):
     # Images that are all the same have no scale.
     scale = scale if scale > 1e-12 * np.abs(X).max() else 1.0
     return View(center, np.full(X.shape[1], scale), light=light)
-
-
-def _moments(X):
-    """Mean and deviation of each column; NaN where nothing is observed."""
-    if not np.isnan(X).any():
-        return X.mean(0), X.std(0)
-    with warnings.catch_warnings():
-        # A column of nothing but NaN, which the caller looks after.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nanmean(X, axis=0), np.nanstd(X, axis=0)
-
-
-def _whitening(Z, spread):
-    """Return the whitening of centred rows, by shrunk covariance, and its inverse."""
-    with warnings.catch_warnings():
-        # One row or one column: there is nothing to shrink, which is no news.
-        warnings.simplefilter("ignore")
-        covariance = OAS(store_precision=False, assume_centered=True).fit(Z).covariance_
-    covariance = covariance + spread
-    values, vectors = np.linalg.eigh(covariance)
-    # Directions without variance keep their scale.
-    deviations = np.sqrt(np.where(values > 1e-10, values, 1.0))
-    return vectors / deviations, (vectors * deviations).T

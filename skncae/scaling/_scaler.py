@@ -20,7 +20,8 @@ class View:
     Parameters
     ----------
     center, scale : ndarray of shape (n_features,)
-    rotation, inverse_rotation : ndarray of shape (n_features, n_features) or None
+    rotation : ndarray of shape (n_features, n_directions) or None
+    inverse_rotation : ndarray of shape (n_directions, n_features) or None
     knee : float or None
     light : ndarray of shape (2,) or None
         With per-image normalisation of brightness and contrast (each row to mean 0 and
@@ -36,11 +37,9 @@ class View:
 
     def transform(self, X):
         """Map complete rows, (n_samples, n_features), to this view in float64."""
-        X = np.clip(X, -LARGEST, LARGEST, dtype=np.float64)
         if self.light is not None:
-            X = evened(X)
-        Z = X - self.center
-        Z /= self.scale
+            X = evened(np.clip(X, -LARGEST, LARGEST, dtype=np.float64))
+        Z = standardized(X, self.center, self.scale)
         if self.rotation is not None:
             Z = Z @ self.rotation
         if self.knee is not None:
@@ -49,14 +48,15 @@ class View:
 
     def complete(self, X):
         """Return X in float64 with what the rest of a row predicts in place of NaN."""
-        X = np.clip(X, -LARGEST, LARGEST, dtype=np.float64)
+        X = np.asarray(X, dtype=np.float64)
         missing = np.isnan(X)
-        Z = (X - self.center) / self.scale
+        Z = standardized(X, self.center, self.scale)
         if self.rotation is None:
             Z[missing] = 0.0
         else:
             Z, _ = expectation(Z, self.rotation @ self.rotation.T)
-        return np.where(missing, Z * self.scale + self.center, X)
+        with np.errstate(over="ignore", under="ignore"):
+            return np.where(missing, Z * self.scale + self.center, X)
 
     def inverse_transform(self, Z, like=None):
         """Map rows of this view back to the units of X.
@@ -101,14 +101,29 @@ class View:
     def onnx(self, graph, X):
         """Write `transform` as operations of an ONNX graph; of tables only."""
         op = graph.op
-        x = op.clip(X, op.const(-LARGEST), op.const(LARGEST))
-        x = op.div(op.sub(x, op.const(self.center)), op.const(self.scale))
+        x = standardized_onnx(graph, X, self.center, self.scale)
         if self.rotation is not None:
             x = op.matmul(x, op.const(np.ascontiguousarray(self.rotation)))
         if self.knee is not None:
             knee = op.const(float(self.knee))
             x = op.mul(knee, graph.arcsinh(op.div(x, knee)))
         return x
+
+
+def standardized(X, center, scale):
+    """Columns less their centre, over their scale; no value is beyond LARGEST."""
+    # A value may be further out than float64 can say.
+    with np.errstate(over="ignore", under="ignore"):
+        Z = np.subtract(X, center, dtype=np.float64)
+        Z /= scale
+    return np.clip(Z, -LARGEST, LARGEST, out=Z)
+
+
+def standardized_onnx(graph, X, center, scale):
+    """Write `standardized` as operations of an ONNX graph."""
+    op = graph.op
+    z = op.div(op.sub(X, op.const(center)), op.const(scale))
+    return op.clip(z, op.const(-LARGEST), op.const(LARGEST))
 
 
 def light_of(X):

@@ -205,7 +205,8 @@ def test_threshold_of_chunks_is_that_of_all_rows(X, fast, room_for_50, contamina
         detector = fast(contamination=contamination).fit(Chunks(X, chunk_rows=30))
     assert detector.contamination_ == pytest.approx(whole.contamination_, abs=1e-4)
     flagged = detector.predict(X) == -1
-    assert flagged.mean() == pytest.approx(detector.contamination_, abs=1e-4)
+    # To a row: the quantile of a sketch lies anywhere between two errors.
+    assert flagged.mean() == pytest.approx(detector.contamination_, abs=1.01 / len(X))
 
 
 def test_threshold_of_chunks_is_the_quantile_of_all_errors(fast):

@@ -1,0 +1,100 @@
+"""The distance to the training rows that are near a row, wherever those are.
+
+Every other kind that looks at whole rows measures from one centre, or trusts rows that
+are near it. Rows between two clusters, or inside a ring, are near to all centres and
+near to nobody.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from skncae.evidence._neighbors import squared_distances
+from skncae.scaling._calibration import calibrated_view
+from skncae.scaling._scaler import View
+
+# Rows are compared with this many training rows at most, drawn at random ...
+MAX_REFERENCES = 512
+# ... by the distance within which this share of them lies: more than outliers that
+# stand together may be.
+SHARE = 0.15
+
+
+@dataclass(frozen=True)
+class RowNeighbors:
+    """Distance within which 15 % of the training rows lie, in standardized columns.
+
+    Kin of the distance to the k-th neighbor (kNN), with a k that grows with the rows.
+
+    Parameters
+    ----------
+    view : View
+    references : ndarray of shape (n_references, n_features)
+        Training rows in that view.
+    """
+
+    view: View
+    references: np.ndarray
+
+    name = "neighbors"
+    power = 2
+    images_only = complete_only = by_column_alone = False
+
+    @classmethod
+    def learn(cls, block, settings, random_state):
+        """Draw the references from training rows."""
+        view = calibrated_view("standardized", block.rows, settings.calibration_rounds)
+        picked = block.take(random_state.permutation(len(block))[:MAX_REFERENCES])
+        return cls(view, view.transform(picked.completed))
+
+    def errors(self, block):
+        """Distance of each row in its observed columns, (n_samples,)."""
+        square = self._squares(block)
+        k = self._rank()
+        return np.sqrt(np.partition(square, k - 1)[:, k - 1])
+
+    def contributions(self, block):
+        """Squared distance of each column over the distance."""
+        Z = self.view.transform(block.completed)
+        nearest = np.argpartition(self._squares(block), self._rank() - 1)
+        square = np.square(Z - self.references[nearest[:, self._rank() - 1]])
+        # A distance is its square over itself; nothing adds to a distance of zero.
+        distance = np.sqrt(square.sum(1, keepdims=True))
+        return square / np.where(distance > 0, distance, 1.0)
+
+    def state(self):
+        """Everything learnt, as nested dictionaries of arrays."""
+        return {"view": vars(self.view).copy(), "references": self.references}
+
+    @classmethod
+    def from_state(cls, state):
+        """Build the neighbors that `state` was taken from."""
+        return cls(View(**state["view"]), state["references"])
+
+    def onnx(self, graph):
+        """Write `errors` as operations of an ONNX graph."""
+        op, k = graph.op, self._rank()
+        z = self.view.onnx(graph, graph.X)
+        length = op.unsqueeze(graph.sum_of_squares(z), op.const([1]))
+        product = op.matmul(z, op.const(np.ascontiguousarray(-2.0 * self.references.T)))
+        square = op.add(product, op.const(np.square(self.references).sum(1)))
+        square = op.max([op.add(square, length), op.const(0.0)])
+        smallest, _ = op.top_k(square, op.const([k]), axis=1, largest=0)
+        last = op.slice(smallest, op.const([k - 1]), op.const([k]), op.const([1]))
+        return op.sqrt(op.squeeze(last, op.const([1])))
+
+    def _squares(self, block):
+        """Squared distances in observed columns, (n_samples, n_references)."""
+        Z = self.view.transform(block.completed)
+        if block.missing is None:
+            return squared_distances(Z, self.references)
+        is_observed = block.is_observed.astype(np.float64)
+        Z *= is_observed
+        square = is_observed @ np.square(self.references).T
+        square += np.square(Z).sum(1)[:, None] - 2.0 * Z @ self.references.T
+        return np.maximum(square, 0.0)
+
+    def _rank(self):
+        """Which neighbor the distance is to; the first is 1."""
+        return math.ceil(SHARE * len(self.references))

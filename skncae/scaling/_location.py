@@ -1,0 +1,113 @@
+"""Where the values of a column are, and how far apart, whatever a few of them are.
+
+Columns come in any units: time stamps in nanoseconds, likelihoods of 1e-310, a fill
+value of 1e20 among small numbers. What is rounding, what is constant and what is absurd
+is judged by the column itself.
+"""
+
+import warnings
+
+import numpy as np
+
+# Values that differ by less than this share of their size are one value, rounded in
+# several ways.
+ROUNDING = 64 * float(np.finfo(np.float64).eps)
+
+# The least number of all digits: what is smaller has no relative precision.
+SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
+
+# Nine tenths of a column say how far its values reach; beyond so many times that a
+# value is absurd: it says nothing about the others.
+REACH, ABSURD = 0.9, 20.0
+
+# Rows that a column is shifted by, before it is summed: the median of so many.
+N_SHIFT = 15
+
+
+def reach_of(X):
+    """Median of each column, and how far from it the nearest nine tenths reach.
+
+    Where nine tenths are equal, how far out the others are, in the median; 0 in a
+    column that is constant up to rounding, or has no value.
+    """
+    with warnings.catch_warnings(), np.errstate(over="ignore"):
+        # A column of nothing but NaN.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        has_missing = np.isnan(X).any()
+        median = np.nanmedian(X, axis=0) if has_missing else np.median(X, axis=0)
+        median = np.nan_to_num(median)
+        far = np.abs(X - median)
+        quantile = np.nanquantile if has_missing else np.quantile
+        reach = np.nan_to_num(quantile(far, REACH, axis=0, method="higher"))
+    is_rounding = ROUNDING * np.maximum(np.abs(median), SMALLEST_NORMAL)
+    for column in np.flatnonzero(reach <= is_rounding):
+        others = far[:, column]
+        others = others[others > is_rounding[column]]
+        reach[column] = np.median(others) if len(others) else 0.0
+    return median, reach
+
+
+def without_absurd(X):
+    """Rows whose values are no further out than is worth counting."""
+    median, reach = reach_of(X)
+    with np.errstate(over="ignore"):
+        limit = np.where(reach > 0, ABSURD * reach, np.inf)
+        return np.clip(X, median - limit, median + limit)
+
+
+def location_and_scale(X, X_normal):
+    """Centre and scale of each column, as the normal rows have them.
+
+    What is constant among those is judged by the other rows; a column of nothing but
+    NaN has centre 0 and scale 1.
+    """
+    center, scale = _moments(X_normal)
+    if np.isnan(center).any():
+        is_seen = ~np.isnan(center)
+        overall_center, overall = _moments(X)
+        center = np.where(is_seen, center, overall_center)
+        scale = np.where(is_seen, scale, overall)
+    size = np.fmax.reduce(np.abs(X_normal))
+    size = np.where(np.isnan(size), np.abs(center), size)
+    # Below this a deviation is rounding.
+    for column in np.flatnonzero(~(scale > ROUNDING * size)):
+        scale[column] = _rare_scale(X[:, column], center[column])
+    return np.nan_to_num(center), np.nan_to_num(scale, nan=1.0)
+
+
+def _rare_scale(values, center):
+    """Scale of a column that is constant, but for a few rows at most.
+
+    The deviation of all rows if each of the few were as far out as their median: one
+    of them alone, however far out, does not set it.
+    """
+    if np.isnan(center):
+        return 1.0
+    with np.errstate(over="ignore"):
+        far = np.abs(values - center)
+    is_far = far > ROUNDING * max(abs(center), SMALLEST_NORMAL)
+    if is_far.any():
+        share = is_far.mean()
+        return float(np.median(far[is_far]) * np.sqrt(share * (1.0 - share)))
+    # A constant is its own unit.
+    return abs(float(center)) or 1.0
+
+
+def _moments(X):
+    """Mean and deviation of each column; NaN where nothing is observed.
+
+    Columns are shifted and scaled by powers of two first: neither the digits of a large
+    offset are lost, nor the square of a value that is very large or very small.
+    """
+    picked = np.linspace(0, len(X) - 1, min(len(X), N_SHIFT)).astype(int)
+    with warnings.catch_warnings(), np.errstate(over="ignore", under="ignore"):
+        # A column of nothing but NaN, which the caller looks after.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        shift = np.nan_to_num(np.nanmedian(X[picked], axis=0))
+        Y = X - shift
+        _, exponent = np.frexp(np.fmax.reduce(np.abs(Y)))
+        np.ldexp(Y, -exponent, out=Y)
+        has_missing = np.isnan(Y).any()
+        mean = np.nanmean(Y, axis=0) if has_missing else Y.mean(0)
+        deviation = np.nanstd(Y, axis=0) if has_missing else Y.std(0)
+        return shift + np.ldexp(mean, exponent), np.ldexp(deviation, exponent)

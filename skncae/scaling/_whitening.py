@@ -1,0 +1,102 @@
+"""Whitening by the covariance of the rows that look normal.
+
+The covariance is shrunk (OAS). Where there are more columns than rows it is never
+written down: distances come from the products of rows, directions from their span.
+"""
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+
+# Directions of this share of the longest one are none: they are made of rounding.
+LEAST_SPAN = 1e-8
+
+# Share of the covariance as it is in the one whose directions are sought.
+LITTLE = 1e-6
+
+
+def _shrinkage(square, trace, n_samples, n_features):
+    """Share of the mean variance in a covariance: OAS, Chen et al. (2010), Eq. 23.
+
+    As `sklearn.covariance.oas` has it, from the sum of squares and the trace of the
+    covariance, which are also those of the matrix of the rows' products.
+    """
+    alpha, mu = square / n_features**2, trace / n_features
+    excess = (n_samples + 1) * (alpha - mu**2 / n_features)
+    return min((alpha + mu**2) / excess, 1.0) if excess > 0 else 1.0
+
+
+def shrunk(covariance, n_samples, n_features):
+    """Covariance of rows in few directions of n_features, shrunk to the mean variance.
+
+    Directions without variance keep the scale of the columns.
+    """
+    trace = np.trace(covariance)
+    share = _shrinkage(np.square(covariance).sum(), trace, n_samples, n_features)
+    return (1.0 - share) * covariance + np.diag(
+        np.full(len(covariance), share * trace / n_features or 1.0)
+    )
+
+
+def mahalanobis(Z, is_normal):
+    """Squared distance of centred rows to 0, by the shrunk covariance of some."""
+    normal = Z[is_normal]
+    n, n_features = normal.shape
+    if n_features <= len(Z):
+        covariance = shrunk(normal.T @ normal / n, n, n_features)
+        return np.square(_solved(covariance, Z.T)).sum(0)
+    # More columns than rows: by the products of rows (Woodbury's identity).
+    square, products = np.square(Z).sum(1), normal @ normal.T
+    trace = np.trace(products) / n
+    share = _shrinkage(np.square(products).sum() / n**2, trace, n, n_features)
+    rest = share * trace / n_features or 1.0
+    if share == 1.0:
+        return square / rest
+    products.flat[:: n + 1] += n * rest / (1.0 - share)
+    return (square - np.square(_solved(products, normal @ Z.T)).sum(0)) / rest
+
+
+def _solved(covariance, columns):
+    """Columns by the inverse root of a covariance."""
+    root = cholesky(covariance, lower=True)
+    return solve_triangular(root, columns, lower=True, check_finite=False)
+
+
+def rotation(Z, is_normal):
+    """Whitening of centred rows by the covariance of some of them, and its inverse.
+
+    It has no more directions than there are rows: those that rows lie in.
+    """
+    n_features = Z.shape[1]
+    directions = None if n_features <= len(Z) else _span(Z)
+    rows = Z[is_normal] if directions is None else Z[is_normal] @ directions
+    return whitening(rows.T @ rows / len(rows), rows, n_features, directions)
+
+
+def _span(Z):
+    """Orthonormal directions that all rows lie in, (n_features, n_directions)."""
+    # A row that is far out would cost the others their digits.
+    length = np.linalg.norm(Z, axis=1, keepdims=True)
+    rows = Z / np.where(length > 0, length, 1.0)
+    values, vectors = np.linalg.eigh(rows @ rows.T)
+    is_there = values > LEAST_SPAN * max(values[-1], 1.0)
+    if not is_there.any():
+        # Rows that are all the same: any direction will do.
+        return np.eye(Z.shape[1], 1)
+    return rows.T @ (vectors[:, is_there] / np.sqrt(values[is_there]))
+
+
+def whitening(covariance, rows, n_features, directions=None, spread=0.0):
+    """Return the whitening by the shrunk covariance of rows, and its inverse.
+
+    What they spread beside (of completed rows) is added after that. An eigenvector has
+    no sign of its own: it points to the longer tail of the rows.
+    """
+    shrunk_covariance = shrunk(covariance, len(rows), n_features) + spread
+    # Where it is shrunk to nothing, that little tells the directions apart.
+    _, vectors = np.linalg.eigh(shrunk_covariance + LITTLE * covariance)
+    skewness = (np.nan_to_num(rows @ vectors) ** 3).sum(0)
+    vectors = np.where(skewness < 0, -vectors, vectors)
+    deviations = np.sqrt(((shrunk_covariance @ vectors) * vectors).sum(0))
+    if directions is not None:
+        vectors = directions @ vectors
+    return vectors / deviations, (vectors * deviations).T

@@ -1,0 +1,99 @@
+"""Rounding is no evidence, and a row's score is its own."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skncae import NCAEDetector
+
+
+def categories(seed, n=300):
+    """Categories after a rotation: every value is rounded in another way."""
+    rng = np.random.default_rng(seed)
+    rotation = np.linalg.qr(rng.normal(size=(4, 4)))[0]
+    return rng.integers(0, 3, (n, 4)) @ rotation
+
+
+def numbers(seed, n=300):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(3, 1, size=(n, 4))
+    X[:6] += 5
+    return X
+
+
+def mostly_nothing(seed, n=300):
+    """Many values within a billionth of each other."""
+    return np.random.default_rng(seed).beta(0.02, 5, (n, 3))
+
+
+def counts(seed, n=300):
+    return np.random.default_rng(seed).poisson(2, (n, 4)) + 0.7
+
+
+TABLES = (categories, numbers, mostly_nothing, counts)
+
+ROUNDED = {
+    "float32": lambda X, rng: X.astype(np.float32),
+    "15 digits": lambda X, rng: np.vectorize(lambda x: float(f"{x:.15g}"))(X),
+    "one ulp": lambda X, rng: np.nextafter(X, np.inf * rng.choice([-1, 1], X.shape)),
+}
+
+
+def fitted(X, **parameters):
+    return NCAEDetector(random_state=0, n_estimators=2, max_iter=25, **parameters).fit(
+        X
+    )
+
+
+def moved(scores, others):
+    return np.abs(scores - others).max()
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    table=st.sampled_from(TABLES),
+    rounding=st.sampled_from(sorted(ROUNDED)),
+    seed=st.integers(0, 9),
+)
+def test_rounded_rows_have_the_scores_of_the_rows(table, rounding, seed):
+    X = table(seed)
+    detector = fitted(X)
+    rounded = ROUNDED[rounding](X, np.random.default_rng(seed))
+    assert moved(detector.score_samples(X), detector.score_samples(rounded)) < 1e-3
+
+
+@settings(max_examples=6, deadline=None)
+@given(table=st.sampled_from(TABLES), seed=st.integers(0, 9))
+def test_score_of_a_row_alone_is_its_score_in_a_batch(table, seed):
+    X = table(seed)[:60]
+    detector = fitted(X)
+    alone = np.concatenate([detector.score_samples(row[None]) for row in X])
+    np.testing.assert_allclose(alone, detector.score_samples(X), rtol=1e-9, atol=1e-9)
+
+
+def test_score_of_a_frozen_image_alone_is_its_score_in_a_batch():
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.random((1, 8, 8)), 60, axis=0)
+    X[:10] = rng.random((10, 8, 8))
+    detector = fitted(X, batch_size=16)
+    alone = np.concatenate([detector.score_samples(image[None]) for image in X])
+    np.testing.assert_allclose(alone, detector.score_samples(X), rtol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [1000.0, 1 / 2.54, 1e-9])
+def test_another_unit_is_no_evidence(factor):
+    X = numbers(0)
+    detector, other = fitted(X), fitted(X * factor)
+    assert moved(detector.score_samples(X), other.score_samples(X * factor)) < 1e-3
+
+
+def test_another_order_of_the_columns_is_no_evidence():
+    X, order = numbers(0), [2, 0, 3, 1]
+    detector, other = fitted(X), fitted(X[:, order])
+    assert moved(detector.score_samples(X), other.score_samples(X[:, order])) < 1e-3
+
+
+def test_fit_on_float32_scores_float64_of_a_constant_table_as_inliers():
+    detector = fitted(np.full((10, 1), 0.7, np.float32))
+    assert detector.predict([[0.7]])[0] == 1
