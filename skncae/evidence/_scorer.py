@@ -10,7 +10,8 @@ rank and two kinds may give two rows the same one.
 Most kinds measure from one centre, so a row between two clusters is normal to all of
 them. Where "neighbors" is asked, it takes no part in the median: with "rarity" it may
 overrule it. The score is then no less than 0.8 of the mean of these two, nor than 1.1
-of the lesser one: what both see counts for more than what one of them sees.
+of the lesser one: what both see counts for more than what one of them sees. They lift
+no row above the one in twenty on which most of the evidence agrees.
 
 Every error is a sum over columns (of a distance: its square is). Where entries are
 missing it is the sum over the others, scaled up to all columns; a row without any value
@@ -35,6 +36,8 @@ TIE_BREAK = 1e-3
 # is heard only so. Their mean and their least, weighted so, may overrule the median.
 LOCAL, APART = ("neighbors", "rarity"), "neighbors"
 MEAN_OVERRULES, LEAST_OVERRULES = 0.8, 1.1
+# No further up than to one row in twenty: there the median decides alone.
+OVERRULED = float(np.log(20.0))
 
 
 @dataclass(frozen=True)
@@ -261,7 +264,8 @@ class Scorer:
             mean = op.mul(op.const(MEAN_OVERRULES), _mean_of(op, heard))
             least = op.reduce_min(heard, op.const([1]), keepdims=0)
             least = op.mul(op.const(LEAST_OVERRULES), least)
-            combined = op.max([combined, mean, least])
+            overruling = op.min([op.max([mean, least]), op.const(OVERRULED)])
+            combined = op.max([combined, overruling])
         mean = _mean_of(op, op.concat(columns, axis=1))
         return op.add(combined, op.mul(op.const(TIE_BREAK), mean))
 
@@ -286,8 +290,9 @@ class Scorer:
         voting, local = self._voting_and_local()
         combined = np.median(minus_logs[voting], axis=0)
         if local:
-            combined = np.maximum(combined, MEAN_OVERRULES * minus_logs[local].mean(0))
-            combined = np.maximum(combined, LEAST_OVERRULES * minus_logs[local].min(0))
+            mean, least = minus_logs[local].mean(0), minus_logs[local].min(0)
+            overruling = np.maximum(MEAN_OVERRULES * mean, LEAST_OVERRULES * least)
+            combined = np.maximum(combined, np.minimum(overruling, OVERRULED))
         return combined + TIE_BREAK * minus_logs.mean(0)
 
     def _voting_and_local(self):

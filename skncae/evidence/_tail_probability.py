@@ -10,7 +10,7 @@ import numpy as np
 
 # Errors are compared by the logarithm of themselves and this. They are squares, lengths
 # or logarithms of shares: one that is small beside this is made of rounding.
-SMALLEST = 0.03
+SMALLEST = 1e-3
 
 # What is no number, or beyond all, is taken for this.
 LARGEST = 1e300

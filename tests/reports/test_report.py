@@ -22,7 +22,7 @@ EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \"'"
 @pytest.fixture
 def frame(X):
     frame = pd.DataFrame(X, columns=list("abcde"), index=[f"r{i}" for i in range(200)])
-    frame.loc["r60", "c"] = 90.0
+    frame.loc["r60"] = [6.5, -6.5, 90.0, 6.5, -6.5]
     return frame
 
 
