@@ -74,7 +74,7 @@ class NCAEDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
         flags is flagged. It sets `threshold_` only; the scores do not depend on it.
     n_estimators : int or "auto", default="auto"
         Number of autoencoders (members), trained side by side. Here and below, "auto"
-        chooses by the shape of the rows: 8 for a table, 2 for images.
+        chooses by the shape of the rows: 4 for a table, 2 for images.
     hidden_units : tuple of int or "auto", default="auto"
         Widths of the encoder's hidden layers, or for images the channels of its
         convolutions, each of which halves height and width; the decoder mirrors them.
@@ -117,12 +117,14 @@ default="auto"
         images also their distance to training images that are near, but not the
         nearest, as they are ("pixel_neighbors"), with the same brightness and contrast
         ("contrast_neighbors"), or in histograms of the directions of their edges
-        ("edge_neighbors"). One kind is reported as it is, so
+        ("edge_neighbors"); and how badly a network recognises how they were turned and
+        moved ("transformations"). One kind is reported as it is, so
         `evidence="reconstruction"` is the paper's score; of several, the median of
         their log tail probabilities (minus the log of the share of training rows with a
         larger error), unless "neighbors" and "rarity" together say a larger one, as of
-        a row between two clusters. "auto" takes the first six for a table, and
-        "reconstruction" with the three kinds of neighbors for images.
+        a row between two clusters, and the mean where "transformations" is among them.
+        "auto" takes the first six for a table, and "reconstruction" with the last four
+        for images.
     dictionary_size : int, default=64
         Number of rows in the dictionary of each member, drawn from the rows that it
         reconstructs best.

@@ -8,7 +8,7 @@ from skncae.evidence._kinds import IMAGE_EVIDENCE, TABLE_EVIDENCE
 
 # What "auto" stands for: for the rows of a table, and for images.
 AUTO = {
-    "n_estimators": (8, 2),
+    "n_estimators": (4, 2),
     "hidden_units": ((32, 16), (8, 16)),
     "latent_dim": (3, 16),
     "scaling": ("whitened", "contrast"),

@@ -52,4 +52,5 @@ IMAGE_EVIDENCE = (
     "pixel_neighbors",
     "contrast_neighbors",
     "edge_neighbors",
+    "transformations",
 )

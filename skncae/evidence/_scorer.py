@@ -1,17 +1,8 @@
 """From rows to scores.
 
-Each kind of evidence (`_kinds`) is a component score; nine there are, of which six
-apply to tables and four to images by default. Errors of different kinds are made
-comparable by minus the log of their tail probability, the share of training rows with a
-larger error. The score is the median of these: a row is an outlier when most of the
-evidence says so. A thousandth of their mean is added, since a tail probability is a
-rank and two kinds may give two rows the same one.
-
-Most kinds measure from one centre, so a row between two clusters is normal to all of
-them. Where "neighbors" is asked, it takes no part in the median: with "rarity" it may
-overrule it. The score is then no less than 0.8 of the mean of these two, nor than 1.1
-of the lesser one: what both see counts for more than what one of them sees. They lift
-no row above the one in twenty on which most of the evidence agrees.
+Each kind of evidence (`_kinds`) is a component score. Errors of different kinds are
+made comparable by minus the log of their tail probability, the share of training rows
+with a larger error; `_combination` makes one score of them.
 
 Every error is a sum over columns (of a distance: its square is). Where entries are
 missing it is the sum over the others, scaled up to all columns; a row without any value
@@ -23,21 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from skncae._threads import in_threads
+from skncae.evidence import _combination
 from skncae.evidence._base import Block, Evidence
 from skncae.evidence._kinds import KINDS
 from skncae.evidence._tail_probability import SMALLEST, TailProbability
 from skncae.networks._ensemble import Ensemble, blocks
 from skncae.scaling._missing import over_all_columns
-
-# What the mean of minus the log tail probabilities adds to their median.
-TIE_BREAK = 1e-3
-
-# Kinds that see a row that is near to the centre and near to no other row; one of them
-# is heard only so. Their mean and their least, weighted so, may overrule the median.
-LOCAL, APART = ("neighbors", "rarity"), "neighbors"
-MEAN_OVERRULES, LEAST_OVERRULES = 0.8, 1.1
-# No further up than to one row in twenty: there the median decides alone.
-OVERRULED = float(np.log(20.0))
 
 
 @dataclass(frozen=True)
@@ -137,6 +119,11 @@ class Scorer:
             Ensemble.from_state(state["ensemble"]),
             [Component.from_state(component) for component in state["components"]],
         )
+
+    @property
+    def names(self):
+        """Names of the kinds."""
+        return [component.evidence.name for component in self.components]
 
     @property
     def tails(self):
@@ -243,31 +230,11 @@ class Scorer:
         errors = [component.evidence.onnx(graph) for component in self.components]
         if len(errors) == 1:
             return errors[0]
-        op = graph.op
-        columns = [
-            op.unsqueeze(component.tail.onnx(graph, error), op.const([1]))
+        minus_logs = [
+            component.tail.onnx(graph, error)
             for component, error in zip(self.components, errors, strict=True)
         ]
-        voting, local = self._voting_and_local()
-        k = len(voting)
-        ordered, _ = op.top_k(
-            op.concat([columns[place] for place in voting], axis=1),
-            op.const([k]),
-            axis=1,
-        )
-        middle = op.slice(
-            ordered, op.const([(k - 1) // 2]), op.const([k // 2 + 1]), op.const([1])
-        )
-        combined = _mean_of(op, middle)
-        if local:
-            heard = op.concat([columns[place] for place in local], axis=1)
-            mean = op.mul(op.const(MEAN_OVERRULES), _mean_of(op, heard))
-            least = op.reduce_min(heard, op.const([1]), keepdims=0)
-            least = op.mul(op.const(LEAST_OVERRULES), least)
-            overruling = op.min([op.max([mean, least]), op.const(OVERRULED)])
-            combined = op.max([combined, overruling])
-        mean = _mean_of(op, op.concat(columns, axis=1))
-        return op.add(combined, op.mul(op.const(TIE_BREAK), mean))
+        return _combination.onnx(graph, self.names, minus_logs)
 
     def _completed_errors(self, observed, n_missing):
         """Errors scaled up from the observed columns to all, (n_kinds, n_samples)."""
@@ -286,22 +253,7 @@ class Scorer:
         """Combine (n_kinds, n_samples) errors, or return the only ones."""
         if len(self.components) == 1:
             return errors[0]
-        minus_logs = self._minus_logs(errors)
-        voting, local = self._voting_and_local()
-        combined = np.median(minus_logs[voting], axis=0)
-        if local:
-            mean, least = minus_logs[local].mean(0), minus_logs[local].min(0)
-            overruling = np.maximum(MEAN_OVERRULES * mean, LEAST_OVERRULES * least)
-            combined = np.maximum(combined, np.minimum(overruling, OVERRULED))
-        return combined + TIE_BREAK * minus_logs.mean(0)
-
-    def _voting_and_local(self):
-        """Places of the kinds that the median is of, and of those that overrule it."""
-        names = [component.evidence.name for component in self.components]
-        if APART not in names:
-            return list(range(len(names))), []
-        voting = [place for place, name in enumerate(names) if name != APART]
-        return voting, [place for place, name in enumerate(names) if name in LOCAL]
+        return _combination.combined(self.names, self._minus_logs(errors))
 
     def _minus_logs(self, errors):
         """Minus the log of the tail probability of each error, (n_kinds, n_samples)."""
@@ -317,11 +269,6 @@ class Scorer:
         if len(self.components) > 1:
             parts = _shared_out(self._minus_logs(errors), parts, is_observed)
         return _shared_out(self._combined(errors), parts.sum(0), is_observed)
-
-
-def _mean_of(op, columns):
-    """Mean of each row, as an operation of ONNX."""
-    return op.reduce_mean(columns, op.const([1]), keepdims=0)
 
 
 def _observed_errors(ensemble, kinds, X):

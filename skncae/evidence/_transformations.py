@@ -23,8 +23,9 @@ CHANNELS = (32, 64, 128, 128)
 STRIDES = (2, 2, 2, 1)
 LEAKINESS = 0.1
 
-# Steps of Adam, images a step (each in all four rotations), and the step size.
-N_STEPS, BATCH, LEARNING_RATE = 400, 64, 2e-3
+# Steps of Adam for each step of the autoencoders (`max_iter`), images a step (each in
+# all four rotations), and the step size.
+STEPS, BATCH, LEARNING_RATE = 2, 64, 2e-3
 
 # Answers of the three heads: quarter turns, and shifts by a quarter of the width and of
 # the height to either side or not at all.
@@ -122,7 +123,8 @@ class Transformations:
         recognizer = Recognizer(settings.image_shape[2], generator)
         evidence = cls(recognizer, mean, deviation, tuple(settings.image_shape))
         x = evidence._seen(block.completed)
-        _train(recognizer, x, generator, torch.device(settings.device))
+        n_steps = STEPS * settings.max_iter
+        _train(recognizer, x, n_steps, generator, torch.device(settings.device))
         # As if it had been loaded: how weights lie in memory decides how sums round.
         return cls.from_state(evidence.state())
 
@@ -234,13 +236,13 @@ def log_probability(logits, answers):
     )
 
 
-def _train(recognizer, x, generator, device):
+def _train(recognizer, x, n_steps, generator, device):
     """Teach the network the four rotations of random images, shifted at random."""
     recognizer.to(device, memory_format=torch.channels_last).train()
     x = squared(x.to(device))
     optimizer = torch.optim.Adam(recognizer.parameters(), lr=LEARNING_RATE)
     turns = torch.arange(4, device=device).repeat_interleave(BATCH)
-    for _ in range(N_STEPS):
+    for _ in range(n_steps):
         drawn = torch.randint(len(x), (BATCH,), generator=generator)
         moves = torch.randint(3, (2, 4 * BATCH), generator=generator).to(device)
         images = shifted(x[drawn.to(device)].repeat(4, 1, 1, 1), *(moves - 1))

@@ -11,7 +11,7 @@ from skncae.evidence._transformations import Recognizer, shifted, squared
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch):
-    monkeypatch.setattr(_transformations, "N_STEPS", 40)
+    monkeypatch.setattr(_transformations, "STEPS", 4)
     monkeypatch.setattr(_transformations, "BATCH", 16)
 
 

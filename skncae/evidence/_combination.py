@@ -1,0 +1,94 @@
+"""One score of several: how the log tail probabilities of the kinds are combined.
+
+The score is their median: a row is an outlier when most of the evidence says so. Two
+exceptions are built in.
+
+- Most kinds measure from one centre, so a row between two clusters is normal to all of
+  them. Where "neighbors" is asked, it takes no part in the median: with "rarity" it may
+  overrule it. The score is then no less than 0.8 of the mean of these two, nor than 1.1
+  of the lesser one: what both see counts for more than what one of them sees. They lift
+  no row above the one in twenty on which most of the evidence agrees.
+- "transformations" sees what an image shows, where all other kinds see how it looks, so
+  it would never be among a majority. With it the score is the mean of all kinds.
+
+A thousandth of the mean is added, since a tail probability is a rank and two kinds may
+give two rows the same one.
+"""
+
+import numpy as np
+
+# What the mean of minus the log tail probabilities adds to their median.
+TIE_BREAK = 1e-3
+
+# Kinds that see a row that is near to the centre and near to no other row; one of them
+# is heard only so. Their mean and their least, weighted so, may overrule the median.
+LOCAL, APART = ("neighbors", "rarity"), "neighbors"
+MEAN_OVERRULES, LEAST_OVERRULES = 0.8, 1.1
+# No further up than to one row in twenty: there the median decides alone.
+OVERRULED = float(np.log(20.0))
+
+# With this kind all are averaged.
+AVERAGED = "transformations"
+
+
+def combined(names, minus_logs):
+    """Combine minus the log tail probabilities of several kinds.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the kinds.
+    minus_logs : ndarray of shape (n_kinds, n_samples)
+
+    Returns
+    -------
+    combined : ndarray of shape (n_samples,)
+    """
+    mean = minus_logs.mean(0)
+    if AVERAGED in names:
+        return mean
+    voting, local = _voting_and_local(names)
+    result = np.median(minus_logs[voting], axis=0)
+    if local:
+        heard, least = minus_logs[local].mean(0), minus_logs[local].min(0)
+        overruling = np.maximum(MEAN_OVERRULES * heard, LEAST_OVERRULES * least)
+        result = np.maximum(result, np.minimum(overruling, OVERRULED))
+    return result + TIE_BREAK * mean
+
+
+def onnx(graph, names, minus_logs):
+    """Write `combined` as operations of an ONNX graph, of one vector a kind."""
+    op = graph.op
+
+    def together(places):
+        columns = [op.unsqueeze(minus_logs[place], op.const([1])) for place in places]
+        return op.concat(columns, axis=1)
+
+    def mean_of(columns):
+        return op.reduce_mean(columns, op.const([1]), keepdims=0)
+
+    mean = mean_of(together(range(len(names))))
+    if AVERAGED in names:
+        return mean
+    voting, local = _voting_and_local(names)
+    k = len(voting)
+    ordered, _ = op.top_k(together(voting), op.const([k]), axis=1)
+    middle = op.slice(
+        ordered, op.const([(k - 1) // 2]), op.const([k // 2 + 1]), op.const([1])
+    )
+    result = mean_of(middle)
+    if local:
+        heard = together(local)
+        least = op.reduce_min(heard, op.const([1]), keepdims=0)
+        least = op.mul(op.const(LEAST_OVERRULES), least)
+        overruling = op.max([op.mul(op.const(MEAN_OVERRULES), mean_of(heard)), least])
+        result = op.max([result, op.min([overruling, op.const(OVERRULED)])])
+    return op.add(result, op.mul(op.const(TIE_BREAK), mean))
+
+
+def _voting_and_local(names):
+    """Places of the kinds that the median is of, and of those that overrule it."""
+    if APART not in names:
+        return list(range(len(names))), []
+    voting = [place for place, name in enumerate(names) if name != APART]
+    return voting, [place for place, name in enumerate(names) if name in LOCAL]
