@@ -139,17 +139,20 @@ def score(model, form, check, quiet, **tables):
     """Score the rows of FILE... with a MODEL that `find --save` wrote.
 
     Of each row: its index, its score (the higher, the more normal) and its label (-1
-    for an outlier, 1 for the others).
+    for an outlier, 1 for the others); of a calibrated model its p-value too.
     """
+    from skncae._threshold import exceeds
+
     detector, tables = _loaded(model), _tables(tables)
     n_rows = n_flagged = 0
-    is_first = True
     for rows in _for_model(detector, tables, quiet):
         scores = detector.score_samples(rows)
-        labels = [-1 if value < detector.offset_ else 1 for value in scores]
-        _write_scores(rows.index, scores, labels, form, is_first)
-        n_rows, n_flagged = n_rows + len(rows), n_flagged + labels.count(-1)
-        is_first = False
+        flagged = exceeds(-scores, detector.threshold_)
+        columns = {"index": rows.index, "score": scores, "label": 1 - 2 * flagged}
+        if detector._calibration is not None:
+            columns["p_value"] = detector.p_values(rows)
+        _write_scores(columns, form, is_first=n_rows == 0)
+        n_rows, n_flagged = n_rows + len(rows), n_flagged + int(flagged.sum())
     _say(quiet, f"{n_flagged} of {n_rows} rows flagged")
     if check and n_flagged:
         sys.exit(FLAGGED)
@@ -271,11 +274,11 @@ def _write(text, output):
             file.write(text)
 
 
-def _write_scores(index, scores, labels, form, is_first):
+def _write_scores(columns, form, is_first):
     """Write a line for each row."""
     import pandas
 
-    frame = pandas.DataFrame({"index": index, "score": scores, "label": labels})
+    frame = pandas.DataFrame(columns)
     if form == "csv":
         click.echo(frame.to_csv(index=False, header=is_first), nl=False)
     else:
