@@ -164,7 +164,7 @@ def test_auto_flags_the_planted_outliers_by_one_kind_of_evidence(X, y):
         "auto",
         n_estimators=4,
         max_iter=100,
-        evidence="dictionary",
+        evidence="distance",
         random_state=0,
     ).fit(X)
     assert 0.5 * y.mean() < detector.contamination_ < 1.5 * y.mean()
