@@ -17,7 +17,7 @@ higher the more abnormal. This is that class for `NCAEDetector`. Paste it into
 Below it runs by itself: ``python docs/examples/adbench_wrapper.py``.
 """
 
-# sphinx_gallery_thumbnail_path = "../benchmarks/results/outside_contaminated_auroc_ranks.png"
+# sphinx_gallery_thumbnail_path = "../benchmarks/results/odds_contaminated_ap_time.png"
 
 import numpy as np
 from sklearn.datasets import load_breast_cancer
