@@ -3,7 +3,8 @@
 # make test   lint, doctests and tests, with coverage
 # make test-oldest  the tests with the oldest versions that are declared
 # make lint   ruff, numpydoc and mypy
-# make docs   the documentation, in docs/_build/html
+# make docs   the documentation, in docs/_build/html, looked at in a browser
+# make docs-check  the same without running the gallery
 # make bench  the six data sets of the paper against the baselines
 # make clean  remove everything that the targets above made
 #
@@ -13,7 +14,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo check test test-oldest lint docs bench clean
+.PHONY: demo check test test-oldest lint docs docs-check bench clean
 # Targets share one virtual environment, and pip must not run in it twice at once.
 .NOTPARALLEL:
 
@@ -48,8 +49,17 @@ lint: .venv/test.stamp
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-docs: .venv/docs.stamp
-	$(BIN)/sphinx-build -W --keep-going docs docs/_build/html
+# Whether a page scrolls sideways or clips its code is asked of Chromium.
+SPHINX := $(BIN)/sphinx-build -q -W --keep-going
+LOOK := DOCS_HTML=docs/_build/html $(BIN)/python -m pytest -q -o addopts= tests/docs
+
+docs: .venv/docs.stamp .venv/test.stamp
+	$(SPHINX) docs docs/_build/html
+	$(LOOK)
+
+docs-check: .venv/docs.stamp .venv/test.stamp
+	$(SPHINX) -D plot_gallery=0 docs docs/_build/html
+	$(LOOK)
 
 bench: .venv/bench.stamp
 	$(BIN)/python -m benchmarks tables

@@ -35,6 +35,8 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
+# "skncae 0.1.0 documentation", the default, is wider than a telephone.
+html_title = f"skncae {version}"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_show_sourcelink = False

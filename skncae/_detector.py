@@ -22,6 +22,7 @@ from skncae._diagnostics import (
 from skncae._explanation import Explanation, columns_of
 from skncae._fitting import Earlier, fit, n_rounds
 from skncae._loading import check_fitted
+from skncae._mlflow import logged_fit
 from skncae._p_values import Calibration, selected
 from skncae._parameters import (
     check_alpha,
@@ -322,7 +323,7 @@ default="auto"
         RuntimeError
             If the training diverges.
         """
-        with all_or_nothing(self), training():
+        with logged_fit(self), all_or_nothing(self), training():
             goes_on = self.warm_start and hasattr(self, "_scorer")
             rows = self._training_rows(X, reset=not goes_on)
             sample = self._fit(rows, X, y, goes_on)

@@ -40,6 +40,12 @@ def markdown(head, rows):
     return "\n".join(f"| {' | '.join(str(c) for c in line)} |" for line in lines)
 
 
+def folded(title, lines):
+    """Render lines that a reader opens when he wants them, here and on GitHub."""
+    block = "\n".join(lines)
+    return f"<details>\n<summary>{title}</summary>\n\n```\n{block}\n```\n\n</details>"
+
+
 def _cell(value):
     if isinstance(value, float):
         return "" if value != value else f"{value:.4g}"

@@ -14,7 +14,7 @@ from scipy.stats import wilcoxon
 
 from benchmarks.detectors import registry
 from benchmarks.harness import records
-from benchmarks.harness.printing import markdown
+from benchmarks.harness.printing import folded, markdown
 from benchmarks.reports import _figures
 from benchmarks.reports import tables as report
 from benchmarks.suites import tables
@@ -142,7 +142,7 @@ def document(path, frame, ours=OURS):
         "standard error over tables. p: Wilcoxon's signed-rank test over tables, "
         "two-sided, corrected by Holm for all rows of its table.",
         " ".join(verdict(rivals, metric, ours) for metric in report.METRICS),
-        "```\n" + "\n".join(report.provenance_of(path)) + "\n```",
+        folded("Where this was measured", report.provenance_of(path)),
         "## All detectors",
         report.render_summary(report.summary(rivals)),
     ]

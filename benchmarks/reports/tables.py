@@ -168,7 +168,7 @@ def document(path, frame):
         "over sets and seeds in percent, ± the standard deviation over seeds of the "
         "mean over sets; the fit time is the median over sets, one thread. Made by "
         f"`python -m benchmarks report tables {path.name}` from the file of that name.",
-        "```\n" + "\n".join(provenance_of(path)) + "\n```",
+        printing.folded("Where this was measured", provenance_of(path)),
         f"## All {main_rows.dataset.nunique()} sets",
         render_summary(summary(main_rows)),
     ]

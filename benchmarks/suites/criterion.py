@@ -29,6 +29,7 @@ from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from scipy.integrate import trapezoid
 from scipy.stats import rankdata, spearmanr
 from sklearn.covariance import OAS
 from sklearn.ensemble import IsolationForest
@@ -175,7 +176,7 @@ def excess_mass(scores, uniform):
     t = np.arange(0, 100, 0.1)
     curve = (mass - t[:, None] * volume).max(axis=1)
     end = max(2, np.count_nonzero(curve > 0.9))
-    return np.trapezoid(curve[:end], t[:end])
+    return trapezoid(curve[:end], t[:end])
 
 
 def _excess_mass_of_columns(fit, X, rng):

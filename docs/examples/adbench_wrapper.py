@@ -17,6 +17,8 @@ higher the more abnormal. This is that class for `NCAEDetector`. Paste it into
 Below it runs by itself: ``python docs/examples/adbench_wrapper.py``.
 """
 
+# sphinx_gallery_thumbnail_path = "../benchmarks/results/odds_contaminated_ap_time.png"
+
 import numpy as np
 from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import average_precision_score, roc_auc_score

@@ -21,6 +21,8 @@ The suite behind the published numbers, with 25 sets, more detectors, failures a
 limits, is ``python -m benchmarks tables``.
 """
 
+# sphinx_gallery_thumbnail_path = "../benchmarks/results/odds_contaminated_ap_ranks.png"
+
 import argparse
 import warnings
 from pathlib import Path

@@ -33,7 +33,8 @@ def as_array(X):
         return _unmasked(X)
     if isinstance(X, torch.Tensor):
         return _of_tensor(X)
-    if isinstance(X, Mapping):
+    # Sparse matrices by keys are mappings too, and refused as sparse.
+    if isinstance(X, Mapping) and not hasattr(X, "shape"):
         raise TypeError(
             f"X is a {type(X).__name__}, and no rows; give an array or a frame, "
             "such as pandas.DataFrame(X)."

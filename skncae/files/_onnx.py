@@ -37,9 +37,12 @@ def onnx_model(scorer, offset, rounding, n_features, metadata):
     _refuse_empty(scorer.ensemble.is_empty)
     spox, op = _spox()
     X = spox.argument(spox.Tensor(np.float64, ("n_samples", n_features)))
+    # One more row, which is taken away at the end: runtimes before 1.20 reduce no rows
+    # to a wrong shape.
+    rows = op.concat([X, op.const(np.zeros((1, n_features)))], axis=0)
     # Zero, or NaN for a row that is not finite: the tables give such a row a number.
-    unfit = op.reduce_sum(op.sub(X, X), op.const([1]), keepdims=0)
-    scores = op.sub(unfit, scorer.onnx(Graph(op, X, scorer.ensemble)))
+    unfit = op.reduce_sum(op.sub(rows, rows), op.const([1]), keepdims=0)
+    scores = op.sub(unfit, scorer.onnx(Graph(op, rows, scorer.ensemble)))
     margin = op.sub(scores, op.const(float(offset)))
     is_none = op.less_or_equal(op.abs(margin), op.const(float(rounding)))
     decision = op.where(is_none, op.const(0.0), margin)
@@ -47,6 +50,8 @@ def onnx_model(scorer, offset, rounding, n_features, metadata):
     is_inlier = op.greater_or_equal(decision, op.const(0.0))
     label = op.where(is_inlier, op.const(np.int64(1)), op.const(np.int64(-1)))
     outputs = {"score_samples": scores, "decision_function": decision, "label": label}
+    for name, output in outputs.items():
+        outputs[name] = op.slice(output, op.const([0]), op.const([-1]), op.const([0]))
     model = spox.build({"X": X}, outputs)
     model.producer_name = "skncae"
     model.producer_version = metadata["skncae_version"]

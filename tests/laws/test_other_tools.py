@@ -1,5 +1,8 @@
 """Tools of others see one detector."""
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import onnxruntime
 import pandas as pd
@@ -90,3 +93,23 @@ def test_pyods_face_has_what_scikit_learns_has():
     assert face.n_iter_ == 5
     assert face.feature_names_in_.tolist() == ["a", "b", "c", "d"]
     assert not hasattr(face.fit(X), "feature_names_in_")
+
+
+@pytest.mark.filterwarnings("ignore:MLflow did not log")
+def test_a_fit_goes_on_where_mlflow_fails(monkeypatch):
+    class Failing:
+        """MLflow without its server."""
+
+        utils = SimpleNamespace(
+            autologging_utils=SimpleNamespace(autologging_is_disabled=lambda _: False)
+        )
+        active_run = staticmethod(lambda: None)
+
+        @staticmethod
+        def start_run(**_):
+            raise OSError("no server")
+
+    monkeypatch.setitem(sys.modules, "mlflow", Failing)
+    monkeypatch.setitem(sys.modules, "mlflow.sklearn", Failing)
+    with pytest.warns(UserWarning, match="no server"):
+        detector().fit(X)

@@ -3,8 +3,6 @@
 Skipped where there is none: ``apt-get install chromium chromium-driver``.
 """
 
-import shutil
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,30 +12,14 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from skncae import NCAEDetector
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
+from tests.browser import CHROMIUM, DRIVER, FLAGS, needs_browser
 
 pytestmark = [
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER),
-        reason="no browser: apt-get install chromium chromium-driver",
-    ),
+    needs_browser,
     # What selenium leaves open is none of ours.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 EVIL = "<script>document.title = 'owned'</script>, \"x\""
 BROKEN = 12
 
