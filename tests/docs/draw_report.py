@@ -15,7 +15,7 @@ def diabetes():
     """Return the frame of the README, with two mistakes."""
     frame = load_diabetes(as_frame=True, scaled=False).data
     frame.loc[7, "bmi"] = 262.0
-    frame.loc[300, "bp"] = 9.3
+    frame.loc[300, "bp"] = 930.0
     return frame
 
 
