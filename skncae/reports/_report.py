@@ -16,11 +16,13 @@ from skncae.data._layout import check_rows
 from skncae.reports._collect import as_frame, collect
 from skncae.reports._columns import column_notes
 from skncae.reports._distribution import distribution
-from skncae.reports._map import row_map
+from skncae.reports._map import coordinates, row_map
 from skncae.reports._page import page, page_in_frame
 
 # A row is shown with so many bars; the other columns share one.
 BARS = 3
+# And none for less than this share of its error.
+LEAST_BAR = 0.005
 
 
 class Report:
@@ -233,15 +235,13 @@ def _rows(estimator, detector, found, names):
 
 def _as_in_sample(explanation, sample):
     """Write numbers with as many digits as those of the sample have."""
-    columns = tuple(
-        replace(column, decimals=number_of_decimals(sample[name]))
-        if column.kind == "number" and name in sample
-        else column
-        for name, column in zip(
-            explanation.feature_names, explanation.columns, strict=True
-        )
-    )
-    return replace(explanation, columns=columns)
+    columns = list(explanation.columns)
+    for place, j in enumerate(_places(explanation, sample)):
+        if j is not None and columns[j].kind == "number":
+            numbers = sample.iloc[:, place].to_numpy(dtype=float, na_value=np.nan)
+            decimals = number_of_decimals(numbers)
+            columns[j] = replace(columns[j], decimals=decimals)
+    return replace(explanation, columns=tuple(columns))
 
 
 def _percentile(detector, error):
@@ -268,9 +268,10 @@ def _bars(explanation, row):
     total = parts.sum()
     order = np.argsort(-parts, kind="stable")
     names = [str(name) for name in explanation.feature_names]
-    bars = [[names[j], 100 * _share(parts[j], total)] for j in order[:BARS]]
-    rest = order[BARS:]
-    if len(rest):
+    shown = [j for j in order[:BARS] if j == order[0] or parts[j] >= LEAST_BAR * total]
+    bars = [[names[j], 100 * _share(parts[j], total)] for j in shown]
+    rest = order[len(shown) :]
+    if parts[rest].sum() >= LEAST_BAR * total:
         name = f"{len(rest)} other columns" if len(rest) > 1 else names[rest[0]]
         bars.append([name, 100 * _share(parts[rest].sum(), total)])
     return bars
@@ -279,19 +280,27 @@ def _bars(explanation, row):
 def _cells(explanation, frame, row):
     """All columns of a row as text: name, value, expected value, share of the error."""
     parts = explanation.contributions[row]
-    said = {
-        str(name): (explanation.cell(row, j), 100 * _share(parts[j], parts.sum()))
-        for j, name in enumerate(explanation.feature_names)
-    }
+    places = _places(explanation, frame)
     cells = []
-    for name, value in zip(frame.columns, frame.iloc[row], strict=True):
-        cell, share = said.get(str(name), (None, 0.0))
-        if cell is None:
+    for name, value, j in zip(frame.columns, frame.iloc[row], places, strict=True):
+        if j is None:
             cells.append([str(name), text_of(value), None, 0.0])
         else:
+            cell, share = explanation.cell(row, j), 100 * _share(parts[j], parts.sum())
             text = cell.column.text(value)
-            cells.append([str(name), text, cell.expected_text(), share])
+            cells.append([cell.column.name, text, cell.expected_text(), share])
     return cells
+
+
+def _places(explanation, frame):
+    """Where each column of the frame is in the explanation; None of one that is not."""
+    names = [str(name) for name in explanation.feature_names]
+    own = [str(name) for name in frame.columns]
+    unnamed = [f"x{j}" for j in range(len(own))]
+    # Names may occur twice; a frame whose names are no text counts as one without.
+    if names in (own, unnamed):
+        return list(range(len(own)))
+    return [names.index(name) if name in names else None for name in own]
 
 
 def _share(part, total):
@@ -305,9 +314,16 @@ def _escaped(text):
     return text.replace("<", "&lt;").replace("\n", " ")
 
 
+def _layout(detector):
+    """What the columns of a typed table are; None of a table of numbers."""
+    return getattr(detector._scorer.ensemble, "layout", None)
+
+
 def _set_aside(detector):
     """Columns that the detector does not use, and why."""
-    return []
+    layout = _layout(detector)
+    columns = [] if layout is None else layout.columns
+    return [(c.name, f"{c.reason}") for c in columns if hasattr(c, "reason")]
 
 
 def _map(estimator, found, rows):
@@ -316,12 +332,14 @@ def _map(estimator, found, rows):
     sample = found.sample if is_named else found.sample.to_numpy()
     sample = rows_for_final_step(estimator, sample)
     detector = final_step(estimator)
-    ordinary = check_rows(detector, sample, reset=False)
+    layout = _layout(detector)
+    ordinary = coordinates(layout, check_rows(detector, sample, reset=False))
     top: list = []
     for piece in found.top:
-        numbers = check_rows(
+        cells = check_rows(
             detector, rows_for_final_step(estimator, piece.rows), reset=False
         )
+        numbers = coordinates(layout, cells)
         top += zip(piece.errors, numbers, strict=True)
     top.sort(key=lambda row: -row[0])
     standing_out = np.array([numbers for _, numbers in top[: len(rows)]])
