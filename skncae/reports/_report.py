@@ -233,15 +233,13 @@ def _rows(estimator, detector, found, names):
 
 def _as_in_sample(explanation, sample):
     """Write numbers with as many digits as those of the sample have."""
-    columns = tuple(
-        replace(column, decimals=number_of_decimals(sample[name]))
-        if column.kind == "number" and name in sample
-        else column
-        for name, column in zip(
-            explanation.feature_names, explanation.columns, strict=True
-        )
-    )
-    return replace(explanation, columns=columns)
+    columns = list(explanation.columns)
+    for place, j in enumerate(_places(explanation, sample)):
+        if j is not None and columns[j].kind == "number":
+            numbers = sample.iloc[:, place].to_numpy(dtype=float, na_value=np.nan)
+            decimals = number_of_decimals(numbers)
+            columns[j] = replace(columns[j], decimals=decimals)
+    return replace(explanation, columns=tuple(columns))
 
 
 def _percentile(detector, error):
@@ -279,19 +277,27 @@ def _bars(explanation, row):
 def _cells(explanation, frame, row):
     """All columns of a row as text: name, value, expected value, share of the error."""
     parts = explanation.contributions[row]
-    said = {
-        str(name): (explanation.cell(row, j), 100 * _share(parts[j], parts.sum()))
-        for j, name in enumerate(explanation.feature_names)
-    }
+    places = _places(explanation, frame)
     cells = []
-    for name, value in zip(frame.columns, frame.iloc[row], strict=True):
-        cell, share = said.get(str(name), (None, 0.0))
-        if cell is None:
+    for name, value, j in zip(frame.columns, frame.iloc[row], places, strict=True):
+        if j is None:
             cells.append([str(name), text_of(value), None, 0.0])
         else:
+            cell, share = explanation.cell(row, j), 100 * _share(parts[j], parts.sum())
             text = cell.column.text(value)
-            cells.append([str(name), text, cell.expected_text(), share])
+            cells.append([cell.column.name, text, cell.expected_text(), share])
     return cells
+
+
+def _places(explanation, frame):
+    """Where each column of the frame is in the explanation; None of one that is not."""
+    names = [str(name) for name in explanation.feature_names]
+    own = [str(name) for name in frame.columns]
+    unnamed = [f"x{j}" for j in range(len(own))]
+    # Names may occur twice; a frame whose names are no text counts as one without.
+    if names in (own, unnamed):
+        return list(range(len(own)))
+    return [names.index(name) if name in names else None for name in own]
 
 
 def _share(part, total):
@@ -307,7 +313,9 @@ def _escaped(text):
 
 def _set_aside(detector):
     """Columns that the detector does not use, and why."""
-    return []
+    layout = detector._scorer.ensemble.layout
+    columns = [] if layout is None else layout.columns
+    return [(c.name, f"{c.reason}") for c in columns if hasattr(c, "reason")]
 
 
 def _map(estimator, found, rows):
@@ -316,12 +324,14 @@ def _map(estimator, found, rows):
     sample = found.sample if is_named else found.sample.to_numpy()
     sample = rows_for_final_step(estimator, sample)
     detector = final_step(estimator)
-    ordinary = check_rows(detector, sample, reset=False)
+    numbers_of = detector._scorer.ensemble.numbers
+    ordinary = numbers_of(check_rows(detector, sample, reset=False))
     top: list = []
     for piece in found.top:
-        numbers = check_rows(
+        cells = check_rows(
             detector, rows_for_final_step(estimator, piece.rows), reset=False
         )
+        numbers = numbers_of(cells)
         top += zip(piece.errors, numbers, strict=True)
     top.sort(key=lambda row: -row[0])
     standing_out = np.array([numbers for _, numbers in top[: len(rows)]])
