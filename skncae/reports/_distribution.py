@@ -5,6 +5,8 @@ import numpy as np
 N_BINS = 60
 # Positions that the slider of the threshold can take.
 N_STEPS = 400
+# What is further to the left, rows that fit perfectly, is drawn here.
+LEAST = -3.0
 
 
 def distribution(errors, threshold, position_of):
@@ -23,7 +25,7 @@ def distribution(errors, threshold, position_of):
         "edges" and "counts" of the bins; "threshold", a position; "steps", a list of
         (position, error, number of rows beyond it).
     """
-    positions = position_of(errors)
+    positions = np.maximum(position_of(errors), LEAST)
     at = float(position_of(np.array([threshold]))[0])
     low, high = min(positions.min(), at), max(positions.max(), at)
     if low == high:
@@ -39,12 +41,13 @@ def distribution(errors, threshold, position_of):
 
 
 def _steps(errors, threshold, position_of):
-    """Thresholds from the lowest error to the highest, and how many rows each flags."""
+    """Thresholds from the median error to the highest, and how many rows each flags."""
     ascending = np.sort(errors)
-    positions = position_of(ascending)
+    upper = ascending[len(ascending) // 2 :]
+    positions = position_of(upper)
     at = np.linspace(positions[0], positions[-1], N_STEPS)
     # Errors change where positions do, and a threshold lies between two of them.
-    cuts = np.interp(at, positions, ascending)
+    cuts = np.interp(at, positions, upper)
     cuts = np.unique(np.append(cuts, threshold))
     beyond = len(errors) - np.searchsorted(ascending, cuts, "right")
     steps = zip(position_of(cuts).tolist(), cuts.tolist(), beyond.tolist(), strict=True)

@@ -4,6 +4,35 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 
+# Of a column of categories, so many are told apart.
+MOST_CATEGORIES = 12
+
+
+def coordinates(layout, cells):
+    """Rows as numbers: of categories, which of the common ones a row has.
+
+    Parameters
+    ----------
+    layout : Layout or None
+        None for a table of numbers, whose cells are what is returned.
+    cells : ndarray of shape (n_samples, n_cells)
+
+    Returns
+    -------
+    numbers : ndarray of shape (n_samples, n_numbers)
+    """
+    if layout is None:
+        return cells
+    blocks = []
+    for column, codes in zip(layout.used, cells.T, strict=True):
+        if hasattr(column, "counts"):
+            common = np.argsort(-column.counts, kind="stable")[:MOST_CATEGORIES]
+            blocks.append((codes[:, None] == common).astype(float))
+        else:
+            blocks.append(column.numbers(codes))
+    return np.concatenate(blocks, axis=1)
+
+
 def row_map(ordinary, flagged):
     """Place rows in two dimensions, so that those that vary together lie together.
 

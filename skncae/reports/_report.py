@@ -16,11 +16,13 @@ from skncae.data._layout import check_rows
 from skncae.reports._collect import as_frame, collect
 from skncae.reports._columns import column_notes
 from skncae.reports._distribution import distribution
-from skncae.reports._map import row_map
+from skncae.reports._map import coordinates, row_map
 from skncae.reports._page import page, page_in_frame
 
 # A row is shown with so many bars; the other columns share one.
 BARS = 3
+# And none for less than this share of its error.
+LEAST_BAR = 0.005
 
 
 class Report:
@@ -266,9 +268,10 @@ def _bars(explanation, row):
     total = parts.sum()
     order = np.argsort(-parts, kind="stable")
     names = [str(name) for name in explanation.feature_names]
-    bars = [[names[j], 100 * _share(parts[j], total)] for j in order[:BARS]]
-    rest = order[BARS:]
-    if len(rest):
+    shown = [j for j in order[:BARS] if j == order[0] or parts[j] >= LEAST_BAR * total]
+    bars = [[names[j], 100 * _share(parts[j], total)] for j in shown]
+    rest = order[len(shown) :]
+    if parts[rest].sum() >= LEAST_BAR * total:
         name = f"{len(rest)} other columns" if len(rest) > 1 else names[rest[0]]
         bars.append([name, 100 * _share(parts[rest].sum(), total)])
     return bars
@@ -324,14 +327,14 @@ def _map(estimator, found, rows):
     sample = found.sample if is_named else found.sample.to_numpy()
     sample = rows_for_final_step(estimator, sample)
     detector = final_step(estimator)
-    numbers_of = detector._scorer.ensemble.numbers
-    ordinary = numbers_of(check_rows(detector, sample, reset=False))
+    layout = detector._scorer.ensemble.layout
+    ordinary = coordinates(layout, check_rows(detector, sample, reset=False))
     top: list = []
     for piece in found.top:
         cells = check_rows(
             detector, rows_for_final_step(estimator, piece.rows), reset=False
         )
-        numbers = numbers_of(cells)
+        numbers = coordinates(layout, cells)
         top += zip(piece.errors, numbers, strict=True)
     top.sort(key=lambda row: -row[0])
     standing_out = np.array([numbers for _, numbers in top[: len(rows)]])
