@@ -3,7 +3,6 @@
 import numpy as np
 from sklearn.decomposition import PCA
 
-
 # Of a column of categories, so many are told apart.
 MOST_CATEGORIES = 12
 

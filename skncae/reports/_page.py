@@ -123,5 +123,5 @@ def _drawn_map(row_map, rows):
 
 
 def _rounded(steps):
-    """Steps of the slider with as many digits as a threshold needs."""
-    return [[round(x, 4), float(f"{cut:.8g}"), count] for x, cut, count in steps]
+    """Steps of the slider; a threshold keeps all digits, a place needs few."""
+    return [[round(x, 4), cut, count] for x, cut, count in steps]

@@ -314,9 +314,14 @@ def _escaped(text):
     return text.replace("<", "&lt;").replace("\n", " ")
 
 
+def _layout(detector):
+    """What the columns of a typed table are; None of a table of numbers."""
+    return getattr(detector._scorer.ensemble, "layout", None)
+
+
 def _set_aside(detector):
     """Columns that the detector does not use, and why."""
-    layout = detector._scorer.ensemble.layout
+    layout = _layout(detector)
     columns = [] if layout is None else layout.columns
     return [(c.name, f"{c.reason}") for c in columns if hasattr(c, "reason")]
 
@@ -327,7 +332,7 @@ def _map(estimator, found, rows):
     sample = found.sample if is_named else found.sample.to_numpy()
     sample = rows_for_final_step(estimator, sample)
     detector = final_step(estimator)
-    layout = detector._scorer.ensemble.layout
+    layout = _layout(detector)
     ordinary = coordinates(layout, check_rows(detector, sample, reset=False))
     top: list = []
     for piece in found.top:
