@@ -49,6 +49,7 @@ def main():
     skncae find data.csv --save model.skncae
     skncae score model.skncae new.csv > scores.csv
     skncae explain model.skncae new.csv
+    skncae refine model.skncae answers.csv data.csv
     """
 
 
@@ -166,6 +167,30 @@ def explain(model, quiet, top, output, form, check, **tables):
     """Say why rows of FILE... stand out, with a MODEL that `find --save` wrote."""
     form = _form(form, output)
     _report(_loaded(model), _tables(tables), top, output, form, check, quiet)
+
+
+@main.command()
+@click.argument("model")
+@click.argument("answers")
+@_options_of_tables
+@click.option("--save", metavar="MODEL", help="Where to; by default in place of MODEL.")
+def refine(model, answers, save, quiet, **tables):
+    """Teach a MODEL the ANSWERS that a report saved, about rows of FILE....
+
+    ANSWERS is a CSV file with the columns index and label: -1 for an outlier, 1 for a
+    normal row. FILE... and --index are those that the report was made of.
+    """
+    from skncae.data._tables import answers_of
+
+    detector, tables = _loaded(model), _tables(tables)
+    rows = list(_for_model(detector, tables, quiet))
+    labels = answers_of(answers, [frame.index for frame in rows])
+    n_answers = sum(int((part != 0).sum()) for part in labels)
+    for frame, part in zip(rows, labels, strict=True):
+        if part.any():
+            detector.refine(frame, part)
+    detector.save(save or model)
+    _say(quiet, f"learnt {n_answers} answers, saved {save or model}")
 
 
 def _tables(options):

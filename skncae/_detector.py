@@ -48,14 +48,14 @@ from skncae.data._chunks import Chunks
 from skncae.data._layout import check_rows, feature_names
 from skncae.data._sample import Sample
 from skncae.data._sources import RowsAtHand, RowsInChunks, checked_chunks
-from skncae.evidence._scorer import Scorer
+from skncae.feedback._mixin import AnswersMixin, scorer_from_state
 from skncae.files import _skl2onnx
 from skncae.files._archive import load_archive, save_archive, write_whole
 from skncae.files._onnx import onnx_model
 from skncae.training._trainer import Trainer, training
 
 
-class NCAEDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
+class NCAEDetector(AnswersMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Normality-Calibrated Autoencoder: outliers in data that is already dirty.
 
     An ensemble of small adversarial autoencoders. Each generates rows that it is
@@ -833,7 +833,7 @@ default="auto"
         return self._folded(rows)
 
     @undisturbed()
-    def save(self, path):
+    def save(self, path, *, answers=True):
         """Write the fitted detector to one file, without pickle.
 
         The file is a safetensors archive of numbers and text: loading one runs no
@@ -844,6 +844,9 @@ default="auto"
         ----------
         path : str or path-like
             Where to; a file that is there is replaced.
+        answers : bool, default=True
+            Whether the rows that `refine` was given answers about go into the file;
+            False writes `without_answers()`.
 
         Raises
         ------
@@ -868,7 +871,7 @@ default="auto"
         np.True_
         """
         check_is_fitted(self)
-        fitted = self.__getstate__()
+        fitted = (self if answers else self.without_answers()).__getstate__()
         # They watch a fit, and are set anew for the next one.
         fitted.pop("_skl_callbacks", None)
         parameters = {name: fitted.pop(name) for name in self.get_params(deep=False)}
@@ -946,7 +949,8 @@ default="auto"
         NotFittedError
             Before `fit`.
         ValueError
-            If a column had no value at all in `fit`, or it was fitted on images.
+            If a column had no value at all in `fit`, if it was fitted on images, or
+            refined.
         ImportError
             Without spox, which `pip install "skncae[onnx]"` adds.
 
@@ -979,6 +983,11 @@ default="auto"
             raise ValueError(
                 "to_onnx is for tables: runtimes have no convolutions in float64, and "
                 "this NCAEDetector was fitted on images. Use save and load instead."
+            )
+        if getattr(self, "_unrefined", None) is not None:
+            raise ValueError(
+                "An ONNX model has no part for what answers have taught. Call forget() "
+                "first, or use save and load."
             )
         metadata = {"skncae_version": __version__}
         if hasattr(self, "feature_names_in_"):
@@ -1026,11 +1035,13 @@ default="auto"
     @undisturbed()
     def __setstate__(self, state):
         if "_scorer" in state:
-            state = state | {"_scorer": Scorer.from_state(state["_scorer"])}
+            state = state | {"_scorer": scorer_from_state(state["_scorer"])}
         if state.get("_sample") is not None:
             state = state | {"_sample": Sample(**state["_sample"])}
         if state.get("_calibration") is not None:
-            calibration = Calibration.from_state(state["_calibration"])
+            calibration = Calibration.from_state(
+                state["_calibration"], scorer_from_state
+            )
             state = state | {"_calibration": calibration}
         super().__setstate__(state)
 

@@ -1,5 +1,6 @@
 """The command line: results, progress, exit status, and errors in one line."""
 
+import io
 import json
 import os
 import subprocess
@@ -71,7 +72,7 @@ def test_from_a_file_to_an_open_report_in_one_line(folder):
 
 def test_results_are_on_stdout_and_progress_is_on_stderr(folder):
     result = run("find", "data.csv", "--index", "id", "--format", "csv", "--top", "3")
-    rows = pd.read_csv(pd.io.common.StringIO(result.stdout))
+    rows = pd.read_csv(io.StringIO(result.stdout))
     assert rows["index"][0] == "r40" and len(rows) == 3
     assert "120 rows x 3 columns" in result.stderr
     quiet = run("find", "data.csv", "--index", "id", "--format", "csv", "--top=3", "-q")
@@ -101,7 +102,7 @@ def test_format_is_that_of_the_name_or_the_one_asked_for(folder, model, form):
 def test_files_of_every_kind_give_the_same_rows(folder, model, files, chunks):
     text = (folder / "data.csv").read_text()
     result = run("score", model, *files, "--index", "id", *chunks, text=text)
-    scores = pd.read_csv(pd.io.common.StringIO(result.stdout), index_col="index")
+    scores = pd.read_csv(io.StringIO(result.stdout), index_col="index")
     detector = NCAEDetector.load(model)
     frame = pd.read_csv("data.csv", index_col="id")
     assert scores.index.tolist() == frame.index.tolist()
@@ -118,7 +119,7 @@ def test_rows_without_an_index_are_counted_over_all_files(folder, model):
 
 def test_files_in_chunks_are_fitted_on(folder):
     result = run("find", "data.csv", "--index=id", "--chunk-rows=50", "--format=csv")
-    assert pd.read_csv(pd.io.common.StringIO(result.stdout))["index"][0] == "r40"
+    assert pd.read_csv(io.StringIO(result.stdout))["index"][0] == "r40"
 
 
 def test_saved_model_scores_new_rows(folder):
@@ -134,6 +135,34 @@ def test_check_tells_a_script_that_a_row_is_flagged(folder, model, frame):
     frame[:1].to_csv("one.csv", index=False)
     scored = run("score", model, "one.csv", "--check")
     assert scored.exit_code == int(scored.stdout.strip().endswith(",-1"))
+
+
+def test_answers_of_a_report_are_learnt(folder, model):
+    (folder / "answers.csv").write_text("index,label\nr40,1\nr7,-1\n")
+    refined = run(
+        *("refine", model, "answers.csv", "first.csv", "second.csv"),
+        *("--index", "id", "--save", "better"),
+    )
+    assert refined.exit_code == 0 and "learnt 2 answers, saved better" in refined.stderr
+    assert len(NCAEDetector.load(model).lessons_) == 0
+    lessons = NCAEDetector.load("better").lessons_
+    assert lessons.n_rows.sum() == 2 and lessons.n_inliers.sum() == 1
+    html = run("explain", "better", "data.csv", "--index=id", "--format=html").stdout
+    assert "What was learnt from answers" in html
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("r1,1\n", "answers.csv, line 1: the columns must be index and label"),
+        ("index,label\nr1,1\nr2,2\n", "answers.csv, line 3, column 'label': '2' is"),
+        ("index,label\nr999,1\n", "answers.csv, line 2: no row has the index 'r999'"),
+    ],
+)
+def test_answers_that_cannot_be_read_are_named_by_line(folder, model, text, said):
+    (folder / "answers.csv").write_text(text)
+    line = failed("refine", model, "answers.csv", "data.csv", "--index=id")
+    assert line.startswith(f"skncae: {said}")
 
 
 # --- errors ----------------------------------------------------------------------

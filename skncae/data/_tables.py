@@ -203,6 +203,54 @@ class Tables:
         return frame.set_index(pandas.RangeIndex(n_before, n_before + len(frame)))
 
 
+def answers_of(path, indexes):
+    """Read answers about rows, and find the rows that they are about.
+
+    Parameters
+    ----------
+    path : str
+        A CSV file with the columns "index" and "label".
+    indexes : list of pandas Index
+        The labels of the rows, of each chunk of them.
+
+    Returns
+    -------
+    labels : list of ndarray of int
+        For each chunk -1, 1, or 0 for what was not answered.
+
+    Raises
+    ------
+    TableError
+        If a label is neither -1 nor 1, or there is no such row.
+    """
+    import numpy as np
+
+    answers = {}
+    if not Path(path).is_file():
+        raise TableError(f"{path}: no such file")
+    with open(path, encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if not {"index", "label"} <= set(reader.fieldnames or ()):
+            raise TableError(f"{path}, line 1: the columns must be index and label")
+        for row in reader:
+            place = f"{path}, line {reader.line_num}"
+            if row["label"] not in ("-1", "1"):
+                raise TableError(
+                    f"{place}, column 'label': {row['label']!r} is neither -1 (an "
+                    "outlier) nor 1 (a normal row)"
+                )
+            answers[row["index"]] = int(row["label"]), place
+    labels, known = [], set()
+    for index in indexes:
+        names = [str(name) for name in index]
+        labels.append(np.array([answers.get(name, (0,))[0] for name in names], int))
+        known.update(names)
+    for name, (_, place) in answers.items():
+        if name not in known:
+            raise TableError(f"{place}: no row has the index {name!r}")
+    return labels
+
+
 def _is_parquet(source):
     """Say whether a file, or bytes, begin as parquet does."""
     if isinstance(source, io.BytesIO):

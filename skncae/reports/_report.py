@@ -184,6 +184,7 @@ def make_report(estimator, X, n=20):
             "n_flagged": int(exceeds(errors, detector.threshold_).sum()),
             "threshold": float(detector.threshold_),
             "rows": rows,
+            "lessons": _lessons(detector),
             "distribution": distribution(
                 errors, detector.threshold_, detector._scorer.deviations
             ),
@@ -317,6 +318,11 @@ def _escaped(text):
 def _layout(detector):
     """What the columns of a typed table are; None of a table of numbers."""
     return getattr(detector._scorer.ensemble, "layout", None)
+
+
+def _lessons(detector):
+    """What answers have taught the detector, in words."""
+    return detector.lessons_["sentence"].tolist()
 
 
 def _set_aside(detector):
