@@ -48,14 +48,14 @@ from skncae.data._chunks import Chunks
 from skncae.data._layout import check_rows, feature_names
 from skncae.data._sample import Sample
 from skncae.data._sources import RowsAtHand, RowsInChunks, checked_chunks
-from skncae.evidence._scorer import Scorer
+from skncae.feedback._mixin import AnswersMixin, scorer_from_state
 from skncae.files import _skl2onnx
 from skncae.files._archive import load_archive, save_archive, write_whole
 from skncae.files._onnx import onnx_model
 from skncae.training._trainer import Trainer, training
 
 
-class NCAEDetector(CallbackSupportMixin, OutlierMixin, BaseEstimator):
+class NCAEDetector(AnswersMixin, CallbackSupportMixin, OutlierMixin, BaseEstimator):
     """Normality-Calibrated Autoencoder: outliers in data that is already dirty.
 
     An ensemble of small adversarial autoencoders. Each generates rows that it is
@@ -1026,7 +1026,7 @@ default="auto"
     @undisturbed()
     def __setstate__(self, state):
         if "_scorer" in state:
-            state = state | {"_scorer": Scorer.from_state(state["_scorer"])}
+            state = state | {"_scorer": scorer_from_state(state["_scorer"])}
         if state.get("_sample") is not None:
             state = state | {"_sample": Sample(**state["_sample"])}
         if state.get("_calibration") is not None:

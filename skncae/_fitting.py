@@ -18,6 +18,7 @@ from skncae._diagnostics import raise_if_diverged, raise_if_filled, warn_if_empt
 from skncae._parameters import private_random_state, seed_of, torch_device
 from skncae._settings import check_warm_start
 from skncae._threshold import Threshold, threshold_of
+from skncae.data._sample import subsample
 from skncae.evidence._scorer import Scorer
 from skncae.networks._autoencoder import build_encoder
 from skncae.networks._ensemble import Ensemble, seen_directions
@@ -31,6 +32,9 @@ from skncae.training._trainer import Recipe, Trainer
 # Everything but the threshold is learnt from at most this many rows, drawn at
 # random: a member sees max_iter * batch_size = 25,600 of them.
 MAX_TRAINING_ROWS = 20_000
+
+# Answers are learnt from beside at most so many of these rows.
+MAX_REFERENCE_ROWS = 2_000
 
 # Steps between two chances to stop: for callbacks, and for tol.
 ROUND = 25
@@ -99,6 +103,8 @@ class Fitted:
             "_discriminators": self.discriminators,
             "_network_parameters": self.network_parameters,
             "_n_steps": self.n_steps,
+            "_reference": subsample(self.rows, MAX_REFERENCE_ROWS, seed=0).copy(),
+            "_unrefined": None,
         }
 
 

@@ -179,17 +179,44 @@ class Scorer:
         """
         contributions, expected = np.empty(X.shape), np.empty(X.shape)
         for some in blocks(len(X)):
-            block = Block(self.ensemble, X[some])
-            kinds = [component.evidence for component in self.components]
-            # First, since kinds keep what their errors need too.
-            parts = np.stack([kind.contributions(block) for kind in kinds])
-            errors = np.array([kind.errors(block) for kind in kinds])
-            errors = self._completed_errors(errors, block.n_missing)
-            contributions[some] = self._attributed(
-                errors, parts * block.is_observed, block.is_observed
-            )
+            block = self.block(X[some])
+            contributions[some] = self.attributed(block).sum(1)
             expected[some] = block.expected
         return contributions, expected
+
+    def block(self, X):
+        """Rows as all kinds see them."""
+        return Block(self.ensemble, X)
+
+    def attributed(self, block):
+        """What each column adds to the error of each row by the word of each kind.
+
+        Every kind is weighted by minus the log of its tail probability, and attributed
+        to the columns as its error is.
+
+        Parameters
+        ----------
+        block : Block
+
+        Returns
+        -------
+        parts : ndarray of shape (n_samples, n_kinds, n_features)
+            Not negative; their sums are the errors.
+        """
+        kinds = [component.evidence for component in self.components]
+        # First, since kinds keep what their errors need too.
+        parts = np.stack([kind.contributions(block) for kind in kinds])
+        errors = np.array([kind.errors(block) for kind in kinds])
+        errors = self._completed_errors(errors, block.n_missing)
+        parts = parts * block.is_observed
+        if len(kinds) > 1:
+            parts = shared_out(self._minus_logs(errors), parts, block.is_observed)
+        parts = np.moveaxis(parts, 0, 1)
+        flat = parts.reshape(len(parts), -1)
+        is_observed = np.tile(block.is_observed, len(kinds))
+        return shared_out(self._combined(errors), flat, is_observed).reshape(
+            parts.shape
+        )
 
     def reconstruct(self, X):
         """Mean reconstruction of the members, in the units of X."""
@@ -260,16 +287,6 @@ class Scorer:
         components = zip(self.components, errors, strict=True)
         return np.stack([component.tail(row) for component, row in components])
 
-    def _attributed(self, errors, parts, is_observed):
-        """Attribute the combined errors to the columns, (n_samples, n_features).
-
-        Every kind is weighted by minus the log of its tail probability, and attributed
-        as its error is: `parts` of shape (n_kinds, n_samples, n_features).
-        """
-        if len(self.components) > 1:
-            parts = _shared_out(self._minus_logs(errors), parts, is_observed)
-        return _shared_out(self._combined(errors), parts.sum(0), is_observed)
-
 
 def _observed_errors(ensemble, kinds, X):
     """Errors of each kind over the observed columns, and how many are not."""
@@ -295,7 +312,7 @@ def _over_all_columns(kind, errors, n_missing, n_features, typical):
     return over_all_columns(errors, n_missing, n_features, kind.power, typical)
 
 
-def _shared_out(totals, parts, is_observed):
+def shared_out(totals, parts, is_observed):
     """Parts scaled so that they sum to the totals.
 
     Where all are zero the observed columns get equal parts; in a row without any, all.

@@ -1,0 +1,162 @@
+"""What a reviewer said, of which rows."""
+
+import importlib
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Distinct rows, and how often each was called an outlier and an inlier.
+
+    The rows are in an order that depends on nothing but themselves, so that what is
+    learnt does not depend on the order of the answers.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_answers, n_features), float64
+    n_outlier, n_inlier : ndarray of shape (n_answers,), int
+    """
+
+    rows: np.ndarray
+    n_outlier: np.ndarray
+    n_inlier: np.ndarray
+
+    @classmethod
+    def none(cls, n_features):
+        """No answers yet."""
+        nothing = np.zeros(0, dtype=int)
+        return cls(np.empty((0, n_features)), nothing, nothing)
+
+    @classmethod
+    def of(cls, rows, labels):
+        """Count the answers, -1 or 1, of rows that may repeat."""
+        rows = _plain(rows)
+        _, first, which = np.unique(_keys(rows), return_index=True, return_inverse=True)
+        n_outlier, n_inlier = (
+            np.bincount(which[labels == label], minlength=len(first))
+            for label in (-1, 1)
+        )
+        return cls(rows[first], n_outlier, n_inlier)
+
+    def __len__(self):
+        return len(self.rows)
+
+    @property
+    def share(self):
+        """Share of the answers that called each row an outlier."""
+        return self.n_outlier / self.count
+
+    @property
+    def count(self):
+        """How often each row was answered."""
+        return self.n_outlier + self.n_inlier
+
+    def followed_by(self, later):
+        """Add later answers; of a row in both, the later ones count."""
+        stays = ~np.isin(_keys(self.rows), _keys(later.rows))
+        rows = np.concatenate([self.rows[stays], later.rows])
+        order = np.argsort(_keys(rows), kind="stable")
+        return Answers(
+            rows[order],
+            np.concatenate([self.n_outlier[stays], later.n_outlier])[order],
+            np.concatenate([self.n_inlier[stays], later.n_inlier])[order],
+        )
+
+    def hold(self, X):
+        """Say of each row of X whether it was answered."""
+        return np.isin(_keys(_plain(X)), _keys(self.rows))
+
+
+def read_labels(labels, n_samples, index=None):
+    """Return the positions of the rows that were looked at, and -1 or 1 of each.
+
+    Parameters
+    ----------
+    labels : array-like of shape (n_samples,) or Series
+        -1 (an outlier), 1 (an inlier), 0 or NaN (not looked at). A Series holds answers
+        for some labels of `index`, or for positions where there is none.
+    n_samples : int
+    index : pandas Index or None
+
+    Returns
+    -------
+    positions, labels : ndarray of int
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+    """
+    if hasattr(labels, "index") and hasattr(labels, "to_numpy"):
+        positions = _positions(labels.index, n_samples, index)
+        values = labels.to_numpy()
+    else:
+        values = np.asarray(labels)
+        positions = np.arange(n_samples)
+        if values.shape != (n_samples,):
+            raise ValueError(
+                f"labels has shape {values.shape}, but X has {n_samples} rows. Give "
+                "one label a row, 0 where nobody looked, or a pandas Series of the "
+                "answers whose index names their rows."
+            )
+    values = _numbers(values)
+    looked_at = values != 0
+    return positions[looked_at], values[looked_at].astype(int)
+
+
+def _numbers(values):
+    """Labels as floats, 0 where there is none."""
+    try:
+        numbers = np.nan_to_num(values.astype(np.float64))
+    except (TypeError, ValueError):
+        numbers = np.full(len(values), np.inf)
+    wrong = np.flatnonzero(~np.isin(numbers, (-1, 0, 1)))
+    if values.dtype == bool:
+        wrong = np.arange(len(values))
+    if len(wrong):
+        raise ValueError(
+            f"labels[{wrong[0]}] is {values[wrong[0]]!r}. A label is -1 (an outlier), "
+            "1 (an inlier) or 0 (not looked at)."
+        )
+    return numbers
+
+
+def _positions(labelled, n_samples, index):
+    """Positions of the rows that the index of a Series names."""
+    if index is None:
+        # There is pandas, since the answers came in a Series.
+        pandas = importlib.import_module("pandas")
+        positions = pandas.RangeIndex(n_samples).get_indexer(labelled)
+    elif len(labelled) == n_samples and labelled.equals(index):
+        return np.arange(n_samples)
+    elif not index.is_unique:
+        raise ValueError(
+            "The index of X names some rows twice, so answers by label are ambiguous. "
+            "Give labels of shape (n_samples,), or reset the index of X."
+        )
+    else:
+        positions = index.get_indexer(labelled)
+    unknown = np.flatnonzero(positions < 0)
+    if len(unknown):
+        label = labelled[unknown[:1]].tolist()[0]
+        raise ValueError(
+            f"labels names a row {label!r}, which X does not have. Give the X that "
+            "the answers are about."
+        )
+    return positions
+
+
+def _plain(X):
+    """Rows as float64 in which equal values have equal bytes."""
+    rows = np.array(X, dtype=np.float64, order="C")
+    rows[np.isnan(rows)] = np.nan
+    rows += 0.0
+    return rows
+
+
+def _keys(rows):
+    """One comparable key a row: its bytes."""
+    rows = np.ascontiguousarray(rows)
+    return rows.view(f"V{rows.itemsize * rows.shape[1]}").ravel()

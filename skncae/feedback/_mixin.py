@@ -1,0 +1,303 @@
+"""What a detector does with answers: refine, next_to_review, forget."""
+
+import copy
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from skncae import _fitting
+from skncae._parameters import private_random_state, seed_of
+from skncae._threshold import Threshold, threshold_at, threshold_of
+from skncae.data._layout import check_rows, feature_names
+from skncae.evidence._scorer import Scorer
+from skncae.evidence._tail_probability import TailProbability
+from skncae.feedback._answers import Answers, read_labels
+from skncae.feedback._refined import RefinedScorer, believed
+from skncae.feedback._similarity import Ranks, most_telling
+
+# Rows are asked about among so many of those thought most abnormal.
+MAX_CANDIDATES = 2_000
+
+# Training rows by whose scores X is known again.
+N_PROBES = 20
+
+
+# What goes with a scorer.
+OF_SCORES = ("training_scores_", *Threshold(0.0, 0.0).attributes())
+
+
+class AnswersMixin:
+    """Learns from answers of a reviewer, without another fit of the networks."""
+
+    def refine(self, X, labels):
+        """Learn from answers: which rows are outliers, and which are not.
+
+        The networks stay as they are. Each column of each kind of evidence gets a
+        weight (`weights_`), and rows like the answered ones are thought to be of their
+        kind. Scores, threshold, `training_scores_` and `explain` follow. Answers of
+        earlier calls are kept; of a row that is answered again the last call counts.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows that the labels are about: the training rows, or any others.
+        labels : array-like of shape (n_samples,) or pandas Series
+            -1 for an outlier, 1 for an inlier, 0 or NaN where nobody looked. A Series
+            may hold the answers alone: its index names rows of the frame X, or
+            positions in an array.
+
+        Returns
+        -------
+        self : NCAEDetector
+            The detector, refined. Its errors are then minus the log of the share of
+            training rows that are thought more abnormal.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X or labels are not valid, or if it was fitted on images.
+
+        See Also
+        --------
+        next_to_review : Which rows to ask about.
+        forget : Take it back.
+
+        Notes
+        -----
+        Refined `training_scores_` are of all training rows where X holds them, in their
+        order; else of a sample of at most 2,000 that `fit` keeps. A share that is
+        flagged stays what it is; "auto" and thresholders are asked again.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skncae import NCAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(300, 4))
+        >>> X[:5, 0] += 4
+        >>> X[5:10, 1] += 4
+        >>> detector = NCAEDetector(random_state=0).fit(X)
+        >>> labels = np.zeros(300)
+        >>> labels[:3], labels[5:8] = -1, 1
+        >>> detector = detector.refine(X, labels)
+        >>> scores = detector.score_samples(X)
+        >>> bool(scores[3:5].max() < scores[8:10].min())
+        True
+        """
+        check_is_fitted(self)
+        self._raise_if_images("refine")
+        rows = check_rows(self, X, reset=False)
+        positions, answers = read_labels(labels, len(rows), _index_of(X))
+        if not len(positions):
+            return self
+        answers = Answers.of(rows[positions], answers)
+        earlier = self._scorer
+        if isinstance(earlier, RefinedScorer):
+            answers = earlier.answers.followed_by(answers)
+        scorer = RefinedScorer.learn(self._plain_scorer, answers, self._reference)
+        known = rows if self._was_fitted_on(rows) else self._reference
+        errors = scorer.errors(known)
+        threshold = self._same_cut(errors, scorer)
+        if self._unrefined is None:
+            self._unrefined = {name: getattr(self, name) for name in OF_SCORES}
+        self._scorer = scorer
+        self.training_scores_ = -errors
+        self._set(threshold)
+        return self
+
+    def next_to_review(self, X, n=5):
+        """Say which rows to ask a reviewer about.
+
+        The first is the most abnormal row that was not answered yet. Each other is the
+        most abnormal one if those before it turned out to be inliers, so that a batch
+        holds rows of several kinds.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to choose from.
+        n : int, default=5
+            How many.
+
+        Returns
+        -------
+        rows : ndarray or pandas Index of shape (n,)
+            Their labels in the index of a frame, positions without one; fewer where X
+            has no more rows without an answer.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If X is not valid, if n is less than 1, or if it was fitted on images.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skncae import NCAEDetector
+        >>> X = np.random.default_rng(0).normal(size=(300, 4))
+        >>> X[17] += 8
+        >>> detector = NCAEDetector(random_state=0).fit(X)
+        >>> int(detector.next_to_review(X, n=3)[0])
+        17
+        """
+        check_is_fitted(self)
+        check_scalar(n, "n", Integral, min_val=1)
+        self._raise_if_images("next_to_review")
+        rows = check_rows(self, X, reset=False)
+        if isinstance(self._scorer, RefinedScorer):
+            thought, answers = self._scorer.trusting(rows), self._scorer.answers
+            open_rows = np.flatnonzero(~answers.hold(rows))
+        else:
+            tail = TailProbability.of(-self.training_scores_)
+            thought = believed(tail, self._scorer.errors(rows))
+            answers, open_rows = Answers.none(rows.shape[1]), np.arange(len(rows))
+        candidates = open_rows[np.argsort(-thought[open_rows], kind="stable")]
+        candidates = candidates[:MAX_CANDIDATES]
+        ranks = Ranks.of(self._reference)
+        picked = most_telling(
+            ranks(rows[candidates]),
+            thought[candidates],
+            ranks(answers.rows),
+            min(n, len(candidates)),
+        )
+        index = _index_of(X)
+        picked = candidates[picked]
+        return picked if index is None else index[picked]
+
+    def forget(self):
+        """Forget all answers, and what was learnt from them.
+
+        Returns
+        -------
+        self : NCAEDetector
+            The detector, with the scores and the threshold that it had before the
+            first `refine`.
+        """
+        check_is_fitted(self)
+        if self._unrefined is not None:
+            scorer, before = self._plain_scorer, self._unrefined
+            self._scorer, self._unrefined = scorer, None
+            for name, value in before.items():
+                setattr(self, name, value)
+        return self
+
+    def without_answers(self):
+        """Return a copy to hand on, which does not hold the answered rows.
+
+        What was learnt from them stays: weights, and the ranks that the answered rows
+        have among the training rows, by which rows like them are known. The copy asks
+        about answered rows again, and its next `refine` starts from the new answers.
+
+        Returns
+        -------
+        detector : NCAEDetector
+            With the scores of this one.
+        """
+        check_is_fitted(self)
+        detector = copy.copy(self)
+        if isinstance(self._scorer, RefinedScorer):
+            detector._scorer = self._scorer.without_answers()
+        return detector
+
+    @property
+    def weights_(self):
+        """Return how much each column counts for each kind of evidence, as a frame.
+
+        Returns
+        -------
+        weights : DataFrame of shape (n_kinds, n_features)
+            1 where no answer says otherwise. Only their ratios matter.
+        """
+        check_is_fitted(self)
+        scorer = self._scorer
+        kinds = [component.evidence.name for component in scorer.components]
+        names = feature_names(self)
+        weights = np.ones((len(kinds), len(names)))
+        if isinstance(scorer, RefinedScorer):
+            weights = scorer.learnt.weights
+        return _pandas().DataFrame(weights, index=kinds, columns=names)
+
+    @property
+    def lessons_(self):
+        """Return what the answers have taught of each column, in words, as a frame.
+
+        Returns
+        -------
+        lessons : DataFrame of shape (n_columns, 5)
+            Columns "feature"; "weight", how much of what it added to the errors of the
+            answered rows is left; "n_rows", in how many answered rows it added most;
+            "n_inliers", how many of these were called normal; "sentence". Of the
+            columns that added most to an answered row, the largest change first.
+        """
+        check_is_fitted(self)
+        names = feature_names(self)
+        columns = ["feature", "weight", "n_rows", "n_inliers", "sentence"]
+        rows = []
+        if isinstance(self._scorer, RefinedScorer):
+            lessons = self._scorer.lessons
+            change = np.abs(np.log(np.maximum(lessons.weight, 1e-300)))
+            for column in np.argsort(-change, kind="stable"):
+                if lessons.n_rows[column]:
+                    rows.append(lessons.row(column, names[column]))
+        return _pandas().DataFrame(rows, columns=columns)
+
+    @property
+    def _plain_scorer(self):
+        """The scorer that knows of no answers."""
+        scorer = self._scorer
+        return scorer.scorer if isinstance(scorer, RefinedScorer) else scorer
+
+    def _raise_if_images(self, method):
+        if self.image_shape_ is not None:
+            raise ValueError(
+                f"{method} is for tables, whose columns mean something each; this "
+                "NCAEDetector was fitted on images. Fit it on features of them, such "
+                "as those of `encode`, to learn from answers."
+            )
+
+    def _was_fitted_on(self, rows):
+        """Say whether these are the training rows, in their order."""
+        before = self._unrefined or vars(self)
+        scores = before["training_scores_"]
+        if len(scores) != len(rows):
+            return False
+        probes = np.unique(np.linspace(0, len(rows) - 1, N_PROBES).astype(int))
+        errors = self._plain_scorer.errors(rows[probes])
+        return np.allclose(-errors, scores[probes], rtol=1e-6, atol=1e-9)
+
+    def _same_cut(self, errors, scorer):
+        """The threshold that flags what was asked for, among other errors."""
+        contamination = self.contamination
+        if not (isinstance(contamination, str) or hasattr(contamination, "eval")):
+            # Not the parameter: set_threshold may have moved the share.
+            return threshold_at(errors, np.quantile(errors, 1 - self.contamination_))
+        seed = seed_of(private_random_state(self.random_state))
+        n_learnt = min(len(errors), _fitting.MAX_TRAINING_ROWS)
+        return threshold_of(contamination, errors, scorer.tails, n_learnt, seed)
+
+
+def scorer_from_state(state):
+    """Build the scorer that `state` was taken from, refined or not."""
+    kind = RefinedScorer if "learnt" in state else Scorer
+    return kind.from_state(state)
+
+
+def _index_of(X):
+    """The labels of the rows of a frame."""
+    # A list has an index too, which is a method.
+    return X.index if hasattr(X, "columns") and hasattr(X, "index") else None
+
+
+def _pandas():
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(
+            'Weights and lessons are pandas frames. Run: pip install "skncae[pandas]"'
+        ) from error
+    return pandas

@@ -1,0 +1,393 @@
+"""Answers: what refine learns, and what it must not do."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from skncae import NCAEDetector
+
+N_ROWS, N_FEATURES = 240, 4
+# Two groups of odd rows, of which only one is what the reviewer looks for.
+WANTED, UNWANTED = np.arange(8), np.arange(8, 16)
+
+
+def rows():
+    X = np.random.default_rng(0).normal(size=(N_ROWS, N_FEATURES))
+    X[WANTED, 0] += 5
+    X[UNWANTED, 1] += 5
+    return X
+
+
+@pytest.fixture(scope="module")
+def fitted_once():
+    return NCAEDetector(n_estimators=2, max_iter=30, random_state=0).fit(rows())
+
+
+@pytest.fixture
+def detector(fitted_once):
+    return pickle.loads(pickle.dumps(fitted_once))
+
+
+def labels_of(outliers=(), inliers=()):
+    labels = np.zeros(N_ROWS, dtype=int)
+    labels[list(outliers)], labels[list(inliers)] = -1, 1
+    return labels
+
+
+def facts(detector):
+    return {
+        "scores": detector.score_samples(rows()),
+        "training": detector.training_scores_,
+        "threshold": detector.threshold_,
+        "offset": detector.offset_,
+        "share": detector.contamination_,
+        "weights": detector.weights_.to_numpy(),
+    }
+
+
+def assert_same(one, other, tolerance=0.0):
+    for name, value in facts(one).items():
+        np.testing.assert_allclose(
+            facts(other)[name], value, tolerance, tolerance, err_msg=name
+        )
+
+
+answers = st.lists(
+    st.tuples(st.integers(0, N_ROWS - 1), st.sampled_from([-1, 1])),
+    min_size=1,
+    max_size=30,
+    unique_by=lambda answer: answer[0],
+)
+few = settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def test_answers_put_the_wanted_rows_before_the_unwanted_ones(detector):
+    detector.refine(rows(), labels_of(WANTED[:4], UNWANTED[:4]))
+    scores = detector.score_samples(rows())
+    assert scores[WANTED[4:]].max() < scores[UNWANTED[4:]].min()
+
+
+def test_weight_of_the_column_that_misleads_falls_and_is_said(detector):
+    detector.refine(rows(), labels_of(WANTED[:4], UNWANTED[:4]))
+    weights = detector.weights_
+    assert list(weights.columns) == ["x0", "x1", "x2", "x3"]
+    assert list(weights.index) == [
+        "reconstruction",
+        "distance",
+        "dictionary",
+        "tails",
+        "rarity",
+    ]
+    assert (weights["x1"] < weights["x0"]).all()
+    lessons = detector.lessons_.set_index("feature")
+    assert lessons.loc["x1", "weight"] < 0.8
+    assert lessons.loc["x1", "sentence"].endswith(
+        "4 of 4 such rows were called normal."
+    )
+
+
+def test_weights_are_one_before_answers(fitted_once):
+    assert (fitted_once.weights_ == 1).all(axis=None)
+    assert fitted_once.lessons_.empty
+
+
+@few
+@given(answers=answers)
+def test_forget_undoes_refine(fitted_once, answers):
+    detector = pickle.loads(pickle.dumps(fitted_once))
+    index, labels = zip(*answers, strict=True)
+    detector.refine(rows(), pd.Series(labels, index))
+    assert_same(fitted_once, detector.forget())
+
+
+@few
+@given(answers=answers, cut=st.integers(0, 30))
+def test_answers_at_once_teach_what_they_teach_one_after_the_other(
+    fitted_once, answers, cut
+):
+    one, other = (pickle.loads(pickle.dumps(fitted_once)) for _ in range(2))
+    index, labels = map(list, zip(*answers, strict=True))
+    one.refine(rows(), pd.Series(labels, index))
+    other.refine(rows(), pd.Series(labels[cut:], index[cut:], dtype=float))
+    other.refine(rows(), pd.Series(labels[:cut], index[:cut], dtype=float))
+    assert_same(one, other)
+
+
+@few
+@given(answers=answers)
+def test_all_answers_again_teach_nothing_new(fitted_once, answers):
+    detector = pickle.loads(pickle.dumps(fitted_once))
+    index, labels = map(list, zip(*answers, strict=True))
+    detector.refine(rows(), pd.Series(labels, index))
+    again = pickle.loads(pickle.dumps(detector))
+    assert_same(detector, again.refine(rows(), pd.Series(labels, index)))
+
+
+@few
+@given(answers=answers)
+def test_training_scores_are_the_scores_and_the_share_stays(fitted_once, answers):
+    detector = pickle.loads(pickle.dumps(fitted_once))
+    index, labels = zip(*answers, strict=True)
+    detector.refine(rows(), pd.Series(labels, index))
+    scores = detector.score_samples(rows())
+    np.testing.assert_array_equal(detector.training_scores_, scores)
+    assert np.isfinite(scores).all()
+    flagged = (detector.predict(rows()) == -1).mean()
+    assert flagged == pytest.approx(detector.contamination_)
+    # Rows of one score may keep a few from being flagged.
+    assert detector.contamination_ <= 0.1 + 1e-9
+
+
+def test_score_of_a_row_does_not_depend_on_its_neighbours(detector):
+    X = rows()
+    detector.refine(X, labels_of(WANTED[:4], UNWANTED[:4]))
+    together = detector.score_samples(X)
+    alone = [detector.score_samples(row[None])[0] for row in X[:20]]
+    np.testing.assert_allclose(alone, together[:20], rtol=1e-12)
+
+
+def test_contributions_add_up_to_the_refined_errors(detector):
+    X = rows()
+    before = detector.explain(X).contributions
+    detector.refine(X, labels_of(WANTED[:4], UNWANTED[:4]))
+    explanation = detector.explain(X)
+    assert (explanation.contributions >= 0).all()
+    np.testing.assert_allclose(
+        explanation.contributions.sum(1), -detector.score_samples(X), rtol=1e-9
+    )
+    shares = (
+        values / values.sum(1, keepdims=True)
+        for values in (before, explanation.contributions)
+    )
+    was, now = (share[UNWANTED, 1].mean() for share in shares)
+    assert now < was
+
+
+@pytest.mark.parametrize("kind", [-1, 1])
+def test_answers_of_one_kind_only(detector, kind):
+    X = rows()
+    before = detector.score_samples(X)
+    top = np.argsort(before)[:10]
+    detector.refine(X, pd.Series(kind, top))
+    after = detector.score_samples(X)
+    assert np.isfinite(after).all()
+    rank = [scores.argsort().argsort()[top].mean() for scores in (before, after)]
+    if kind == -1:
+        assert rank[1] < 12
+    else:
+        assert rank[1] > rank[0]
+
+
+def test_one_answer_moves_its_row(detector):
+    X = rows()
+    top = int(np.argmin(detector.score_samples(X)))
+    detector.refine(X, pd.Series({top: 1}))
+    assert np.argmin(detector.score_samples(X)) != top
+
+
+def test_contradictory_answers_cancel_out(detector):
+    X = np.repeat(rows()[:1], 2, axis=0)
+    once = pickle.loads(pickle.dumps(detector)).refine(X, [-1, -1])
+    both = pickle.loads(pickle.dumps(detector)).refine(X, [-1, 1])
+    other = pickle.loads(pickle.dumps(detector)).refine(X, [1, 1])
+    scores = [d.score_samples(X)[0] for d in (once, both, other)]
+    assert scores[0] < scores[1] < scores[2]
+
+
+def test_all_rows_answered(detector):
+    X = rows()
+    labels = np.where(np.isin(np.arange(N_ROWS), WANTED), -1, 1)
+    detector.refine(X, labels)
+    assert roc_auc_score(labels == -1, -detector.score_samples(X)) == 1.0
+    assert len(detector.next_to_review(X, 5)) == 0
+
+
+def test_ten_thousand_answers(detector):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(10_000, N_FEATURES))
+    labels = np.where(X[:, 0] > 1, -1, 1)
+    detector.refine(X, labels)
+    new = rng.normal(size=(1_000, N_FEATURES))
+    assert roc_auc_score(new[:, 0] > 1, -detector.score_samples(new)) > 0.95
+
+
+def test_no_answer_changes_nothing(fitted_once, detector):
+    assert_same(fitted_once, detector.refine(rows(), np.zeros(N_ROWS)))
+
+
+def test_later_answer_replaces_the_one_before(fitted_once, detector):
+    other = pickle.loads(pickle.dumps(fitted_once))
+    detector.refine(rows(), labels_of([3])).refine(rows(), labels_of((), [3]))
+    assert_same(other.refine(rows(), labels_of((), [3])), detector)
+
+
+def test_frame_is_answered_by_the_labels_of_its_index(fitted_once):
+    names = [f"row {i}" for i in range(N_ROWS)]
+    frame = pd.DataFrame(rows(), names, list("abcd"))
+    detector = NCAEDetector(n_estimators=2, max_iter=30, random_state=0).fit(frame)
+    detector.refine(frame, pd.Series({"row 3": -1, "row 9": 1}))
+    plain = pickle.loads(pickle.dumps(fitted_once))
+    plain.refine(rows(), labels_of([3], [9]))
+    np.testing.assert_array_equal(
+        detector.score_samples(frame), plain.score_samples(rows())
+    )
+    assert list(detector.weights_.columns) == list("abcd")
+    asked = detector.next_to_review(frame, 3)
+    assert set(asked) <= set(names) - {"row 3", "row 9"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros(3), r"shape \(3,\), but X has 240 rows"),
+        (np.full(N_ROWS, 2), r"labels\[0\] is .*2.*A label is -1"),
+        (np.zeros(N_ROWS, dtype=bool), "A label is -1"),
+        (np.full(N_ROWS, "outlier"), "'outlier'.*A label is -1"),
+        (pd.Series({N_ROWS: 1}), "names a row 240, which X does not have"),
+        (pd.Series({"a": 1}), "names a row 'a', which X does not have"),
+    ],
+)
+def test_labels_that_are_none_are_refused_and_change_nothing(
+    fitted_once, detector, labels, message
+):
+    with pytest.raises(ValueError, match=message):
+        detector.refine(rows(), labels)
+    assert_same(fitted_once, detector)
+
+
+def test_ambiguous_index_is_refused():
+    frame = pd.DataFrame(rows(), np.zeros(N_ROWS, dtype=int)).rename(columns=str)
+    detector = NCAEDetector(n_estimators=2, max_iter=5, random_state=0).fit(frame)
+    with pytest.raises(ValueError, match="names some rows twice"):
+        detector.refine(frame, pd.Series({0: 1}))
+
+
+def test_next_to_review_asks_about_the_most_abnormal_row_first(detector):
+    X = rows()
+    asked = detector.next_to_review(X, 5)
+    assert asked[0] == np.argmin(detector.score_samples(X))
+    assert len(set(asked)) == 5
+
+
+def test_next_to_review_does_not_ask_twice(detector):
+    X = rows()
+    seen = set()
+    for _ in range(4):
+        asked = detector.next_to_review(X, 5)
+        assert not seen & set(asked)
+        seen |= set(asked)
+        detector.refine(X, pd.Series(np.where(np.isin(asked, WANTED), -1, 1), asked))
+    assert len(seen & set(WANTED)) >= 6
+
+
+def test_next_to_review_spreads_over_kinds_of_rows():
+    X = np.random.default_rng(0).normal(size=(300, 3))
+    X[:20, 0] += 12
+    X[20:23, 1] += 8
+    detector = NCAEDetector(random_state=0).fit(X)
+    asked = detector.next_to_review(X, 6)
+    assert np.any(asked < 20)
+    assert np.any(asked >= 20)
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5])
+def test_next_to_review_refuses_what_is_no_number_of_rows(detector, n):
+    with pytest.raises((TypeError, ValueError), match="n"):
+        detector.next_to_review(rows(), n)
+
+
+def test_pickle_and_file_keep_the_answers(detector, tmp_path):
+    detector.refine(rows(), labels_of(WANTED[:4], UNWANTED[:4]))
+    detector.save(tmp_path / "detector.safetensors")
+    for loaded in (
+        pickle.loads(pickle.dumps(detector)),
+        NCAEDetector.load(tmp_path / "detector.safetensors"),
+    ):
+        assert_same(detector, loaded)
+        assert loaded.lessons_.equals(detector.lessons_)
+        more = labels_of([4], [12])
+        copy = pickle.loads(pickle.dumps(detector))
+        assert_same(copy.refine(rows(), more), loaded.refine(rows(), more))
+
+
+def test_copy_without_answers_scores_alike_and_holds_no_answered_row(
+    detector, fitted_once
+):
+    X = rows() + 100.5
+    detector.refine(X, labels_of(WANTED[:4], UNWANTED[:4]))
+    copy = detector.without_answers()
+    np.testing.assert_array_equal(copy.score_samples(X), detector.score_samples(X))
+    assert X[0].tobytes() in pickle.dumps(detector)
+    assert X[0].tobytes() not in pickle.dumps(copy)
+    assert_same(fitted_once, copy.forget())
+
+
+def test_another_fit_forgets(fitted_once, detector):
+    detector.refine(rows(), labels_of(WANTED[:4])).fit(rows())
+    assert_same(fitted_once, detector)
+
+
+def test_moved_share_stays_after_answers(detector):
+    detector.set_threshold(contamination=0.05)
+    detector.refine(rows(), labels_of(WANTED[:4], UNWANTED[:4]))
+    assert detector.contamination_ == pytest.approx(0.05, abs=1 / N_ROWS)
+
+
+def test_other_rows_than_the_training_rows_can_be_answered(detector):
+    X = np.random.default_rng(5).normal(size=(50, N_FEATURES))
+    detector.refine(X, pd.Series({0: -1, 1: 1}))
+    np.testing.assert_array_equal(
+        detector.training_scores_, detector.score_samples(rows())
+    )
+
+
+def test_incomplete_rows_can_be_answered():
+    X = rows()
+    X[np.random.default_rng(1).random(X.shape) < 0.1] = np.nan
+    X[5] = np.nan
+    detector = NCAEDetector(max_iter=30, allow_nan=True, random_state=0).fit(X)
+    detector.refine(X, labels_of(WANTED, UNWANTED))
+    scores = detector.score_samples(X)
+    assert np.isfinite(scores).all()
+    explanation = detector.explain(X)
+    np.testing.assert_allclose(explanation.contributions.sum(1), -scores, rtol=1e-9)
+    assert (explanation.contributions[:5][np.isnan(X[:5])] == 0).all()
+    assert 5 not in detector.next_to_review(X, 20)
+
+
+@pytest.mark.parametrize("evidence", ["reconstruction", "tails", "distance"])
+def test_one_kind_of_evidence_is_refined_too(evidence):
+    X = rows()
+    detector = NCAEDetector(max_iter=30, evidence=evidence, random_state=0).fit(X)
+    detector.refine(X, labels_of(WANTED[:4], UNWANTED[:4]))
+    scores = detector.score_samples(X)
+    assert scores[WANTED[4:]].max() < scores[UNWANTED[4:]].min()
+
+
+def test_images_are_refused():
+    X = np.random.default_rng(0).random((40, 8, 8))
+    detector = NCAEDetector(max_iter=2, random_state=0).fit(X)
+    for ask in (
+        lambda: detector.refine(X, np.zeros(40)),
+        lambda: detector.next_to_review(X),
+    ):
+        with pytest.raises(ValueError, match="for tables"):
+            ask()
+
+
+def test_changed_training_rows_do_not_change_what_answers_teach(fitted_once):
+    X = rows()
+    detector = NCAEDetector(n_estimators=2, max_iter=30, random_state=0).fit(X)
+    X[:] = 0
+    one = detector.refine(rows(), labels_of(WANTED[:4], UNWANTED[:4]))
+    other = pickle.loads(pickle.dumps(fitted_once))
+    assert_same(one, other.refine(rows(), labels_of(WANTED[:4], UNWANTED[:4])))
