@@ -833,7 +833,7 @@ default="auto"
         return self._folded(rows)
 
     @undisturbed()
-    def save(self, path):
+    def save(self, path, *, answers=True):
         """Write the fitted detector to one file, without pickle.
 
         The file is a safetensors archive of numbers and text: loading one runs no
@@ -844,6 +844,9 @@ default="auto"
         ----------
         path : str or path-like
             Where to; a file that is there is replaced.
+        answers : bool, default=True
+            Whether the rows that `refine` was given answers about go into the file;
+            False writes `without_answers()`.
 
         Raises
         ------
@@ -868,7 +871,7 @@ default="auto"
         np.True_
         """
         check_is_fitted(self)
-        fitted = self.__getstate__()
+        fitted = (self if answers else self.without_answers()).__getstate__()
         # They watch a fit, and are set anew for the next one.
         fitted.pop("_skl_callbacks", None)
         parameters = {name: fitted.pop(name) for name in self.get_params(deep=False)}
@@ -946,7 +949,8 @@ default="auto"
         NotFittedError
             Before `fit`.
         ValueError
-            If a column had no value at all in `fit`, or it was fitted on images.
+            If a column had no value at all in `fit`, if it was fitted on images, or
+            refined.
         ImportError
             Without spox, which `pip install "skncae[onnx]"` adds.
 
@@ -979,6 +983,11 @@ default="auto"
             raise ValueError(
                 "to_onnx is for tables: runtimes have no convolutions in float64, and "
                 "this NCAEDetector was fitted on images. Use save and load instead."
+            )
+        if getattr(self, "_unrefined", None) is not None:
+            raise ValueError(
+                "An ONNX model has no part for what answers have taught. Call forget() "
+                "first, or use save and load."
             )
         metadata = {"skncae_version": __version__}
         if hasattr(self, "feature_names_in_"):

@@ -308,6 +308,88 @@ class NCAE(BaseDetector):
         # PyOD sets them after a thresholder.
         self._thresholder_said = {**(self._thresholder_said or {}), "labels_": labels}
 
+    def refine(self, X, labels):
+        """Learn from answers; see `NCAEDetector.refine`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows that the labels are about.
+        labels : array-like of shape (n_samples,) or pandas Series
+            1 for an outlier, 0 for an inlier, -1 or NaN where nobody looked. A Series
+            may hold the answers alone: its index names rows of the frame X, or
+            positions in an array.
+
+        Returns
+        -------
+        self : NCAE
+            The detector, with other scores, threshold and labels.
+
+        Raises
+        ------
+        ValueError
+            If X or labels are not valid.
+        """
+        check_is_fitted(self, "detector_")
+        return self._rejudged(self.detector_.refine(X, _signed(labels)))
+
+    def next_to_review(self, X, n=5):
+        """Say which rows to ask about; see `NCAEDetector.next_to_review`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows to choose from.
+        n : int, default=5
+            How many.
+
+        Returns
+        -------
+        rows : ndarray or pandas Index of shape (n,)
+            Their labels in the index of a frame, positions without one.
+        """
+        check_is_fitted(self, "detector_")
+        return self.detector_.next_to_review(X, n)
+
+    def forget(self):
+        """Forget all answers, and what was learnt from them.
+
+        Returns
+        -------
+        self : NCAE
+            The detector as it was before the first `refine`.
+        """
+        check_is_fitted(self, "detector_")
+        return self._rejudged(self.detector_.forget())
+
+    @property
+    def weights_(self):
+        """Return how much each column counts for each kind of evidence, as a frame.
+
+        Returns
+        -------
+        weights : DataFrame of shape (n_kinds, n_features)
+            As of `NCAEDetector`.
+        """
+        return self.detector_.weights_
+
+    @property
+    def lessons_(self):
+        """Return what the answers have taught of each column, in words, as a frame.
+
+        Returns
+        -------
+        lessons : DataFrame
+            As of `NCAEDetector`.
+        """
+        return self.detector_.lessons_
+
+    def _rejudged(self, detector):
+        """Take over the scores and the threshold of a detector."""
+        self.decision_scores_ = -detector.training_scores_
+        self._process_decision_scores()
+        return self
+
     predict_confidence = _with_a_share(BaseDetector.predict_confidence)
     predict_with_rejection = _with_a_share(BaseDetector.predict_with_rejection)
     compute_rejection_stats = _with_a_share(BaseDetector.compute_rejection_stats)
@@ -343,3 +425,21 @@ class NCAE(BaseDetector):
 def _is_thresholder(contamination):
     """Say whether it is one of PyThresh's objects, or like them; a class is not."""
     return hasattr(type(contamination), "fit")
+
+
+def _signed(labels):
+    """Turn PyOD's 1 and 0, and -1 for no answer, into -1, 1 and 0."""
+    values = np.asarray(labels)
+    # Anything else is refused as it came.
+    known = np.isin(values, (-1, 0, 1)) if values.dtype.kind in "iuf" else False
+    if np.all(known | (values != values)):
+        values = np.select([values == 1, values == 0], [-1, 1], 0)
+    else:
+        wrong = values[~np.broadcast_to(known, values.shape)].ravel()[0]
+        raise ValueError(
+            f"labels holds {wrong!r}. A label is 1 (an outlier), 0 (an inlier) or -1 "
+            "(not looked at)."
+        )
+    if hasattr(labels, "index") and hasattr(labels, "to_numpy"):
+        return type(labels)(values, index=labels.index)
+    return values

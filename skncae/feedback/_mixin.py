@@ -1,7 +1,9 @@
 """What a detector does with answers: refine, next_to_review, forget."""
 
 import copy
+from collections.abc import Callable
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_scalar
@@ -9,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae import _fitting
 from skncae._parameters import private_random_state, seed_of
+from skncae._surroundings import undisturbed
 from skncae._threshold import Threshold, threshold_at, threshold_of
 from skncae.data._layout import check_rows, feature_names
 from skncae.evidence._scorer import Scorer
@@ -31,6 +34,19 @@ OF_SCORES = ("training_scores_", *Threshold(0.0, 0.0).attributes())
 class AnswersMixin:
     """Learns from answers of a reviewer, without another fit of the networks."""
 
+    # Of the detector.
+    contamination: Any
+    contamination_: float
+    image_shape_: Any
+    random_state: Any
+    training_scores_: np.ndarray
+    _reference: np.ndarray
+    _scorer: Any
+    _set: Callable
+    # What `forget` brings back; None without answers.
+    _unrefined: Any
+
+    @undisturbed()
     def refine(self, X, labels):
         """Learn from answers: which rows are outliers, and which are not.
 
@@ -108,6 +124,7 @@ class AnswersMixin:
         self._set(threshold)
         return self
 
+    @undisturbed()
     def next_to_review(self, X, n=5):
         """Say which rows to ask a reviewer about.
 

@@ -128,21 +128,21 @@ class RefinedScorer:
     def state(self):
         """Everything learnt, as nested dictionaries and lists of arrays."""
         return {
-            "scorer": self.scorer.state(),
+            **self.scorer.state(),
             "learnt": self.learnt.state(),
-            "answers": vars(self.answers).copy(),
+            "answers": vars(self.answers).copy() if len(self.answers) else None,
             "lessons": vars(self.lessons).copy(),
         }
 
     @classmethod
     def from_state(cls, state):
         """Build the scorer that `state` was taken from."""
-        return cls(
-            Scorer.from_state(state["scorer"]),
-            Learnt.from_state(state["learnt"]),
-            Answers(**state["answers"]),
-            Lessons(**state["lessons"]),
-        )
+        learnt = Learnt.from_state(state["learnt"])
+        answers = Answers.none(learnt.weights.shape[1])
+        if state["answers"] is not None:
+            answers = Answers(**state["answers"])
+        scorer = Scorer.from_state(state)
+        return cls(scorer, learnt, answers, Lessons(**state["lessons"]))
 
     @property
     def tails(self):
@@ -203,6 +203,15 @@ class RefinedScorer:
         """Mean reconstruction of the members, in the units of X."""
         return self.scorer.reconstruct(X)
 
+    def deviations(self, errors):
+        """Place errors on an axis that shows a gap; see `Scorer.deviations`."""
+        center, spread = self.learnt.refined.center_and_spread()
+        return (self.learnt.refined.log_error_of(errors) - center) / spread
+
+    def usual_range(self):
+        """Between what values nearly all of each column lie: (low, high)."""
+        return self.scorer.usual_range()
+
     def _expected(self, X):
         """What is thought of rows by their weighted errors alone."""
         expected = np.empty(len(X))
@@ -260,12 +269,15 @@ class Lessons:
 
     def sentence(self, column, name):
         """Say in words what was learnt of a column."""
-        n_rows, n_inliers = self.n_rows[column], self.n_inliers[column]
-        counts = f"{name} counts {_times(self.weight[column])}"
+        weight, n_rows = self.weight[column], self.n_rows[column]
+        counts = f"{name} counts {_times(weight)}"
         if n_rows == 0:
             return f"{counts}."
-        rows = f"{n_inliers} of {n_rows} such rows"
-        return f"{counts}: {rows} {'was' if n_rows == 1 else 'were'} called normal."
+        n_said, said = self.n_inliers[column], "normal"
+        if weight > 1:
+            n_said, said = n_rows - n_said, "outliers"
+        were = "row was" if n_rows == 1 else "rows were"
+        return f"{counts}: {n_said} of {n_rows} such {were} called {said}."
 
 
 def _times(weight):

@@ -391,3 +391,42 @@ def test_changed_training_rows_do_not_change_what_answers_teach(fitted_once):
     one = detector.refine(rows(), labels_of(WANTED[:4], UNWANTED[:4]))
     other = pickle.loads(pickle.dumps(fitted_once))
     assert_same(one, other.refine(rows(), labels_of(WANTED[:4], UNWANTED[:4])))
+
+
+def test_save_can_leave_the_answers_out(detector, tmp_path):
+    X = rows() + 100.5
+    detector.refine(X, labels_of(WANTED[:4], UNWANTED[:4]))
+    detector.save(tmp_path / "with.safetensors")
+    detector.save(tmp_path / "without.safetensors", answers=False)
+    assert X[0].tobytes() in (tmp_path / "with.safetensors").read_bytes()
+    assert X[0].tobytes() not in (tmp_path / "without.safetensors").read_bytes()
+    loaded = NCAEDetector.load(tmp_path / "without.safetensors")
+    np.testing.assert_array_equal(loaded.score_samples(X), detector.score_samples(X))
+
+
+def test_onnx_of_a_refined_detector_is_refused(detector, tmp_path):
+    detector.refine(rows(), labels_of(WANTED[:4], UNWANTED[:4]))
+    with pytest.raises(ValueError, match="forget"):
+        detector.to_onnx(tmp_path / "detector.onnx")
+
+
+def test_pyod_has_the_same_doors(fitted_once):
+    NCAE = pytest.importorskip("skncae.pyod").NCAE
+    clf = NCAE(n_estimators=2, max_iter=30, random_state=0).fit(rows())
+    before = clf.decision_scores_
+    labels = np.full(N_ROWS, -1)
+    labels[WANTED[:4]], labels[UNWANTED[:4]] = 1, 0
+    clf.refine(rows(), labels)
+    plain = pickle.loads(pickle.dumps(fitted_once))
+    plain.refine(rows(), labels_of(WANTED[:4], UNWANTED[:4]))
+    np.testing.assert_array_equal(clf.decision_scores_, -plain.training_scores_)
+    np.testing.assert_array_equal(clf.predict(rows()) == 1, clf.labels_ == 1)
+    assert clf.threshold_ == plain.threshold_
+    assert clf.weights_.equals(plain.weights_)
+    assert clf.lessons_.equals(plain.lessons_)
+    np.testing.assert_array_equal(
+        clf.next_to_review(rows(), 4), plain.next_to_review(rows(), 4)
+    )
+    with pytest.raises(ValueError, match="A label is 1"):
+        clf.refine(rows(), np.full(N_ROWS, 2))
+    np.testing.assert_array_equal(clf.forget().decision_scores_, before)
