@@ -116,7 +116,7 @@ class Similarity:
             covariance[np.diag_indices_from(covariance)] += noise / count
             factor = cho_factor(covariance, lower=True)
             pull = cho_solve(factor, surprise)
-            square = surprise @ pull / len(rows) + LEAST_SQUARE
+            square = surprise @ pull / len(rows) + LEAST_SQUARE / (1.0 + noise)
             log_determinant = 2.0 * np.log(np.diag(factor[0])).sum()
             fit = -0.5 * (len(rows) * np.log(square) + log_determinant)
             log_likelihood = np.append(log_likelihood, fit + CAUTION * np.log(noise))
