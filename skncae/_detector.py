@@ -1039,7 +1039,9 @@ default="auto"
         if state.get("_sample") is not None:
             state = state | {"_sample": Sample(**state["_sample"])}
         if state.get("_calibration") is not None:
-            calibration = Calibration.from_state(state["_calibration"])
+            calibration = Calibration.from_state(
+                state["_calibration"], scorer_from_state
+            )
             state = state | {"_calibration": calibration}
         super().__setstate__(state)
 

@@ -152,11 +152,11 @@ class Calibration:
         ]
 
     @classmethod
-    def from_state(cls, state):
-        """Build the calibration that `state` was taken from."""
+    def from_state(cls, state, read=Scorer.from_state):
+        """Build the calibration that `state` was taken from; `read` builds scorers."""
         folds = []
         for fold in state:
-            scorer = fold["scorer"] and Scorer.from_state(fold["scorer"])
+            scorer = fold["scorer"] and read(fold["scorer"])
             folds.append(Fold(scorer, fold["rows"], fold["errors"]))
         return cls(tuple(folds))
 

@@ -44,9 +44,7 @@ from skncae import NCAEDetector
 
 BATCH = 5
 AFTER = (10, 20, 40)
-MEASURED = [
-    f"{name}_{n}" for n in AFTER for name in ("found", "auroc", "ap", "before")
-]
+MEASURED = [f"{name}_{n}" for n in AFTER for name in ("found", "auroc", "ap", "before")]
 DEFAULT = "refine,ranking,IForest,forest"
 
 

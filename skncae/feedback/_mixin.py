@@ -12,7 +12,12 @@ from sklearn.utils.validation import check_is_fitted
 from skncae import _fitting
 from skncae._parameters import private_random_state, seed_of
 from skncae._surroundings import undisturbed
-from skncae._threshold import Threshold, threshold_at, threshold_of
+from skncae._threshold import (
+    Threshold,
+    quantile_threshold,
+    threshold_at,
+    threshold_of,
+)
 from skncae.data._layout import check_rows, feature_names
 from skncae.evidence._scorer import Scorer
 from skncae.evidence._tail_probability import TailProbability
@@ -40,6 +45,7 @@ class AnswersMixin:
     image_shape_: Any
     random_state: Any
     training_scores_: np.ndarray
+    _calibration: Any
     _reference: np.ndarray
     _scorer: Any
     _set: Callable
@@ -113,13 +119,18 @@ class AnswersMixin:
         earlier = self._scorer
         if isinstance(earlier, RefinedScorer):
             answers = earlier.answers.followed_by(answers)
-        scorer = RefinedScorer.learn(self._plain_scorer, answers, self._reference)
+
+        def refined(scorer):
+            return RefinedScorer.learn(plain(scorer), answers, self._reference)
+
+        scorer = refined(self._scorer)
         known = rows if self._was_fitted_on(rows) else self._reference
         errors = scorer.errors(known)
         threshold = self._same_cut(errors, scorer)
+        calibration = self._calibration and self._calibration.again(scorer, refined)
         if self._unrefined is None:
             self._unrefined = {name: getattr(self, name) for name in OF_SCORES}
-        self._scorer = scorer
+        self._scorer, self._calibration = scorer, calibration
         self.training_scores_ = -errors
         self._set(threshold)
         return self
@@ -197,8 +208,10 @@ class AnswersMixin:
         """
         check_is_fitted(self)
         if self._unrefined is not None:
-            scorer, before = self._plain_scorer, self._unrefined
-            self._scorer, self._unrefined = scorer, None
+            scorer, before = plain(self._scorer), self._unrefined
+            calibration = self._calibration and self._calibration.again(scorer, plain)
+            self._scorer, self._calibration = scorer, calibration
+            self._unrefined = None
             for name, value in before.items():
                 setattr(self, name, value)
         return self
@@ -263,12 +276,6 @@ class AnswersMixin:
                     rows.append(lessons.row(column, names[column]))
         return _pandas().DataFrame(rows, columns=columns)
 
-    @property
-    def _plain_scorer(self):
-        """The scorer that knows of no answers."""
-        scorer = self._scorer
-        return scorer.scorer if isinstance(scorer, RefinedScorer) else scorer
-
     def _raise_if_images(self, method):
         if self.image_shape_ is not None:
             raise ValueError(
@@ -284,7 +291,7 @@ class AnswersMixin:
         if len(scores) != len(rows):
             return False
         probes = np.unique(np.linspace(0, len(rows) - 1, N_PROBES).astype(int))
-        errors = self._plain_scorer.errors(rows[probes])
+        errors = plain(self._scorer).errors(rows[probes])
         return np.allclose(-errors, scores[probes], rtol=1e-6, atol=1e-9)
 
     def _same_cut(self, errors, scorer):
@@ -292,10 +299,17 @@ class AnswersMixin:
         contamination = self.contamination
         if not (isinstance(contamination, str) or hasattr(contamination, "eval")):
             # Not the parameter: set_threshold may have moved the share.
-            return threshold_at(errors, np.quantile(errors, 1 - self.contamination_))
+            return threshold_at(
+                errors, quantile_threshold(errors, 1 - self.contamination_)
+            )
         seed = seed_of(private_random_state(self.random_state))
         n_learnt = min(len(errors), _fitting.MAX_TRAINING_ROWS)
         return threshold_of(contamination, errors, scorer.tails, n_learnt, seed)
+
+
+def plain(scorer):
+    """The scorer that knows of no answers."""
+    return scorer.scorer if isinstance(scorer, RefinedScorer) else scorer
 
 
 def scorer_from_state(state):

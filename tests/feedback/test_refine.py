@@ -430,3 +430,20 @@ def test_pyod_has_the_same_doors(fitted_once):
     with pytest.raises(ValueError, match="A label is 1"):
         clf.refine(rows(), np.full(N_ROWS, 2))
     np.testing.assert_array_equal(clf.forget().decision_scores_, before)
+
+
+@pytest.mark.parametrize("cv", [None, 3])
+def test_p_values_follow_the_answers_and_files_keep_them(detector, tmp_path, cv):
+    others = np.random.default_rng(7).normal(size=(100, N_FEATURES))
+    new = rows()[:20]
+    before = detector.calibrate(others, cv=cv).p_values(new)
+    detector.refine(rows(), labels_of(WANTED[:4], UNWANTED[:4]))
+    after = detector.p_values(new)
+    if cv is None:
+        detector.calibrate(others)
+        np.testing.assert_array_equal(detector.p_values(new), after)
+    detector.save(tmp_path / "detector.safetensors")
+    loaded = NCAEDetector.load(tmp_path / "detector.safetensors")
+    np.testing.assert_array_equal(loaded.p_values(new), after)
+    assert after[UNWANTED].mean() > before[UNWANTED].mean()
+    np.testing.assert_array_equal(detector.forget().p_values(new), before)
