@@ -106,6 +106,7 @@ def test_threshold_flags_the_contamination_among_the_sample(fast, X, room_for_50
     assert np.count_nonzero(scores < detector.offset_) == 10
 
 
+@pytest.mark.filterwarnings("ignore:contamination=0.1 asks for more rows")
 def test_first_pieces_are_not_forgotten(fast, X, room_for_50):
     detector = in_pieces(fast(), np.repeat(np.arange(4.0), 100)[:, None], 100)
     assert set(detector._sample.rows[:, 0]) == {0.0, 1.0, 2.0, 3.0}
