@@ -1,5 +1,6 @@
 """NCAEDetector: parameters, fit and scores."""
 
+import itertools
 import json
 from functools import partial
 
@@ -17,9 +18,10 @@ from skncae._diagnostics import (
     warn_if_collapsed,
     warn_if_forgetting,
     warn_if_too_few_to_select,
+    warn_of_aside,
     warn_of_share,
 )
-from skncae._explanation import Explanation, columns_of
+from skncae._explanation import Explanation, columns_of, typed_columns_of
 from skncae._fitting import Earlier, fit, n_rounds
 from skncae._loading import check_fitted
 from skncae._mlflow import logged_fit
@@ -45,7 +47,16 @@ from skncae._threshold import (
 )
 from skncae._version import __version__
 from skncae.data._chunks import Chunks
-from skncae.data._layout import check_rows, feature_names
+from skncae.data._column_sample import ColumnSample, sample_from_state
+from skncae.data._frames import read, refuse_onnx
+from skncae.data._layout import (
+    allows_nan,
+    check_rows,
+    feature_names,
+    set_layout,
+    typed_columns,
+)
+from skncae.data._reading import as_frame, library_of, objects_of
 from skncae.data._sample import Sample
 from skncae.data._sources import RowsAtHand, RowsInChunks, checked_chunks
 from skncae.feedback._mixin import AnswersMixin, scorer_from_state
@@ -146,9 +157,15 @@ default="auto"
     warm_start : bool, default=False
         Whether another `fit` goes on with the fitted networks and their scales for
         `max_iter` more steps, instead of starting anew.
-    allow_nan : bool, default=False
+    allow_nan : bool or "auto", default="auto"
         Whether X may hold missing entries (NaN). They are left out of the training
         loss and of the scores: a row is judged by what is there. False refuses them.
+        "auto" takes them in frames, and refuses them in arrays.
+    categorical_features : array-like or "from_dtype", default="from_dtype"
+        Names, indices or a mask of the columns that hold categories, whatever their
+        values. Of the others, and with "from_dtype" of all, the columns of a
+        categorical type, booleans and text of few values are categories if X is a
+        frame; numbers are numbers.
     image_shape : tuple of (height, width) or (height, width, channels), default=None
         What each row of a 2-D X is folded to: 8 to 64 pixels a side, 1 to 4 channels.
         An X of shape (n_samples, height, width) or (n_samples, height, width, channels)
@@ -259,7 +276,8 @@ default="auto"
         decay_steps=None,
         tol=None,
         warm_start=False,
-        allow_nan=False,
+        allow_nan="auto",
+        categorical_features="from_dtype",
         image_shape=None,
         device="auto",
         precision="float32",
@@ -286,6 +304,7 @@ default="auto"
         self.tol = tol
         self.warm_start = warm_start
         self.allow_nan = allow_nan
+        self.categorical_features = categorical_features
         self.image_shape = image_shape
         self.device = device
         self.precision = precision
@@ -326,6 +345,8 @@ default="auto"
         with logged_fit(self), all_or_nothing(self), training():
             goes_on = self.warm_start and hasattr(self, "_scorer")
             rows = self._training_rows(X, reset=not goes_on)
+            if not goes_on:
+                warn_of_aside(self._layout)
             sample = self._fit(rows, X, y, goes_on)
             self._sample = None
             self.n_samples_seen_ = rows.n_rows
@@ -388,16 +409,11 @@ default="auto"
         """
         with all_or_nothing(self), training():
             sample = getattr(self, "_sample", None)
-            piece = check_rows(self, X, reset=sample is None)
-            settings_of(self)
-            if sample is None:
-                warn_if_forgetting(self)
-                sample = self._empty_sample(piece)
-            self._sample = sample.extended(piece)
-            raise_if_missing(self._sample.rows, self.allow_nan)
-            self._fit(RowsAtHand(self._sample.rows), self._sample.rows)
+            rows, self._sample = self._extended(sample, X)
+            raise_if_missing(rows, allows_nan(self))
+            self._fit(RowsAtHand(rows), rows)
             self.n_samples_seen_ = self._sample.n_seen
-            if not warn_if_collapsed(self.training_scores_, self._sample.rows):
+            if not warn_if_collapsed(self.training_scores_, rows):
                 warn_of_share(self, self.contamination)
         return self
 
@@ -561,7 +577,9 @@ default="auto"
             )
         rows = check_rows(self, X, reset=False)
         if cv is not None:
-            calibration = Calibration.cross_fitted(rows, cv, settings_of(self))
+            calibration = Calibration.cross_fitted(
+                rows, cv, settings_of(self), self._layout
+            )
         else:
             raise_if_trained_on(self, -self._scorer.errors(rows))
             calibration = Calibration.split(rows, self._scorer)
@@ -647,7 +665,10 @@ default="auto"
         """
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
-        return self._folded(self._scorer.reconstruct(rows))
+        expected = self._scorer.reconstruct(rows)
+        if self._layout is not None:
+            return as_frame(self._layout.decode(expected), self._layout.names, X)
+        return self._folded(expected)
 
     @undisturbed()
     def explain(self, X):
@@ -699,6 +720,17 @@ default="auto"
         rows = check_rows(self, X, reset=False)
         contributions, expected = self._scorer.explain(rows)
         names = feature_names(self)
+        if self._layout is not None:
+            return Explanation(
+                values=objects_of(X, self._layout.names),
+                expected=self._layout.decode(expected),
+                contributions=self._layout.to_columns(contributions),
+                feature_names=names,
+                index=X.index if library_of(X) == "pandas" else None,
+                threshold=self.threshold_,
+                columns=typed_columns_of(self._layout),
+                associates_of=self._scorer.associates_of,
+            )
         return Explanation(
             values=self._folded(rows.astype(np.float64)),
             expected=self._folded(expected),
@@ -751,6 +783,35 @@ default="auto"
         from skncae.reports import make_report
 
         return make_report(self, X, n)
+
+    @property
+    def columns_(self):
+        """Return what each column of a frame was taken for.
+
+        Returns
+        -------
+        columns : DataFrame, or list of dict without pandas
+            "name"; "type", as understood; "dtype", as it came; "use", how the column
+            is used; "n_values", how many different values; "missing", the share of
+            missing entries.
+
+        Raises
+        ------
+        AttributeError
+            Of a detector that was fitted on numbers alone.
+        """
+        check_is_fitted(self)
+        if self._layout is None:
+            raise AttributeError(
+                "columns_ says what the columns of a typed frame were taken for, and "
+                "this NCAEDetector was fitted on numbers alone."
+            )
+        described = self._layout.described()
+        try:
+            import pandas
+        except ImportError:
+            return described
+        return pandas.DataFrame(described)
 
     @property
     def latent_mean_(self):
@@ -830,6 +891,8 @@ default="auto"
         variance = plain(self.generation_scale)
         random_state = private_random_state(random_state)
         rows = self._scorer.ensemble.generate(int(n_samples), variance, random_state)
+        if self._layout is not None:
+            return self._layout.decode(self._scorer.filled(rows))
         return self._folded(rows)
 
     @undisturbed()
@@ -979,6 +1042,8 @@ default="auto"
     def _onnx_model(self):
         """Return the model that `to_onnx` writes."""
         check_is_fitted(self)
+        if self._layout is not None:
+            refuse_onnx(self._layout)
         if self.image_shape_ is not None:
             raise ValueError(
                 "to_onnx is for tables: runtimes have no convolutions in float64, and "
@@ -1010,15 +1075,19 @@ default="auto"
             if name in parameters or hasattr(cls, name):
                 raise ValueError(f"{name!r} is no fitted attribute")
         detector.__setstate__(fitted)
-        width = detector._scorer.ensemble.view.center.shape
-        if width != (detector.n_features_in_,):
+        ensemble = detector._scorer.ensemble
+        width, layout = ensemble.view.center.shape, ensemble.layout
+        n_columns = detector.n_features_in_
+        if width != (n_columns if layout is None else len(layout.owners),):
             raise ValueError(f"the view is of shape {width}")
-        detector._scorer.errors(np.zeros((1, detector.n_features_in_)))
+        if layout is not None and len(layout.columns) != n_columns:
+            raise ValueError(f"the layout is of {len(layout.columns)} columns")
+        detector._scorer.errors(np.zeros((1, ensemble.n_cells)))
         return detector
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.allow_nan
+        tags.input_tags.allow_nan = self.allow_nan is True
         return tags
 
     def __getstate__(self):
@@ -1026,8 +1095,10 @@ default="auto"
         state = dict(super().__getstate__())
         if "_scorer" in state:
             state["_scorer"] = state["_scorer"].state()
+            # The scorer has it too.
+            state.pop("_layout", None)
         if state.get("_sample") is not None:
-            state["_sample"] = vars(state["_sample"]).copy()
+            state["_sample"] = state["_sample"].state()
         if state.get("_calibration") is not None:
             state["_calibration"] = state["_calibration"].state()
         return state
@@ -1035,9 +1106,10 @@ default="auto"
     @undisturbed()
     def __setstate__(self, state):
         if "_scorer" in state:
-            state = state | {"_scorer": scorer_from_state(state["_scorer"])}
+            scorer = scorer_from_state(state["_scorer"])
+            state = state | {"_scorer": scorer, "_layout": scorer.ensemble.layout}
         if state.get("_sample") is not None:
-            state = state | {"_sample": Sample(**state["_sample"])}
+            state = state | {"_sample": sample_from_state(state["_sample"])}
         if state.get("_calibration") is not None:
             calibration = Calibration.from_state(
                 state["_calibration"], scorer_from_state
@@ -1061,7 +1133,8 @@ default="auto"
                 self._n_steps,
             )
         tasks = FitTasks(self, n_rounds(settings), X_seen, y)
-        fitted = fit(settings, source, tasks, earlier, trainer_type)
+        layout = getattr(self, "_layout", None)
+        fitted = fit(settings, source, tasks, earlier, trainer_type, layout)
         self._set(fitted)
         # It was of other networks.
         self._calibration = None
@@ -1103,10 +1176,48 @@ default="auto"
     def _training_rows(self, X, reset):
         """Return X as rows to fit on, validated now or as they are read."""
         if isinstance(X, Chunks):
-            return RowsInChunks(X, partial(check_rows, self), reset)
+            check = partial(check_rows, self)
+            if not reset or X.is_spent_once_read:
+                return RowsInChunks(X, check, reset)
+            begun = iter(X)
+            first = next(begun, None)
+            begun = itertools.chain([] if first is None else [first], begun)
+            if first is not None and typed_columns(self, first, reset=True):
+                self._learn_layout(begun)
+                return RowsInChunks(X, check, reset=False)
+            return RowsInChunks(X, check, reset, begun)
         return RowsAtHand(check_rows(self, X, reset=reset))
 
-    def _empty_sample(self, piece):
-        """Return a sample without rows, for rows such as the piece's."""
+    def _learn_layout(self, chunks):
+        """Learn the layout of typed tables from a sample of their rows: one pass."""
         seed = seed_of(private_random_state(self.random_state))
-        return Sample.empty(_fitting.MAX_TRAINING_ROWS, seed, piece)
+        sample = ColumnSample.empty(_fitting.MAX_TRAINING_ROWS, seed)
+        for chunk in chunks:
+            sample = sample.extended(read(chunk))
+        set_layout(self, sample.columns)
+
+    def _extended(self, sample, X):
+        """Return the rows to fit on, and the sample that has seen those of X too."""
+        columns = None
+        if sample is None or isinstance(sample, ColumnSample):
+            columns = typed_columns(self, X, reset=sample is None)
+        if columns is None:
+            piece = check_rows(self, X, reset=sample is None)
+        elif sample is not None:
+            # What later rows bring may change what is known of the columns.
+            sample = sample.extended(columns)
+            return set_layout(self, sample.columns).encode(sample.columns), sample
+        else:
+            piece = check_rows(self, X, reset=True)
+        settings_of(self)
+        if sample is None:
+            warn_if_forgetting(self)
+            size = _fitting.MAX_TRAINING_ROWS
+            seed = seed_of(private_random_state(self.random_state))
+            if columns is not None:
+                warn_of_aside(self._layout)
+                sample = ColumnSample.empty(size, seed).extended(columns)
+                return self._layout.encode(sample.columns), sample
+            sample = Sample.empty(size, seed, piece)
+        sample = sample.extended(piece)
+        return sample.rows, sample

@@ -57,6 +57,13 @@ def warn_if_empty(X):
         )
 
 
+def warn_of_aside(layout):
+    """Say which columns of a typed table are set aside."""
+    message = "" if layout is None else layout.set_aside()
+    if message:
+        warn_caller(message)
+
+
 def warn_if_forgetting(detector):
     """Say so when partial_fit cannot build on the fit before it."""
     if hasattr(detector, "_scorer"):

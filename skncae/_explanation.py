@@ -1,6 +1,7 @@
 """Which columns contribute to the error of a row."""
 
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from numbers import Integral
 from typing import Any
 
@@ -283,6 +284,10 @@ def _difference(value, expected):
     """A value minus the expected one; None of what has no difference, such as text."""
     if is_missing(value) or is_missing(expected):
         return None
+    if isinstance(value, bool | np.bool_):
+        return None
+    if isinstance(value, Decimal):
+        value = float(value)
     try:
         return value - expected
     except TypeError:
@@ -316,6 +321,20 @@ def columns_of(scorer, names, rows):
         )
         for j, name in enumerate(names)
     )
+
+
+def typed_columns_of(layout):
+    """Describe the columns of a typed table to the sentences.
+
+    Parameters
+    ----------
+    layout : Layout
+
+    Returns
+    -------
+    columns : tuple of Column
+    """
+    return tuple(Column(column.name, **column.told()) for column in layout.columns)
 
 
 def _check_count(value, name, what):

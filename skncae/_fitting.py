@@ -108,7 +108,7 @@ class Fitted:
         }
 
 
-def fit(settings, source, tasks, earlier=None, trainer_type=Trainer):
+def fit(settings, source, tasks, earlier=None, trainer_type=Trainer, layout=None):
     """Learn what is normal among the rows of a source.
 
     Parameters
@@ -121,6 +121,8 @@ def fit(settings, source, tasks, earlier=None, trainer_type=Trainer):
         A fit to go on with.
     trainer_type : type
         `Trainer`, or one that trains elsewhere.
+    layout : Layout or None
+        Of a typed table.
 
     Returns
     -------
@@ -136,15 +138,17 @@ def fit(settings, source, tasks, earlier=None, trainer_type=Trainer):
     # A warm start draws other batches than the fit that it goes on with.
     streams = MemberStreams(seed + n_steps_before, range(settings.n_estimators))
     rows = source.sample(MAX_TRAINING_ROWS, seed)
-    view, completion = _scales(settings, rows, earlier)
+    numbers = rows if layout is None else layout.numbers(rows)
+    view, completion = _scales(settings, numbers, earlier)
     make_trainer = partial(trainer_type, streams=streams)
     trainer = make_training(
-        settings, rows, view, completion, make_trainer, device, earlier
+        settings, numbers, view, completion, make_trainer, device, earlier
     )
+    is_empty = np.isnan(numbers).all(0)
 
     def judged(model, random_state):
         """What rows are judged by with these networks."""
-        ensemble = Ensemble(model, view, completion, np.isnan(rows).all(0))
+        ensemble = Ensemble(model, view, completion, is_empty, layout)
         return _judge(settings, ensemble, rows, source, random_state, seed)
 
     def as_if_ended():

@@ -72,7 +72,7 @@ class Calibration:
         return cls((Fold.of(None, rows, own),))
 
     @classmethod
-    def cross_fitted(cls, rows, cv, settings):
+    def cross_fitted(cls, rows, cv, settings, layout=None):
         """Calibrate a scorer for each fold, learnt from the other folds.
 
         Parameters
@@ -81,6 +81,8 @@ class Calibration:
         cv : int or splitter of scikit-learn
         settings : Settings
             How to fit.
+        layout : Layout or None
+            Of a typed table.
         """
         seed = seed_of(private_random_state(settings.random_state))
         if not hasattr(cv, "split"):
@@ -91,7 +93,9 @@ class Calibration:
                 settings, contamination=0.5, random_state=(seed + k) % 2**32, verbose=0
             )
             with training():
-                fitted = fit(settings, RowsAtHand(rows[others]), Unwatched())
+                fitted = fit(
+                    settings, RowsAtHand(rows[others]), Unwatched(), layout=layout
+                )
             scorer = fitted.judged.scorer
             folds.append(Fold.of(scorer, rows[fold], None))
         return cls(tuple(folds))

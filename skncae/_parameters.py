@@ -54,7 +54,10 @@ def check_parameters(parameters):
         "allow_nan",
     ):
         if parameters[name] not in (True, False):
-            raise TypeError(f"{name} must be True or False, got {parameters[name]!r}.")
+            others = ' or "auto"' if name == "allow_nan" else ""
+            raise TypeError(
+                f"{name} must be True or False{others}, got {parameters[name]!r}."
+            )
     _check_choice(parameters, "precision", PRECISIONS)
     _check_choice(parameters, "mining", RULES, "To mine nothing, set mining_rate=0.")
     _check_choice(parameters, "scaling", VIEWS + IMAGE_VIEWS)
@@ -222,6 +225,12 @@ def _check_fit_for_rows(parameters):
             raise ValueError(
                 f"evidence={kind.name!r} is for images, and X is a table. Give X the "
                 "shape (n_samples, height, width), or set image_shape=(height, width)."
+            )
+        if kind.typed_only and not parameters["is_typed"]:
+            raise ValueError(
+                f"evidence={kind.name!r} is for frames with columns of more types than "
+                "numbers, and X has numbers alone. Name columns in "
+                "categorical_features, or choose another."
             )
     if not parameters["allow_nan"]:
         return

@@ -4,7 +4,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from skncae._parameters import as_names, check_parameters, plain
-from skncae.evidence._kinds import IMAGE_EVIDENCE, TABLE_EVIDENCE
+from skncae.data._layout import allows_nan
+from skncae.evidence._kinds import FRAME_EVIDENCE, IMAGE_EVIDENCE, TABLE_EVIDENCE
 
 # What "auto" stands for: for the rows of a table, and for images.
 AUTO = {
@@ -33,7 +34,8 @@ NETWORK_PARAMETERS = (
 class Settings:
     """The parameters of `NCAEDetector` under their names, valid and without "auto".
 
-    `image_shape` is the (height, width, channels) of the rows, None for a table.
+    `image_shape` is the (height, width, channels) of the rows, None for a table;
+    `is_typed` says whether that has columns of more types than numbers.
     """
 
     contamination: Any
@@ -61,6 +63,7 @@ class Settings:
     precision: str
     random_state: Any
     verbose: int
+    is_typed: bool = False
 
     @property
     def of_networks(self):
@@ -87,17 +90,23 @@ def settings_of(detector):
     """
     # Not get_params: a subclass may fix some of them.
     parameters = {
-        field.name: getattr(detector, field.name) for field in fields(Settings)
+        field.name: getattr(detector, field.name)
+        for field in fields(Settings)
+        if field.name != "is_typed"
     }
     parameters = {
         name: value if name == "random_state" else plain(value)
         for name, value in parameters.items()
     }
     parameters["image_shape"] = detector.image_shape_
+    parameters["allow_nan"] = plain(allows_nan(detector))
+    parameters["is_typed"] = getattr(detector, "_layout", None) is not None
     for name, values in AUTO.items():
         # Not ==, which of an array is an array.
         if isinstance(parameters[name], str) and parameters[name] == "auto":
             parameters[name] = values[detector.image_shape_ is not None]
+            if name == "evidence" and parameters["is_typed"]:
+                parameters[name] = FRAME_EVIDENCE
     check_parameters(parameters)
     settings = Settings(**parameters)
     return replace(

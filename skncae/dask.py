@@ -26,12 +26,19 @@ from dask.distributed import get_client
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from skncae._diagnostics import all_or_nothing, warn_if_collapsed, warn_of_share
+from skncae._diagnostics import (
+    all_or_nothing,
+    warn_if_collapsed,
+    warn_of_aside,
+    warn_of_share,
+)
+from skncae._fitting import MAX_TRAINING_ROWS
 from skncae._parameters import torch_device
 from skncae._surroundings import undisturbed
 from skncae._threads import one_thread
 from skncae._threshold import decisions, is_outlier
-from skncae.data._layout import check_rows
+from skncae.data._frames import joined, read, taken
+from skncae.data._layout import check_rows, set_layout, typed_columns
 from skncae.data._quantiles import Sketch
 from skncae.data._sample import Sample
 from skncae.networks._autoencoder import Autoencoder, build_encoder
@@ -101,7 +108,10 @@ def fit(detector, X, *, client=None):
     client = client or get_client()
     _refuse_going_together(detector)
     with all_or_nothing(detector), training():
-        check_rows(detector, _example(X), reset=True)
+        if typed_columns(detector, _example(X), reset=True) is None:
+            check_rows(detector, _example(X), reset=True)
+        else:
+            warn_of_aside(set_layout(detector, _sampled_columns(client, X)))
         rows = _RowsOfPartitions(client, X, _checker(detector))
         trainer_type = partial(_GroupTrainer, client, detector.device)
         sample = detector._fit(rows, X, trainer_type=trainer_type)
@@ -299,6 +309,26 @@ def _joined_network(build, parts, name):
     return network_from_state(build, joined_states([part[name] for part in parts]))
 
 
+def _sampled_columns(client, X):
+    """Read some rows of each partition of a typed frame, to learn the layout from."""
+    partitions = _partitions(X)
+    size = math.ceil(MAX_TRAINING_ROWS / len(partitions))
+    tasks = [delayed(_some_columns)(partition, size) for partition in partitions]
+    parts = [part for part in client.gather(client.compute(tasks)) if part is not None]
+    if not parts:
+        raise ValueError(f"X holds no rows: {X!r}.")
+    return joined(parts)
+
+
+def _some_columns(partition, size):
+    """Read random rows of a partition; None of one without any."""
+    if not len(partition):
+        return None
+    columns = read(partition)
+    rows = np.random.default_rng(0).permutation(len(partition))[:size]
+    return taken(columns, np.sort(rows))
+
+
 def _held(content):
     """Return the content: a task whose result the workers take from each other."""
     return content
@@ -373,7 +403,8 @@ def _no_collection(X):
 def _checker(detector):
     """Return what validates a partition, without what else the detector holds."""
     columns = clone(detector)
-    for name in ("n_features_in_", "feature_names_in_", "row_shape_", "image_shape_"):
+    names = ("n_features_in_", "feature_names_in_", "row_shape_", "image_shape_")
+    for name in (*names, "_layout", "_allow_nan"):
         if hasattr(detector, name):
             setattr(columns, name, getattr(detector, name))
     return partial(check_rows, columns, reset=False)

@@ -606,7 +606,7 @@ def test_refit_does_not_change_a_shallow_copy(rows, new_rows):
 
 
 def test_detector_shows_as_text_and_as_html(clf):
-    assert repr(clf).startswith("NCAE(allow_nan=False, batch_size=128")
+    assert repr(clf).startswith("NCAE(allow_nan='auto', batch_size=128")
     assert "NCAE" in clf._repr_html_()
 
 

@@ -7,29 +7,40 @@ by the estimator, so that rows that go out have it too.
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from skncae.data import _images
+from skncae.data import _frames, _images
 from skncae.data._arrays import as_array
 from skncae.data._chunks import Chunks
+from skncae.data._frames import Layout
+from skncae.data._reading import is_all_numeric, library_of
 
 
 def check_rows(estimator, X, *, reset):
     """Validate X as scikit-learn does, keeping float32 and a memmap as they are.
 
-    Returns flat rows. With `reset` the estimator remembers their shape, and whether
-    they are images.
+    Returns flat rows: of a frame with columns of more types than numbers, the cells of
+    its layout. With `reset` the estimator remembers their shape, whether they are
+    images, whether entries may be missing, and the layout.
     """
     if isinstance(X, Chunks):
         raise TypeError(
             "Chunks can be fitted on and scored; this takes rows in memory. Go over "
             "them: for chunk in chunks."
         )
+    if reset:
+        # By default entries of a frame may be missing, and those of an array not.
+        is_auto = _is_auto(estimator.allow_nan)
+        is_frame = library_of(X) is not None
+        estimator._allow_nan = is_frame if is_auto else estimator.allow_nan
+    raws = typed_columns(estimator, X, reset)
+    if raws is not None:
+        return _checked_columns(estimator, raws, reset, library_of(X) is not None)
     X = as_array(X)
     if reset:
         image_shape = _images.image_shape_of(X, estimator.image_shape)
     else:
         image_shape = estimator.image_shape_
         _images.check_row_shape(X, estimator.row_shape_)
-    if image_shape is not None and estimator.allow_nan:
+    if image_shape is not None and allows_nan(estimator):
         raise ValueError(
             "allow_nan=True is for tables, and X holds images. Fill missing pixels in, "
             "and set allow_nan=False."
@@ -37,9 +48,100 @@ def check_rows(estimator, X, *, reset):
     rows = _checked_rows(estimator, _images.flat(X), reset)
     if reset:
         _images.check_width(rows.shape[1], image_shape)
+        estimator._layout = None
         estimator.image_shape_ = image_shape
         estimator.row_shape_ = X.shape[1:] if _images.is_folded(X) else rows.shape[1:]
     return rows
+
+
+def set_layout(estimator, raws, is_named=True):
+    """Learn the layout of a typed table from its columns; the estimator keeps it."""
+    layout = Layout.of(raws, estimator.categorical_features)
+    allow_nan = estimator.allow_nan
+    estimator._allow_nan = True if _is_auto(allow_nan) else allow_nan
+    estimator._layout = layout
+    estimator.image_shape_ = None
+    estimator.row_shape_ = (len(raws),)
+    estimator.n_features_in_ = len(raws)
+    if is_named:
+        estimator.feature_names_in_ = np.array(layout.names, dtype=object)
+    elif hasattr(estimator, "feature_names_in_"):
+        del estimator.feature_names_in_
+    return layout
+
+
+def typed_columns(estimator, X, reset):
+    """Read the columns of a typed table; None where X is none.
+
+    Returns
+    -------
+    raws : list of Raw or None
+    """
+    is_frame = library_of(X) is not None
+    if not reset:
+        layout = getattr(estimator, "_layout", None)
+        if layout is None:
+            return None
+        if not is_frame and hasattr(estimator, "feature_names_in_"):
+            raise TypeError(
+                f"This {type(estimator).__name__} was fitted on a frame with the "
+                f"columns {', '.join(map(repr, layout.names))}; got "
+                f"{type(X).__name__}. Give it a frame with these."
+            )
+        return _frames.read(X) if is_frame else _frames.read_array(X)
+    forces = not _is_default(estimator.categorical_features)
+    if not is_frame:
+        return _frames.read_array(X) if forces else None
+    if not forces and is_all_numeric(X):
+        return None
+    raws = _frames.read(X)
+    is_typed = any(raw.kind not in ("number", "boolean") for raw in raws)
+    return raws if forces or is_typed else None
+
+
+def allows_nan(estimator):
+    """Say whether entries may be missing."""
+    if _is_auto(estimator.allow_nan):
+        return getattr(estimator, "_allow_nan", False)
+    return estimator.allow_nan
+
+
+def _is_auto(allow_nan):
+    return isinstance(allow_nan, str) and allow_nan == "auto"
+
+
+def _is_default(categorical_features):
+    """Say whether no column is named to hold categories."""
+    if categorical_features is None:
+        return True
+    if isinstance(categorical_features, str):
+        return categorical_features == "from_dtype"
+    return len(np.ravel(np.asarray(categorical_features, dtype=object))) == 0
+
+
+def _checked_columns(estimator, raws, reset, is_named):
+    """Validate the columns of a typed table and return its cells."""
+    if not len(raws) or not len(raws[0].values):
+        raise ValueError(
+            f"Found array with {len(raws[0].values) if raws else 0} sample(s) and "
+            f"{len(raws)} feature(s), where at least one of each is required."
+        )
+    if reset:
+        if estimator.image_shape is not None:
+            raise ValueError(
+                "image_shape is for arrays of pixels, and X is a frame with columns of "
+                "more types than numbers. Set image_shape=None."
+            )
+        set_layout(estimator, raws, is_named)
+    cells = estimator._layout.encode(raws)
+    if not allows_nan(estimator) and np.isnan(cells).any():
+        names = [column.name for column in estimator._layout.used]
+        first = names[int(np.isnan(cells).any(axis=0).argmax())]
+        raise ValueError(
+            f"Input X contains NaN: column {first!r} has missing entries, which "
+            "allow_nan=False refuses. Leave allow_nan at its default."
+        )
+    return cells
 
 
 # Validation sums X, which for huge values of both signs is inf - inf.
@@ -54,17 +156,25 @@ def _checked_rows(estimator, X, reset):
             accept_sparse=False,
             dtype=[np.float64, np.float32],
             order=None,
-            ensure_all_finite="allow-nan" if estimator.allow_nan else True,
+            ensure_all_finite="allow-nan" if allows_nan(estimator) else True,
             ensure_min_samples=1,
         )
-    except ValueError as error:
-        if "contains NaN" not in str(error):
-            raise
-        raise ValueError(
-            "Input X contains NaN. Fit with allow_nan=True to leave missing entries "
-            "out of the training and of the scores, or fill them in, for example "
-            "with sklearn.impute.SimpleImputer."
-        ) from error
+    except (TypeError, ValueError) as error:
+        if "contains NaN" in str(error):
+            raise ValueError(
+                "Input X contains NaN. Fit with allow_nan=True to leave missing "
+                "entries out of the training and of the scores, or fill them in, for "
+                "example with sklearn.impute.SimpleImputer."
+            ) from error
+        if "could not convert" in str(error):
+            error.add_note(_NO_TABLE)
+        raise
+
+
+_NO_TABLE = (
+    "Text, dates and categories are taken from frames: give X as a DataFrame of pandas "
+    "or polars or a Table of pyarrow, and fit on it too."
+)
 
 
 def feature_names(estimator):

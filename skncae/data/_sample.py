@@ -80,6 +80,10 @@ class Sample:
         """Make the sample that has seen no row yet, for rows such as the piece's."""
         return cls(size, seed, np.asarray(piece[:0]), np.empty(0))
 
+    def state(self):
+        """Everything kept, as a dictionary of arrays."""
+        return vars(self).copy()
+
     def extended(self, piece):
         """Return the sample that has seen the rows of a piece too.
 

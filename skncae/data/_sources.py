@@ -44,9 +44,11 @@ class RowsInChunks:
         `check(chunk, reset=...)` validates a chunk and returns it as an array.
     reset : bool
         Whether the first chunk says what columns there are.
+    begun : iterator, optional
+        Over the chunks, for the first pass.
     """
 
-    def __init__(self, chunks, check, reset):
+    def __init__(self, chunks, check, reset, begun=None):
         if chunks.is_spent_once_read:
             raise ValueError(
                 "fit reads the chunks twice, to learn from a sample of them and to set "
@@ -57,7 +59,7 @@ class RowsInChunks:
         self.chunks = chunks
         self.check = check
         # The first chunk is read now: what comes next depends on the shape of its rows.
-        self._pass = checked_chunks(chunks, check, reset)
+        self._pass = checked_chunks(begun or chunks, check, reset)
         self._first = next(self._pass, None)
         if self._first is None:
             raise ValueError(f"The chunks of {chunks.source!r} hold no rows.")

@@ -24,6 +24,9 @@ class Evidence(Protocol):
         It has to know which pixels are side by side.
     complete_only : bool
         It compares whole rows, none of whose entries may be missing.
+    typed_only : bool
+        It sees the cells of a typed table (`Block.cells`) and gives contributions of
+        these.
     by_column_alone : bool
         It sees each column alone: then many rows are scored at once, since a search for
         many values takes less time for each. Others get blocks that fit into a cache.
@@ -34,6 +37,7 @@ class Evidence(Protocol):
     images_only: ClassVar[bool]
     complete_only: ClassVar[bool]
     by_column_alone: ClassVar[bool]
+    typed_only: ClassVar[bool]
 
     @classmethod
     def learn(cls, block, settings, random_state) -> Self:
@@ -74,22 +78,32 @@ class Block:
     Parameters
     ----------
     ensemble : Ensemble
-    rows : ndarray of shape (n_samples, n_features)
-        As they came; NaN is missing.
+    cells : ndarray of shape (n_samples, n_features)
+        As they came; NaN is missing. Of a typed table the cells that its layout made.
     """
 
-    def __init__(self, ensemble, rows):
+    def __init__(self, ensemble, cells):
         self.ensemble = ensemble
-        self.rows = rows
+        self.cells = cells
         # What kinds have worked out for `contributions` that `errors` needs too.
         self.kept = {}
 
     def __len__(self):
-        return len(self.rows)
+        return len(self.cells)
 
     def take(self, rows):
         """Return the block of some of the rows, by slice or indices."""
-        return Block(self.ensemble, self.rows[rows])
+        return Block(self.ensemble, self.cells[rows])
+
+    @property
+    def layout(self):
+        """The layout of a typed table, or None."""
+        return None if self.ensemble is None else self.ensemble.layout
+
+    @cached_property
+    def rows(self):
+        """The cells, or what components of numbers see of those of a typed table."""
+        return self.cells if self.layout is None else self.layout.numbers(self.cells)
 
     @cached_property
     def _completion(self):

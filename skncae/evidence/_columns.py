@@ -46,7 +46,7 @@ class _Columns:
 
     name: ClassVar[str]
     power = 1
-    images_only = complete_only = False
+    images_only = complete_only = typed_only = False
     by_column_alone = True
 
     @classmethod

@@ -21,7 +21,7 @@ class Distance:
 
     name = "distance"
     power = 1
-    images_only = complete_only = by_column_alone = False
+    images_only = complete_only = by_column_alone = typed_only = False
 
     @classmethod
     def learn(cls, block, settings, random_state):

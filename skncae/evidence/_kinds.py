@@ -2,6 +2,7 @@
 
 from skncae.evidence._base import Evidence
 from skncae.evidence._columns import Rarity, Tails
+from skncae.evidence._conditional import Conditional
 from skncae.evidence._distance import Distance
 from skncae.evidence._neighbors import ContrastNeighbors, EdgeNeighbors, PixelNeighbors
 from skncae.evidence._reconstruction import Reconstruction
@@ -35,10 +36,11 @@ for _kind in (
     ContrastNeighbors,
     EdgeNeighbors,
     Transformations,
+    Conditional,
 ):
     register(_kind)
 
-# What is combined by default: of the rows of a table, and of images.
+# What is combined by default: of the rows of a table, of images, and of a typed table.
 TABLE_EVIDENCE = (
     "reconstruction",
     "distance",
@@ -54,3 +56,4 @@ IMAGE_EVIDENCE = (
     "edge_neighbors",
     "transformations",
 )
+FRAME_EVIDENCE = ("conditional",)

@@ -57,7 +57,7 @@ class _Neighbors:
     references: np.ndarray
 
     power = 2
-    by_column_alone = False
+    by_column_alone = typed_only = False
     name: ClassVar[str]
     view_type: ClassVar[type] = View
 

@@ -42,7 +42,7 @@ class ReferenceRows:
 
     name = "dictionary"
     power = 2
-    images_only = complete_only = by_column_alone = False
+    images_only = complete_only = by_column_alone = typed_only = False
 
     @classmethod
     def learn(cls, block, settings, random_state):

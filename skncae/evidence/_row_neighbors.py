@@ -39,7 +39,7 @@ class RowNeighbors:
 
     name = "neighbors"
     power = 2
-    images_only = complete_only = by_column_alone = False
+    images_only = complete_only = by_column_alone = typed_only = False
 
     @classmethod
     def learn(cls, block, settings, random_state):

@@ -94,7 +94,7 @@ class Scorer:
         ]
         observed, n_missing = _observed_errors(ensemble, kinds, X)
         errors = [
-            _over_all_columns(kind, row, n_missing, X.shape[1], None)
+            _over_all_columns(kind, row, n_missing, len(ensemble.view.center), None)
             for kind, row in zip(kinds, observed, strict=True)
         ]
         typical = [float(np.median(row)) for row in errors]
@@ -181,7 +181,7 @@ class Scorer:
         for some in blocks(len(X)):
             block = self.block(X[some])
             contributions[some] = self.attributed(block).sum(1)
-            expected[some] = block.expected
+            expected[some] = self._expected(block)
         return contributions, expected
 
     def block(self, X):
@@ -205,15 +205,16 @@ class Scorer:
         """
         kinds = [component.evidence for component in self.components]
         # First, since kinds keep what their errors need too.
-        parts = np.stack([kind.contributions(block) for kind in kinds])
+        parts = np.stack([_parts(kind, block) for kind in kinds])
         errors = np.array([kind.errors(block) for kind in kinds])
         errors = self._completed_errors(errors, block.n_missing)
-        parts = parts * block.is_observed
+        is_observed = ~np.isnan(block.cells) if block.layout else block.is_observed
+        parts = parts * is_observed
         if len(kinds) > 1:
-            parts = shared_out(self._minus_logs(errors), parts, block.is_observed)
+            parts = shared_out(self._minus_logs(errors), parts, is_observed)
         parts = np.moveaxis(parts, 0, 1)
         flat = parts.reshape(len(parts), -1)
-        is_observed = np.tile(block.is_observed, len(kinds))
+        is_observed = np.tile(is_observed, len(kinds))
         return shared_out(self._combined(errors), flat, is_observed).reshape(
             parts.shape
         )
@@ -222,7 +223,7 @@ class Scorer:
         """Mean reconstruction of the members, in the units of X."""
         expected = np.empty(X.shape)
         for some in blocks(len(X)):
-            expected[some] = Block(self.ensemble, X[some]).expected
+            expected[some] = self._expected(Block(self.ensemble, X[some]))
         return expected
 
     def deviations(self, errors):
@@ -251,6 +252,35 @@ class Scorer:
         # Of a normal distribution 98 %.
         reach = 2.33 * view.scale
         return view.center - reach, view.center + reach
+
+    def filled(self, numbers):
+        """Cells of generated numbers, with what they imply of the categories."""
+        layout = self.ensemble.layout
+        cells = layout.positions(numbers)
+        for component in self.components:
+            if component.evidence.typed_only:
+                expected = component.evidence.expected(Block(self.ensemble, cells))
+                return np.where(layout.is_category, expected, cells)
+        return cells
+
+    def associates_of(self, column):
+        """Places of the columns of a typed table that say most of a column."""
+        layout = self.ensemble.layout
+        cell = np.flatnonzero(layout.places == column)
+        for component in self.components:
+            if component.evidence.typed_only and len(cell):
+                found = component.evidence.associates_of(cell[0])
+                return [int(layout.places[other]) for other in found]
+        return []
+
+    def _expected(self, block):
+        """What was expected in place of the cells of a block."""
+        if block.layout is None:
+            return block.expected
+        for component in self.components:
+            if component.evidence.typed_only:
+                return component.evidence.expected(block)
+        return block.layout.positions(block.expected)
 
     def onnx(self, graph):
         """Write `errors` as operations of an ONNX graph."""
@@ -305,6 +335,15 @@ def _observed_errors(ensemble, kinds, X):
         for kind, row in in_blocks:
             row[some] = kind.errors(block)
     return errors, n_missing
+
+
+def _parts(kind, block):
+    """What each column adds to the error of a kind, missing ones nothing."""
+    parts = kind.contributions(block)
+    if kind.typed_only:
+        return parts
+    parts = parts * block.is_observed
+    return parts if block.layout is None else block.layout.to_cells(parts)
 
 
 def _over_all_columns(kind, errors, n_missing, n_features, typical):

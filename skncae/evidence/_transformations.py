@@ -107,7 +107,7 @@ class Transformations:
     name = "transformations"
     power = 1
     images_only = True
-    complete_only = by_column_alone = False
+    complete_only = by_column_alone = typed_only = False
 
     @classmethod
     def learn(cls, block, settings, random_state):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from skncae.data._frames import Layout
 from skncae.networks._autoencoder import Autoencoder, latent_noise
 from skncae.networks._state import network_from_state, network_state
 from skncae.scaling._scaler import View
@@ -46,13 +47,16 @@ class Ensemble:
         Completes rows that hold NaN; without it they are refused.
     is_empty : bool ndarray of shape (n_features,)
         Columns without any value in the training rows.
+    layout : Layout or None
+        Of a typed table, whose cells become the numbers that the networks see.
     """
 
-    def __init__(self, model, view, completion, is_empty):
+    def __init__(self, model, view, completion, is_empty, layout=None):
         self.model = model.cpu().double()
         self.view = view
         self.completion = completion
         self.is_empty = is_empty
+        self.layout = layout
 
     @property
     def n_directions(self):
@@ -72,6 +76,7 @@ class Ensemble:
             "view": vars(self.view).copy(),
             "completion": self.completion and vars(self.completion).copy(),
             "is_empty": self.is_empty,
+            "layout": self.layout and self.layout.state(),
         }
 
     @classmethod
@@ -82,7 +87,17 @@ class Ensemble:
             View(**state["view"]),
             state["completion"] and View(**state["completion"]),
             state["is_empty"],
+            state.get("layout") and Layout.from_state(state["layout"]),
         )
+
+    @property
+    def n_cells(self):
+        """Number of columns of the rows that are scored."""
+        return len(self.view.center if self.layout is None else self.layout.used)
+
+    def numbers(self, cells):
+        """What the networks see of cells, which without a layout are numbers."""
+        return cells if self.layout is None else self.layout.numbers(cells)
 
     def complete(self, X):
         """Return rows without NaN, and where there was some: None for nowhere."""
@@ -118,7 +133,7 @@ class Ensemble:
         """Latent features of each member, (members, n_samples, latent)."""
         latent = []
         for block in blocks(len(X)):
-            rows, _ = self.complete(X[block])
+            rows, _ = self.complete(self.numbers(X[block]))
             z = torch.from_numpy(self.view.transform(rows)[:, -self.n_seen :])
             latent.append(self.model.encoder(z.expand(self.model.n_members, *z.shape)))
         return torch.cat(latent, 1).numpy()

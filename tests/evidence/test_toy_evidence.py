@@ -18,7 +18,7 @@ class Size:
 
     name = "size"
     power = 1
-    images_only = complete_only = by_column_alone = False
+    images_only = complete_only = by_column_alone = typed_only = False
 
     @classmethod
     def learn(cls, block, settings, random_state):

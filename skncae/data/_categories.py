@@ -1,0 +1,285 @@
+"""Columns of categories in a typed table, and those that are set aside."""
+
+from collections import Counter
+from dataclasses import dataclass
+from numbers import Integral, Number
+from typing import ClassVar
+
+import numpy as np
+
+from skncae.data._numbers import NEARLY_ALL, missing_share
+
+# Text has few values where there are at most so many, or that share of the rows.
+FEW, FEW_SHARE = 20, 1 / 3
+# A category is rare where at most this share of the rows has one as rare.
+RARE = 0.05
+
+
+@dataclass(frozen=True)
+class CategoryColumn:
+    """A column of categories; the code of each is its place in alphabetical order.
+
+    Parameters
+    ----------
+    name, dtype : str
+    values : ndarray of str of shape (n_values,)
+        In alphabetical order.
+    counts : ndarray of int of shape (n_values,)
+    type : {"text", "boolean", "integer", "number"}
+        What the values were before they were text.
+    missing_share : float
+    """
+
+    family: ClassVar[str] = "category"
+    is_category: ClassVar[bool] = True
+
+    name: str
+    dtype: str
+    values: np.ndarray
+    counts: np.ndarray
+    type: str
+    missing_share: float
+
+    @classmethod
+    def of(cls, raw):
+        """Learn the column from its values."""
+        keys = as_text(raw.values)
+        counts = Counter(key for key in keys if key is not None)
+        values = sorted(counts)
+        return cls(
+            name=raw.name,
+            dtype=raw.dtype,
+            values=np.array(values, dtype=object),
+            counts=np.array([counts[value] for value in values], dtype=np.int64),
+            type=_type_of(raw),
+            missing_share=missing_share([key is None for key in keys]),
+        )
+
+    @property
+    def n_values(self):
+        """Number of different values."""
+        return len(self.values)
+
+    @property
+    def understood(self):
+        """What the column is, in words."""
+        return "boolean" if self.type == "boolean" else "category"
+
+    @property
+    def use(self):
+        """How the column is used, in words."""
+        return "category"
+
+    @property
+    def unseen(self):
+        """The code of a category that was never seen."""
+        return float(len(self.values))
+
+    def told(self):
+        """What sentences need to know of the column."""
+        total = max(self.counts.sum(), 1)
+        values = [self._value(code) for code in range(len(self.values))]
+        shares = (self.counts / total).tolist()
+        return {"kind": "category", "shares": dict(zip(values, shares, strict=True))}
+
+    def accepts(self, raw):
+        """Say whether a column that comes in later is of this type."""
+        if self.type == "text":
+            return raw.kind in ("text", "other", "boolean")
+        return raw.kind in ("number", "boolean") or raw.is_category
+
+    def encode(self, raw):
+        """Codes of the values, NaN for what is missing, (n_samples,)."""
+        codes = {value: float(code) for code, value in enumerate(self.values)}
+        codes[None] = np.nan
+        unseen = self.unseen
+        keys = as_text(raw.values)
+        return np.fromiter((codes.get(key, unseen) for key in keys), float, len(keys))
+
+    def numbers(self, codes):
+        """What components of numbers see: how rare a rare category is, (n_samples, 1).
+
+        Minus the log of the share of the rows with a category that is as rare, less
+        that of the first share that is called rare: zero for what is common, so that no
+        common category speaks against a row, however many categories there are.
+        """
+        table = np.append(self.surprise, np.nan)
+        rows = np.where(np.isnan(codes), len(table) - 1, codes).astype(int)
+        return table[rows][:, None]
+
+    @property
+    def surprise(self):
+        """How rare each category is, then one that was never seen."""
+        ordered = np.sort(self.counts)
+        as_rare = np.cumsum(ordered)[np.searchsorted(ordered, self.counts, "right") - 1]
+        total = max(self.counts.sum(), 1)
+        share = np.append(as_rare / total, 1 / (total + 1))
+        return np.maximum(np.log(RARE) - np.log(share), 0.0)
+
+    def cycles(self, codes):
+        """What else the values say of a row, (n_samples, n): nothing."""
+        return np.empty((len(codes), 0))
+
+    def decode(self, codes):
+        """Return the categories of codes, as they came."""
+        values = np.empty(len(codes), dtype=object)
+        for row, code in enumerate(codes):
+            values[row] = None if np.isnan(code) else self._value(int(code))
+        return values
+
+    def _value(self, code):
+        """A category as it came."""
+        value = self.values[min(code, len(self.values) - 1)]
+        if self.type == "boolean":
+            return value == "True"
+        return _NUMBER[self.type](value) if self.type in _NUMBER else value
+
+
+@dataclass(frozen=True)
+class AsideColumn:
+    """A column that is set aside: free text, an identifier, or nothing at all.
+
+    Of an identifier it is kept which values occur more than once, since two rows with
+    one identifier are worth a look.
+
+    Parameters
+    ----------
+    name, dtype : str
+    reason : {"free text", "identifier", "no values", "values of other types"}
+    repeated : ndarray of str of shape (n_repeated,)
+        Identifiers that occur more than once.
+    repeated_share : float
+        Share of the rows that have one of these.
+    n_values : int
+    missing_share : float
+    """
+
+    name: str
+    dtype: str
+    reason: str
+    repeated: np.ndarray
+    repeated_share: float
+    n_values: int
+    missing_share: float
+
+    family: ClassVar[str] = "identifier"
+    is_category: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, raw, reason):
+        """Learn what little is kept of the column."""
+        counts = Counter(key for key in as_text(raw.values) if key is not None)
+        repeated = sorted(k for k, n in counts.items() if n > 1)
+        if reason != "identifier":
+            repeated = []
+        n_missing = sum(value is None or value != value for value in raw.values)
+        return cls(
+            name=raw.name,
+            dtype=raw.dtype,
+            reason=reason,
+            repeated=np.array(repeated, dtype=object),
+            repeated_share=sum(counts[k] for k in repeated) / max(len(raw.values), 1),
+            n_values=len(counts),
+            missing_share=n_missing / max(len(raw.values), 1),
+        )
+
+    @property
+    def understood(self):
+        """What the column is, in words."""
+        return self.reason
+
+    @property
+    def use(self):
+        """How the column is used, in words."""
+        return "only whether it repeats" if self.is_used else "set aside"
+
+    @property
+    def is_used(self):
+        """Whether something of the column is used."""
+        return len(self.repeated) > 0
+
+    @property
+    def unseen(self):
+        """The code of a category that was never seen: there is none."""
+        return 2.0
+
+    def told(self):
+        """What sentences need to know of the column."""
+        return {"kind": "category"}
+
+    def accepts(self, raw):
+        """Say whether a column that comes in later is of this type: any may be."""
+        return True
+
+    def encode(self, raw):
+        """1 for an identifier that occurs more than once, 0 for others."""
+        repeated = set(self.repeated)
+        return np.array([float(k in repeated) for k in as_text(raw.values)])
+
+    def numbers(self, codes):
+        """What components of numbers see: how rare it is to be repeated."""
+        rarity = np.log(RARE) - np.log(max(self.repeated_share, 1e-12))
+        return (codes * max(rarity, 0.0))[:, None]
+
+    def cycles(self, codes):
+        """What else the values say of a row, (n_samples, n): nothing."""
+        return np.empty((len(codes), 0))
+
+    def decode(self, codes):
+        """Nothing is expected of what is set aside."""
+        return np.full(len(codes), None, dtype=object)
+
+
+def as_text(values):
+    """Values as text, None for what is missing."""
+    if values.dtype != object:
+        texts, codes = np.unique(values, return_inverse=True)
+        named = np.array([None if v != v else _text(v) for v in texts], dtype=object)
+        return named[codes]
+    return np.array([_text(value) for value in values], dtype=object)
+
+
+def reason_to_set_aside(raw):
+    """Say why text is no category; None where it is one."""
+    keys = [key for key in as_text(raw.values) if key is not None]
+    n_values, n = len(set(keys)), len(keys)
+    if n == 0:
+        return "no values"
+    if raw.kind == "other":
+        return "values of other types"
+    if n >= 3 and n_values >= min(NEARLY_ALL * n, n):
+        return "identifier" if n > NEARLY_ALL * len(raw.values) else "free text"
+    return None if n_values <= max(FEW, FEW_SHARE * n) else "free text"
+
+
+def _text(value):
+    """A value as text, None where it is missing."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Number | np.number):
+        number = float(str(value))
+        return str(int(number)) if number.is_integer() else repr(number)
+    return str(value)
+
+
+def _type_of(raw):
+    """What the values of a column of categories are."""
+    values = raw.values
+    if raw.kind == "boolean":
+        return "boolean"
+    if raw.kind == "number":
+        seen = values[~np.isnan(values)]
+        return "integer" if (seen == np.round(seen)).all() else "number"
+    seen = [value for value in values if value is not None]
+    types = (("boolean", bool | np.bool_), ("integer", Integral), ("number", Number))
+    for name, kind in types:
+        if seen and all(isinstance(value, kind) for value in seen):
+            return name
+    return "text"
+
+
+_NUMBER = {"integer": int, "number": float}

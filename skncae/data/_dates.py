@@ -1,0 +1,278 @@
+"""Columns of dates, times of the day and durations in a typed table."""
+
+import datetime
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from skncae.data._numbers import missing_share, usual_range
+from skncae.data._reading import Raw, seconds
+
+DAY = 86_400.0
+# A day of the week says something where this many weeks were seen, a month where
+# this many years.
+LEAST_PERIODS = 2
+# Text is taken for dates where this share of its values can be read as one.
+READABLE = 0.95
+
+_DATE = re.compile(
+    r"\d{4}-\d{2}-\d{2}"
+    r"([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?(Z|[+-]\d{2}:?\d{2})?"
+)
+_CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
+
+
+@dataclass(frozen=True)
+class DateColumn:
+    """A column of dates, times or durations, coded in seconds.
+
+    Parameters
+    ----------
+    name, dtype : str
+    family : {"date", "time", "duration"}
+    low, high : float
+        The range seen in `fit`, in seconds.
+    usual : tuple of float
+        Between these nearly all values lie.
+    step : float
+        The resolution: the largest of a day, an hour, a minute, a second and a
+        microsecond that all values are multiples of.
+    form : str
+        "" for values of a date type, else the text that they are read from: "date",
+        "date and time" or "time".
+    zone : str or None
+    has : tuple of str
+        The cycles that span and resolution bear: "hour", "weekday", "month".
+    n_values : int
+    missing_share : float
+    """
+
+    is_category: ClassVar[bool] = False
+
+    name: str
+    dtype: str
+    family: str
+    low: float
+    high: float
+    usual: tuple
+    step: float
+    form: str
+    zone: str | None
+    has: tuple
+    n_values: int
+    missing_share: float
+
+    @classmethod
+    def of(cls, raw, form=""):
+        """Learn the column from seconds."""
+        seen = raw.values[~np.isnan(raw.values)]
+        step = next(s for s in (DAY, 3600.0, 60.0, 1.0, 1e-6) if _fits(seen, s))
+        return cls(
+            name=raw.name,
+            dtype=raw.dtype,
+            family=raw.kind,
+            low=float(seen.min()),
+            high=float(seen.max()),
+            usual=usual_range(seen),
+            step=step,
+            form=form,
+            zone=raw.zone,
+            has=_cycles_of(raw.kind, seen, step),
+            n_values=len(np.unique(seen)),
+            missing_share=missing_share(np.isnan(raw.values)),
+        )
+
+    @property
+    def understood(self):
+        """What the column is, in words."""
+        words = {"date": "date", "time": "time of the day", "duration": "duration"}
+        return (
+            f"{words[self.family]} written as text" if self.form else words[self.family]
+        )
+
+    @property
+    def use(self):
+        """How the column is used, in words."""
+        position = "length" if self.family == "duration" else "position in time"
+        if self.family == "time":
+            position = "position in the day"
+        names = {"hour": "hour of the day", "weekday": "day of the week"}
+        return ", ".join([position, *(names.get(cycle, cycle) for cycle in self.has)])
+
+    def told(self):
+        """What sentences need to know of the column."""
+        low, high = self.usual
+        if self.form or self.family == "time":
+            return {"kind": "category"}
+        return {
+            "kind": self.family,
+            "spread": datetime.timedelta(seconds=(high - low) / 4.65),
+            "low": self._value(low),
+            "high": self._value(high),
+        }
+
+    def accepts(self, raw):
+        """Say whether a column that comes in later is of this type."""
+        return raw.kind == ("text" if self.form else self.family)
+
+    def encode(self, raw):
+        """Seconds, NaN for what is missing or, of text, cannot be read."""
+        return read_text(raw).values if self.form else raw.values
+
+    def numbers(self, codes):
+        """What components of numbers see: the position and points on circles."""
+        columns = [codes]
+        for cycle in self.has:
+            turn = 2 * np.pi * _phase(codes, cycle)
+            columns += [np.sin(turn), np.cos(turn)]
+        return np.stack(columns, axis=1)
+
+    def cycles(self, codes):
+        """What else the values say of a row: their places in the cycles."""
+        columns = [np.floor(_phase(codes, cycle) * _PARTS[cycle]) for cycle in self.has]
+        return np.stack(columns, axis=1) if columns else np.empty((len(codes), 0))
+
+    def decode(self, codes):
+        """Return seconds that are expected as values that can be, as they came."""
+        codes = np.clip(codes, self.low, self.high)
+        codes = np.round(codes / self.step) * self.step
+        values = np.empty(len(codes), dtype=object)
+        for row, code in enumerate(codes):
+            values[row] = None if np.isnan(code) else self._value(float(code))
+        return values
+
+    def _value(self, code):
+        """A date, time or duration of Python, or the text of one."""
+        span = datetime.timedelta(microseconds=round(code * 1e6))
+        if self.family == "duration":
+            return span
+        moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + span
+        if self.family == "time":
+            clock = moment.time()
+            text = "%H:%M" if self.step >= 60 else "%H:%M:%S"
+            return clock.strftime(text) if self.form else clock
+        if self.form:
+            return _text(moment, self.form)
+        if "date32" in self.dtype or self.dtype == "Date":
+            return moment.date()
+        if self.zone is None:
+            return moment.replace(tzinfo=None)
+        return moment.astimezone(_zone(self.zone))
+
+
+def read_text(raw):
+    """Read text as dates or times of the day.
+
+    Returns
+    -------
+    read : Raw
+        With NaN for what cannot be read; None where most of it cannot.
+    """
+    forms = {value: _read(value) for value in set(raw.values) if isinstance(value, str)}
+    numbers = np.array([forms.get(v, np.nan) for v in raw.values], dtype=np.float64)
+    is_clock = any(_CLOCK.fullmatch(value) for value in list(forms)[:100])
+    return Raw(raw.name, "time" if is_clock else "date", numbers, False, raw.dtype)
+
+
+def text_form(raw):
+    """Say which kind of text of dates a column holds; "" for none."""
+    texts = [value for value in raw.values if value is not None]
+    is_text = bool(texts) and not raw.is_category
+    if not is_text or not all(isinstance(value, str) for value in texts):
+        return ""
+    for pattern, form in ((_CLOCK, "time"), (_DATE, "date")):
+        matches = [pattern.fullmatch(value) is not None for value in texts]
+        if np.mean(matches) < READABLE:
+            continue
+        read = read_text(raw).values
+        if np.isfinite(read).sum() < READABLE * len(texts):
+            return ""
+        if form == "date" and np.median([len(value) for value in texts]) > 10:
+            return "date and time"
+        return form
+    return ""
+
+
+def _read(text):
+    """Seconds of the text of a date or a time; NaN of another text."""
+    try:
+        if _CLOCK.fullmatch(text):
+            parts = [int(part) for part in text.split(":")]
+            return sum(part * size for part, size in zip(parts, (3600, 60, 1)))  # noqa: B905
+        if not _DATE.fullmatch(text):
+            return np.nan
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return np.nan
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return (moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)).total_seconds()
+
+
+def _text(moment, form):
+    """The text of a date."""
+    if form == "date":
+        return moment.strftime("%Y-%m-%d")
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _zone(name):
+    """A time zone by name; UTC where this machine does not know it."""
+    import zoneinfo
+
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return datetime.UTC
+
+
+def _fits(seen, step):
+    """Say whether all values are multiples of a step."""
+    return step < 1 or bool((np.mod(seen, step) == 0).all())
+
+
+def _cycles_of(family, seen, step):
+    """Return the cycles that the span and the resolution of dates bear."""
+    if family == "duration" or len(seen) < 2:
+        return ()
+    span = np.subtract(*np.quantile(seen, [0.99, 0.01]))
+    periods = {
+        "hour": (DAY, 3600.0),
+        "weekday": (7 * DAY, DAY),
+        "month": (365 * DAY, DAY),
+    }
+    cycles = []
+    for cycle, (length, least_step) in periods.items():
+        is_fine = step <= least_step and (
+            cycle != "hour" or len(np.unique(np.mod(seen, DAY))) > 1
+        )
+        if family == "time" and cycle != "hour":
+            continue
+        if is_fine and (family == "time" or span >= LEAST_PERIODS * length):
+            cycles.append(cycle)
+    return tuple(cycles)
+
+
+# Into how many parts a cycle is cut.
+_PARTS = {"hour": 24, "weekday": 7, "month": 12}
+
+
+def _phase(codes, cycle):
+    """Place of dates in a cycle, in [0, 1)."""
+    if cycle == "hour":
+        return np.mod(codes, DAY) / DAY
+    if cycle == "weekday":
+        # 1970 began on a Thursday.
+        return np.mod(codes / DAY + 3, 7) / 7
+    there = ~np.isnan(codes)
+    phase = np.full(len(codes), np.nan)
+    days = np.floor(codes[there] / DAY).astype("int64").astype("datetime64[D]")
+    months = days.astype("datetime64[M]")
+    part = (days - months).astype(float) / 31
+    phase[there] = (months.astype("int64") % 12 + part) / 12
+    return phase
+
+
+__all__ = ["DateColumn", "read_text", "seconds", "text_form"]

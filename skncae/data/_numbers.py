@@ -1,0 +1,143 @@
+"""Columns of numbers in a typed table."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+# Integers all of which differ are an identifier where so many of them would meet by
+# chance were they numbers of that range ...
+CHANCE_MEETINGS = 10
+# ... and where so many of the values are different.
+NEARLY_ALL = 0.98
+
+
+@dataclass(frozen=True)
+class NumberColumn:
+    """A column of numbers, which are their own code.
+
+    Parameters
+    ----------
+    name, dtype : str
+    low, high : float
+        The range seen in `fit`.
+    usual : tuple of float
+        Between these nearly all values lie.
+    decimals : int
+        How many digits after the point are enough for each.
+    is_whole : bool
+        Whether all values seen were whole numbers.
+    n_values : int
+        Number of different values.
+    missing_share : float
+    """
+
+    family: ClassVar[str] = "number"
+    is_category: ClassVar[bool] = False
+
+    name: str
+    dtype: str
+    low: float
+    high: float
+    usual: tuple
+    decimals: int
+    is_whole: bool
+    n_values: int
+    missing_share: float
+
+    @classmethod
+    def of(cls, raw):
+        """Learn the column from its values."""
+        seen = raw.values[~np.isnan(raw.values)]
+        return cls(
+            name=raw.name,
+            dtype=raw.dtype,
+            low=float(seen.min()),
+            high=float(seen.max()),
+            usual=usual_range(seen),
+            decimals=number_of_decimals(seen[:1000]),
+            is_whole=bool((seen == np.round(seen)).all()),
+            n_values=len(np.unique(seen)),
+            missing_share=missing_share(np.isnan(raw.values)),
+        )
+
+    @property
+    def understood(self):
+        """What the column is, in words."""
+        return "whole number" if self.is_whole else "number"
+
+    @property
+    def use(self):
+        """How the column is used, in words."""
+        return "number"
+
+    def told(self):
+        """What sentences need to know of the column."""
+        low, high = self.usual
+        return {
+            "kind": "number",
+            "spread": (high - low) / 4.65,
+            "low": low,
+            "high": high,
+            "decimals": self.decimals,
+        }
+
+    def accepts(self, raw):
+        """Say whether a column that comes in later is of this type."""
+        return raw.kind in ("number", "boolean") and not raw.is_category
+
+    def encode(self, raw):
+        """Codes of the values: themselves, (n_samples,)."""
+        if np.isinf(raw.values).any():
+            raise ValueError(
+                f"Column {self.name!r} contains infinity. Replace it by a number, or "
+                "by a missing value."
+            )
+        return raw.values
+
+    def numbers(self, codes):
+        """What components of numbers see, (n_samples, n)."""
+        return codes[:, None]
+
+    def cycles(self, codes):
+        """What else the values say of a row, (n_samples, n): nothing."""
+        return np.empty((len(codes), 0))
+
+    def decode(self, codes):
+        """Return codes that are expected as values that can be, within those seen."""
+        codes = np.clip(codes, self.low, self.high)
+        return np.round(codes) if self.is_whole else codes
+
+
+def is_identifier(raw):
+    """Say whether whole numbers tell rows apart and mean nothing else.
+
+    They are (nearly) all different, though in so narrow a range many would be equal by
+    chance. Numbers that measure something either repeat or have room not to.
+    """
+    seen = raw.values[~np.isnan(raw.values)]
+    if len(seen) < 20 or not (seen == np.round(seen)).all():
+        return False
+    n_values, width = len(np.unique(seen)), np.ptp(seen) + 1
+    by_chance = len(seen) ** 2 / (2 * width)
+    return n_values >= NEARLY_ALL * len(seen) and by_chance >= max(
+        CHANCE_MEETINGS, 4 * (len(seen) - n_values)
+    )
+
+
+def usual_range(seen):
+    """Quantiles that nearly all values lie between."""
+    return tuple(np.quantile(seen, [0.01, 0.99], method="nearest").tolist())
+
+
+def number_of_decimals(seen):
+    """Digits after the point that are enough to write values, 6 at most."""
+    for decimals in range(6):
+        if np.allclose(seen, np.round(seen, decimals), rtol=1e-9, atol=0):
+            return decimals
+    return 6
+
+
+def missing_share(missing):
+    """Share of the entries that are missing, 0 of none at all."""
+    return float(np.mean(missing)) if len(missing) else 0.0

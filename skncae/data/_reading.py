@@ -1,0 +1,308 @@
+"""Columns out of the frames of pandas, polars and pyarrow, in one form.
+
+The only place that knows these libraries. None is imported: a frame brings its own.
+"""
+
+import datetime
+import sys
+from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Number
+
+import numpy as np
+
+# Microseconds in a second: what dates and times are counted in.
+MICROSECONDS = 1e6
+
+
+@dataclass(frozen=True)
+class Raw:
+    """The values of one column, as they came.
+
+    Parameters
+    ----------
+    name : str
+    kind : {"number", "boolean", "text", "date", "time", "duration", "other"}
+    values : ndarray of shape (n_samples,)
+        float64 with NaN for missing; of "text" and "other" objects with None. Dates
+        are seconds since 1970, times of the day since midnight, durations in seconds.
+    is_category : bool
+        Whether its type says that it holds categories.
+    dtype : str
+        The type, in the words of its library.
+    zone : str or None
+        The time zone of dates.
+    """
+
+    name: str
+    kind: str
+    values: np.ndarray
+    is_category: bool = False
+    dtype: str = ""
+    zone: str | None = None
+
+
+def library_of(X):
+    """Return "pandas", "polars" or "pyarrow", or None for what is no frame of them."""
+    name = type(X).__name__
+    root = type(X).__module__.partition(".")[0]
+    is_frame = {"pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "Table"}
+    if root in is_frame and name == is_frame[root]:
+        return root
+    # A frame of a subclass, such as GeoDataFrame.
+    for base in type(X).__mro__:
+        root = base.__module__.partition(".")[0]
+        if root in is_frame and base.__name__ == is_frame[root]:
+            return root
+    return None
+
+
+def is_all_numeric(X):
+    """Say whether a frame has only numbers and booleans of plain types."""
+    library = library_of(X)
+    if library == "pandas":
+        kinds = [
+            dtype.kind if isinstance(dtype, np.dtype) else "?" for dtype in X.dtypes
+        ]
+        return all(kind in "biuf" for kind in kinds)
+    if library == "polars":
+        return all(dtype.is_numeric() or str(dtype) == "Boolean" for dtype in X.dtypes)
+    return all(_arrow_kind(field.type) in ("number", "boolean") for field in X.schema)
+
+
+def objects_of(X, names):
+    """Values of a frame or array as they are, (n_samples, n_columns) of objects."""
+    library = library_of(X)
+    if library is None:
+        return np.asarray(X).astype(object)
+    values = np.empty((len(X), len(names)), dtype=object)
+    at = {str(name): place for place, name in enumerate(names_of(X))}
+    for place, name in enumerate(names):
+        if library == "pandas":
+            column = X.iloc[:, at[name]]
+            values[:, place] = np.array(column.astype(object), dtype=object)
+        elif library == "polars":
+            values[:, place] = _listed(X.get_column(name).to_list())
+        else:
+            values[:, place] = _listed(X.column(at[name]).to_pylist())
+    return values
+
+
+def as_frame(values, names, like):
+    """Put columns of objects into a frame of the library that `like` is of."""
+    library = library_of(like)
+    if library is None:
+        return values
+    module = sys.modules[library]
+    columns = dict(zip(names, values.T.tolist(), strict=True))
+    if library == "pandas":
+        return module.DataFrame(columns, index=like.index)
+    if library == "polars":
+        return module.DataFrame(columns, strict=False)
+    return module.table(columns)
+
+
+def names_of(X):
+    """Names of the columns of a frame, as they are."""
+    return list(X.column_names if library_of(X) == "pyarrow" else X.columns)
+
+
+def columns_of(X):
+    """Read all columns of a frame.
+
+    Parameters
+    ----------
+    X : DataFrame of pandas or polars, or Table of pyarrow
+
+    Returns
+    -------
+    columns : list of Raw
+    """
+    read = {"pandas": _from_pandas, "polars": _from_polars, "pyarrow": _from_arrow}
+    return read[library_of(X)](X)
+
+
+def _from_pandas(X):
+    return [_pandas_column(str(X.columns[j]), X.iloc[:, j]) for j in range(X.shape[1])]
+
+
+def _pandas_column(name, column):
+    dtype, missing = str(column.dtype), column.isna().to_numpy(dtype=bool)
+    is_category = dtype == "category"
+    if is_category:
+        return Raw(name, "text", _objects(column, missing), True, dtype)
+    kind = getattr(column.dtype, "kind", "O")
+    if dtype.startswith("period"):
+        column, kind = column.dt.to_timestamp(), "M"
+    if kind == "M":
+        zone = getattr(column.dtype, "tz", None)
+        pyarrow_zone = getattr(getattr(column.dtype, "pyarrow_dtype", None), "tz", None)
+        zone = zone or pyarrow_zone
+        if zone is not None:
+            column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+        values = column.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT"))
+        return Raw(name, "date", seconds(values), False, dtype, zone and str(zone))
+    if kind == "m":
+        values = column.to_numpy(
+            dtype="timedelta64[us]", na_value=np.timedelta64("NaT")
+        )
+        return Raw(name, "duration", seconds(values), False, dtype)
+    if kind == "b" or dtype in ("boolean", "bool[pyarrow]"):
+        return Raw(name, "boolean", _floats(column, missing), False, dtype)
+    if kind in "iuf" and kind != "O":
+        return Raw(name, "number", _floats(column, missing), False, dtype)
+    return _from_objects(name, _objects(column, missing), dtype)
+
+
+def _floats(column, missing):
+    """A pandas column as float64, NaN where it is missing."""
+    values = np.full(len(column), np.nan)
+    values[~missing] = column.array[~missing].astype(np.float64)
+    return values
+
+
+def _objects(column, missing):
+    """A pandas column as objects, None where it is missing."""
+    values = np.array(column.astype(object), dtype=object)
+    values[missing] = None
+    return values
+
+
+def _from_polars(X):
+    return [_polars_column(name, X.get_column(name)) for name in X.columns]
+
+
+def _polars_column(name, column):
+    dtype = str(column.dtype)
+    root = dtype.partition("(")[0]
+    if root in ("Categorical", "Enum"):
+        return Raw(name, "text", _listed(column.to_list()), True, dtype)
+    if root in ("Date", "Datetime"):
+        zone = getattr(column.dtype, "time_zone", None)
+        values = column.dt.epoch("us").cast(float).to_numpy() / MICROSECONDS
+        return Raw(name, "date", values, False, dtype, zone)
+    if root in ("Duration", "Time"):
+        integers = column.dt.total_microseconds() if root == "Duration" else column
+        values = integers.cast(int).cast(float).to_numpy()
+        values = values / (MICROSECONDS if root == "Duration" else 1e9)
+        return Raw(
+            name, "duration" if root == "Duration" else "time", values, False, dtype
+        )
+    if root == "Boolean" or column.dtype.is_numeric():
+        kind = "boolean" if root == "Boolean" else "number"
+        return Raw(
+            name, kind, column.cast(float).to_numpy().astype(float), False, dtype
+        )
+    return _from_objects(name, _listed(column.to_list()), dtype)
+
+
+def _from_arrow(X):
+    columns = zip(X.column_names, X.columns, strict=True)
+    return [_arrow_column(name, column) for name, column in columns]
+
+
+def _arrow_column(name, column):
+    dtype = str(column.type)
+    kind = _arrow_kind(column.type)
+    if kind in ("number", "boolean", "date", "duration", "time"):
+        values = _from_objects(name, _listed(column.to_pylist()), dtype, kind).values
+        zone = getattr(column.type, "tz", None)
+        return Raw(name, kind, values, False, dtype, zone)
+    values = _listed(column.to_pylist())
+    if dtype.startswith("dictionary"):
+        return Raw(name, "text", values, True, dtype)
+    return _from_objects(name, values, dtype)
+
+
+def _arrow_kind(dtype):
+    """Kind of a type of pyarrow."""
+    name = str(dtype)
+    if name == "bool":
+        return "boolean"
+    if name.startswith(("int", "uint", "float", "half", "double", "decimal")):
+        return "number"
+    for prefix, kind in (("date", "date"), ("timestamp", "date"), ("time", "time")):
+        if name.startswith(prefix):
+            return kind
+    return "duration" if name.startswith("duration") else "other"
+
+
+def _listed(values):
+    """A list as an array of objects, which numpy must not look into."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def _from_objects(name, values, dtype, kind=None):
+    """Read a column of Python objects by what they are."""
+    there = np.array([not _is_missing(value) for value in values], dtype=bool)
+    if kind is None:
+        kind = _kind_of(values[there])
+    zone = None
+    if kind in ("text", "other"):
+        values = values.copy()
+        values[~there] = None
+        return Raw(name, kind, values, False, dtype)
+    if kind == "date":
+        zones = {str(v.tzinfo) for v in values[there] if getattr(v, "tzinfo", None)}
+        zone = zones.pop() if len(zones) == 1 else ("UTC" if zones else None)
+    numbers = np.full(len(values), np.nan)
+    numbers[there] = [_AS_NUMBER[kind](value) for value in values[there]]
+    return Raw(name, kind, numbers, False, dtype, zone)
+
+
+def _is_missing(value):
+    """Say whether a value is None, NaN, NaT or NA."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float | np.floating | Decimal) and value != value
+
+
+def _kind_of(values):
+    """Kind of Python objects, none of them missing."""
+    if all(isinstance(value, str) for value in values):
+        return "text"
+    for kind, types in _TYPES.items():
+        if all(isinstance(value, types) for value in values):
+            return kind
+    is_plain = all(isinstance(value, str | Number | np.bool_) for value in values)
+    return "text" if is_plain else "other"
+
+
+def _date_seconds(value):
+    """Seconds since 1970 of a date."""
+    if not isinstance(value, datetime.datetime):
+        value = datetime.datetime(value.year, value.month, value.day)
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=datetime.UTC)
+    return (value - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)).total_seconds()
+
+
+def _time_seconds(value):
+    """Seconds since midnight."""
+    clock = value.hour * 3600 + value.minute * 60 + value.second
+    return clock + value.microsecond / MICROSECONDS
+
+
+def seconds(values):
+    """Dates or durations of numpy as seconds, NaN where they are missing."""
+    numbers = values.astype("int64").astype(np.float64) / MICROSECONDS
+    return np.where(np.isnat(values), np.nan, numbers)
+
+
+# The first kind that all values have; True is an int, and a datetime a date.
+_TYPES: dict[str, tuple] = {
+    "boolean": (bool, np.bool_),
+    "number": (int, float, np.number, Decimal),
+    "date": (datetime.date,),
+    "time": (datetime.time,),
+    "duration": (datetime.timedelta,),
+}
+_AS_NUMBER = {
+    "boolean": float,
+    "number": float,
+    "date": _date_seconds,
+    "time": _time_seconds,
+    "duration": lambda value: value.total_seconds(),
+}

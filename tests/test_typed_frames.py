@@ -1,0 +1,413 @@
+"""Frames as they are, with text, dates, categories and missing values."""
+
+import datetime
+import pickle
+import warnings
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skncae import Chunks, NCAEDetector
+from skncae.pyod import NCAE
+
+FAST = {"n_estimators": 2, "max_iter": 10, "random_state": 0}
+
+
+def orders(n=400, seed=0):
+    """Orders whose carrier follows the country and whose price follows the weight."""
+    rng = np.random.default_rng(seed)
+    country = rng.choice(["DE", "FR", "IT"], size=n, p=[0.5, 0.3, 0.2])
+    carriers = {"DE": "DHL", "FR": "Colissimo", "IT": "BRT"}
+    weight = np.round(rng.lognormal(size=n), 3)
+    days = rng.integers(0, 900, size=n)
+    frame = pd.DataFrame(
+        {
+            "country": country,
+            "carrier": [carriers[name] for name in country],
+            "weight": weight,
+            "price": np.round(weight * rng.normal(20, 1, size=n), 2),
+            "items": rng.integers(1, 9, size=n),
+            "ordered": pd.Timestamp("2021-01-01") + pd.to_timedelta(days, unit="D"),
+            "express": rng.random(n) < 0.3,
+        }
+    )
+    frame.loc[rng.random(n) < 0.05, ["weight"]] = np.nan
+    frame.loc[rng.random(n) < 0.05, ["carrier"]] = None
+    return frame
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return orders()
+
+
+@pytest.fixture(scope="module")
+def fitted(frame):
+    return NCAEDetector(**FAST).fit(frame)
+
+
+TYPICAL = {
+    "country": "DE",
+    "carrier": "DHL",
+    "weight": 1.0,
+    "price": 20.0,
+    "items": 3,
+    "ordered": pd.Timestamp("2022-01-01"),
+    "express": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("price", 200.0),
+        ("price", 2.0),
+        ("carrier", "BRT"),
+        ("carrier", "pigeon"),
+        ("country", "DEE"),
+        ("ordered", pd.Timestamp("2122-01-01")),
+        ("items", 300),
+    ],
+)
+def test_cell_that_does_not_fit_its_row_is_seen_and_named(fitted, column, value):
+    rows = pd.DataFrame([TYPICAL, TYPICAL | {column: value}])
+    typical, planted = -fitted.score_samples(rows)
+    assert planted > np.quantile(-fitted.training_scores_, 0.99) > typical
+    explanation = fitted.explain(rows)
+    assert explanation.feature_names[explanation.contributions[1].argmax()] == column
+    assert explanation.values[1, list(TYPICAL).index(column)] == value
+
+
+def test_common_category_is_no_evidence_however_many_there_are():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "city": rng.choice([f"city {i}" for i in range(60)], size=1200),
+            "sex": rng.choice(["f", "m"], size=1200, p=[0.9, 0.1]),
+            "value": rng.normal(size=1200),
+        }
+    )
+    detector = NCAEDetector(**FAST).fit(frame)
+    found = detector.explain(frame)
+    by_city, by_sex, _ = found.contributions.mean(axis=0)
+    assert max(by_city, by_sex) < 0.5 * found.contributions.sum(1).mean()
+    worst = np.argsort(detector.training_scores_)[:20]
+    assert frame["sex"].iloc[worst].eq("m").mean() < 0.5
+
+
+def test_columns_say_what_they_were_taken_for(frame):
+    told = frame.assign(
+        key=[f"k{i}" for i in range(len(frame))],
+        note=[f"note {i % 350}" for i in range(len(frame))],
+        at=[f"{i % 24:02d}:30" for i in range(len(frame))],
+    )
+    with pytest.warns(UserWarning, match="Set aside") as caught:
+        detector = NCAEDetector(**FAST).fit(told)
+    aside = [str(w.message) for w in caught if "Set aside" in str(w.message)]
+    assert len(aside) == 1
+    assert "'key' (identifier)" in aside[0] and "'note' (free text)" in aside[0]
+    assert "categorical_features=['key', 'note']" in aside[0]
+    columns = detector.columns_.set_index("name")
+    assert columns.index.tolist() == told.columns.tolist()
+    assert columns.loc["price", "type"] == "number"
+    assert columns.loc["items", "type"] == "whole number"
+    assert columns.loc["ordered", "use"].startswith("position in time")
+    assert columns.loc["at", "type"] == "time of the day written as text"
+    assert columns.loc["express", "type"] == "boolean"
+    assert columns.loc["key", "use"] == "set aside"
+    assert columns.loc["country", "n_values"] == 3
+    assert columns.loc["weight", "missing"] == frame["weight"].isna().mean()
+
+
+def test_text_that_is_set_aside_can_be_forced_in(frame):
+    told = frame.assign(note=[f"note {i % 350}" for i in range(len(frame))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        by_name = NCAEDetector(categorical_features=["note"], **FAST).fit(told)
+        by_index = NCAEDetector(categorical_features=[7], **FAST).fit(told)
+        mask = [name == "note" for name in told]
+        by_mask = NCAEDetector(categorical_features=mask, **FAST).fit(told)
+    assert by_name.columns_["use"].tolist()[-1] == "category"
+    for other in (by_index, by_mask):
+        assert np.array_equal(other.training_scores_, by_name.training_scores_)
+
+
+def test_integer_codes_are_numbers_unless_said_otherwise(frame):
+    numbers = NCAEDetector(**FAST).fit(frame)
+    codes = NCAEDetector(categorical_features=["items"], **FAST).fit(frame)
+    assert numbers.columns_.set_index("name").loc["items", "use"] == "number"
+    assert codes.columns_.set_index("name").loc["items", "use"] == "category"
+    expected = codes.reconstruct(frame)["items"]
+    assert set(expected) <= set(frame["items"])
+
+
+def test_array_of_numbers_with_codes():
+    rng = np.random.default_rng(0)
+    X = np.c_[rng.integers(0, 4, size=300), rng.normal(size=(300, 2))]
+    X[:, 1] += 10 * X[:, 0]
+    detector = NCAEDetector(categorical_features=[0], **FAST).fit(X)
+    good, bad = -detector.score_samples([[1, 10, 0], [1, 30, 0]])
+    assert bad > good
+    assert not hasattr(detector, "feature_names_in_")
+
+
+@pytest.mark.parametrize("named", ["size", 9, -8.5])
+def test_category_that_is_no_column_is_named(frame, named):
+    with pytest.raises(ValueError, match="categorical_features names"):
+        NCAEDetector(categorical_features=[named], **FAST).fit(frame)
+
+
+def test_lost_new_and_changed_columns_are_named(frame, fitted):
+    with pytest.raises(ValueError, match="lacks column 'price'"):
+        fitted.score_samples(frame.drop(columns="price"))
+    with pytest.raises(ValueError, match="has the new column 'extra'"):
+        fitted.score_samples(frame.assign(extra=1))
+    with pytest.raises(ValueError, match="'ordered' held dates in fit"):
+        fitted.score_samples(frame.assign(ordered="yesterday"))
+    with pytest.raises(ValueError, match="'price' held numbers in fit"):
+        fitted.score_samples(frame.assign(price=frame["price"].astype(str)))
+    with pytest.raises(TypeError, match="fitted on a frame with the columns 'country'"):
+        fitted.score_samples(np.zeros((3, 7)))
+
+
+def test_order_of_the_columns_does_not_matter(frame, fitted):
+    turned = frame[frame.columns[::-1]]
+    assert np.array_equal(fitted.score_samples(turned), fitted.training_scores_)
+
+
+def test_expected_values_are_possible_and_of_the_users_types(frame, fitted):
+    expected = fitted.reconstruct(frame)
+    assert list(expected) == list(frame) and expected.index.equals(frame.index)
+    for name in ("weight", "price", "items", "ordered"):
+        assert expected[name].min() >= frame[name].min()
+        assert expected[name].max() <= frame[name].max()
+    assert (expected["items"] == expected["items"].round()).all()
+    assert expected["ordered"].dt.normalize().equals(expected["ordered"])
+    assert set(expected["carrier"]) <= set(frame["carrier"].dropna())
+    assert set(expected["express"]) <= {True, False}
+
+
+def test_contributions_sum_to_the_errors_and_missing_entries_have_none(frame, fitted):
+    explanation = fitted.explain(frame)
+    np.testing.assert_allclose(
+        explanation.contributions.sum(axis=1), -fitted.score_samples(frame)
+    )
+    assert (explanation.contributions[frame.isna().to_numpy()] == 0).all()
+    top = explanation.cells(k=2)
+    assert list(top["row"].iloc[:2]) == [frame.index[0]] * 2
+
+
+def test_score_of_a_row_does_not_depend_on_its_neighbours(frame, fitted):
+    alone = [fitted.score_samples(frame.iloc[[i]])[0] for i in range(5)]
+    assert np.array_equal(alone, fitted.score_samples(frame)[:5])
+
+
+def test_libraries_agree(frame):
+    plain = frame.drop(columns="express")
+    with_pandas = NCAEDetector(**FAST).fit(plain)
+    other = {
+        "polars": pl.from_pandas(plain),
+        "pyarrow": pa.Table.from_pandas(plain, preserve_index=False),
+    }
+    for name, table in other.items():
+        detector = NCAEDetector(**FAST).fit(table)
+        assert np.array_equal(
+            detector.training_scores_, with_pandas.training_scores_
+        ), name
+        assert np.array_equal(
+            with_pandas.score_samples(table), with_pandas.training_scores_
+        )
+        expected = detector.reconstruct(table)
+        assert type(expected) is type(table)
+        values = detector.explain(table).expected
+        assert values[0, 1] == with_pandas.explain(plain).expected[0, 1]
+
+
+def test_types_of_all_kinds():
+    n = 120
+    rng = np.random.default_rng(0)
+    moments = pd.Timestamp("2020-03-01", tz="Europe/Berlin") + pd.to_timedelta(
+        rng.integers(0, 10**7, n), unit="s"
+    )
+    frame = pd.DataFrame(
+        {
+            "zoned": moments,
+            "took": pd.to_timedelta(rng.integers(0, 10**5, n), unit="s"),
+            "clock": [datetime.time(int(h), 15) for h in rng.integers(0, 24, n)],
+            "day": [datetime.date(2020, 1, int(d)) for d in rng.integers(1, 29, n)],
+            "price": [Decimal(int(c)) / 100 for c in rng.integers(100, 9999, n)],
+            "count": pd.array(rng.integers(0, 9, n), dtype="Int64"),
+            "flag": pd.array(rng.random(n) < 0.5, dtype="boolean"),
+            "grade": pd.Categorical(rng.choice([1, 2, 3], n)),
+            "month": pd.PeriodIndex(["2020-01", "2020-02"] * (n // 2), freq="M"),
+            "mixed": rng.choice(np.array([1, "one", 2.5], dtype=object), n),
+        }
+    )
+    for column in frame:
+        frame[column] = frame[column].where(rng.random(n) > 0.1)
+    frame["flag"] = frame["flag"].astype("boolean")
+    detector = NCAEDetector(**FAST).fit(frame)
+    expected = detector.reconstruct(frame)
+    assert expected["zoned"].dt.tz is not None
+    assert isinstance(expected["clock"].iloc[0], datetime.time)
+    assert isinstance(expected["took"].iloc[0], datetime.timedelta)
+    assert set(expected["grade"]) <= {1, 2, 3}
+    assert set(expected["mixed"]) <= {"1", "one", "2.5"}
+    assert np.isfinite(detector.training_scores_).all()
+    assert detector.explain(frame).residual.shape == frame.shape
+
+
+def test_numeric_frame_with_missing_entries_simply_works():
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    X[::7, 1] = np.nan
+    frame = pd.DataFrame(X, columns=list("abc"))
+    by_default = NCAEDetector(**FAST).fit(frame)
+    said = NCAEDetector(allow_nan=True, **FAST).fit(X)
+    assert np.array_equal(by_default.training_scores_, said.training_scores_)
+    with pytest.raises(ValueError, match="contains NaN"):
+        NCAEDetector(**FAST).fit(X)
+    with pytest.raises(ValueError, match="contains NaN"):
+        NCAEDetector(allow_nan=False, **FAST).fit(frame)
+    with pytest.raises(AttributeError, match="numbers alone"):
+        by_default.columns_  # noqa: B018
+
+
+def test_missing_entries_of_a_typed_frame_can_be_refused(frame):
+    with pytest.raises(ValueError, match="column 'carrier' has missing entries"):
+        NCAEDetector(allow_nan=False, **FAST).fit(frame)
+
+
+@pytest.mark.parametrize(
+    "X", [np.array([["a", "b"], ["c", "d"]], dtype=object), [["a"], ["b"]]]
+)
+def test_text_in_an_array_is_refused_and_a_frame_asked_for(X):
+    with pytest.raises(ValueError, match="could not convert") as caught:
+        NCAEDetector(**FAST).fit(X)
+    assert "DataFrame of pandas" in caught.value.__notes__[0]
+
+
+def test_frame_of_identifiers_alone_is_refused_with_a_remedy():
+    frame = pd.DataFrame({"key": [f"k{i}" for i in range(50)]})
+    with pytest.raises(ValueError, match="'key' .identifier.*categorical_features"):
+        NCAEDetector(**FAST).fit(frame)
+
+
+def test_names_that_occur_twice_are_refused(frame):
+    twice = pd.concat([frame, frame[["country"]]], axis=1)
+    with pytest.raises(ValueError, match="more than one column named 'country'"):
+        NCAEDetector(**FAST).fit(twice)
+
+
+def test_refused_fit_leaves_the_detector_as_it_was(frame, fitted):
+    detector = pickle.loads(pickle.dumps(fitted))
+    with pytest.raises(ValueError):
+        detector.fit(pd.DataFrame({"key": [f"k{i}" for i in range(50)]}))
+    assert np.array_equal(detector.score_samples(frame), fitted.training_scores_)
+
+
+def test_repeated_identifier_is_evidence(frame):
+    keys = [f"k{i}" for i in range(len(frame))]
+    keys[7] = keys[3]
+    with pytest.warns(UserWarning, match="only whether it repeats"):
+        detector = NCAEDetector(**FAST).fit(frame.assign(key=keys))
+    contributions = detector.explain(frame.assign(key=keys)).contributions[:, -1]
+    assert set(np.flatnonzero(contributions > 0.1)) == {3, 7}
+
+
+def test_fitted_detector_goes_everywhere(frame, fitted, tmp_path):
+    scores = fitted.score_samples(frame)
+    fitted.save(tmp_path / "detector.safetensors")
+    loaded = NCAEDetector.load(tmp_path / "detector.safetensors")
+    for other in (loaded, pickle.loads(pickle.dumps(fitted))):
+        assert np.array_equal(other.score_samples(frame), scores)
+        assert other.columns_.equals(fitted.columns_)
+        assert other.reconstruct(frame).equals(fitted.reconstruct(frame))
+    assert fitted.encode(frame).shape == (2, len(frame), 3)
+    generated = fitted.generate(5, random_state=0)
+    assert generated.shape == (5, frame.shape[1])
+    assert set(generated[:, 0]) <= {"DE", "FR", "IT"}
+    with pytest.raises(ValueError, match="'country' .category."):
+        fitted.to_onnx(tmp_path / "detector.onnx")
+
+
+def test_skops_needs_no_type_that_is_not_importable(frame, fitted):
+    skops = pytest.importorskip("skops.io")
+    content = skops.dumps(fitted)
+    trusted = skops.get_untrusted_types(data=content)
+    assert all(name.startswith("skncae.") for name in trusted), trusted
+    loaded = skops.loads(content, trusted=trusted)
+    assert np.array_equal(loaded.score_samples(frame), fitted.training_scores_)
+
+
+def test_pipelines_and_searches(frame):
+    detector = clone(NCAEDetector(categorical_features=["items"], **FAST))
+    pipeline = make_pipeline(detector).fit(frame)
+    assert pipeline.predict(frame).shape == (len(frame),)
+    search = GridSearchCV(
+        detector,
+        {"contamination": [0.05, 0.1]},
+        scoring=lambda estimator, X, y=None: estimator.score_samples(X).mean(),
+        cv=2,
+    )
+    search.fit(frame)
+    assert search.best_estimator_.columns_.shape == (7, 6)
+
+
+def test_partial_fit_sees_categories_that_come_later(frame, tmp_path):
+    ordered = frame.sort_values("country")
+    detector = NCAEDetector(**FAST)
+    for start in range(0, len(ordered), 100):
+        detector.partial_fit(ordered.iloc[start : start + 100])
+        detector.save(tmp_path / "detector.safetensors")
+        detector = NCAEDetector.load(tmp_path / "detector.safetensors")
+    assert detector.n_samples_seen_ == len(frame)
+    whole = NCAEDetector(**FAST).fit(ordered)
+    assert np.array_equal(detector.training_scores_, whole.training_scores_)
+
+
+@pytest.mark.parametrize("make", [lambda f: f, pl.from_pandas])
+def test_chunks_of_frames(frame, make):
+    parts = [make(frame.iloc[start : start + 100]) for start in range(0, 400, 100)]
+    detector = NCAEDetector(**FAST).fit(Chunks(lambda: iter(parts)))
+    whole = NCAEDetector(**FAST).fit(frame)
+    assert np.array_equal(detector.training_scores_, whole.training_scores_)
+    assert np.array_equal(
+        detector.score_samples(Chunks(parts)), whole.score_samples(frame)
+    )
+
+
+def test_chunks_of_a_parquet_dataset(frame, tmp_path):
+    import pyarrow.dataset as ds
+
+    frame.iloc[:200].to_parquet(tmp_path / "a.parquet")
+    frame.iloc[200:].to_parquet(tmp_path / "b.parquet")
+    chunks = Chunks(ds.dataset(tmp_path), chunk_rows=80)
+    detector = NCAEDetector(**FAST).fit(chunks)
+    assert detector.columns_.shape == (7, 6)
+    assert detector.score_samples(chunks).shape == (400,)
+
+
+def test_face_of_pyod(frame):
+    detector = NCAE(**FAST).fit(frame)
+    assert detector.labels_.sum() == 40
+    assert np.array_equal(detector.decision_function(frame), detector.decision_scores_)
+
+
+def test_warm_start_keeps_the_layout(frame):
+    detector = NCAEDetector(warm_start=True, **FAST).fit(frame)
+    before = detector.columns_
+    detector.fit(frame.iloc[:300])
+    assert detector.columns_.equals(before)
+
+
+def test_rows_of_a_frame_are_needed(frame):
+    with pytest.raises(ValueError, match="0 sample"):
+        NCAEDetector(**FAST).fit(frame.iloc[:0])
+    NCAEDetector(**FAST).fit(frame.iloc[:3])
