@@ -60,12 +60,17 @@ class Recognizer(nn.Module):
         layers: list[nn.Module] = []
         for width, stride in zip(CHANNELS, STRIDES, strict=True):
             convolution = nn.utils.skip_init(
-                nn.Conv2d, n_channels, width, 3, stride=stride, padding=1
+                nn.Conv2d,
+                *(n_channels, width, 3, stride, 1),
+                dtype=torch.float32,
             )
-            layers += [convolution, nn.BatchNorm2d(width), nn.LeakyReLU(LEAKINESS)]
+            normalised = nn.BatchNorm2d(width, dtype=torch.float32)
+            layers += [convolution, normalised, nn.LeakyReLU(LEAKINESS)]
             n_channels = width
         self.body = nn.Sequential(*layers)
-        self.head = nn.utils.skip_init(nn.Linear, 4 * n_channels, sum(HEADS))
+        self.head = nn.utils.skip_init(
+            nn.Linear, 4 * n_channels, sum(HEADS), dtype=torch.float32
+        )
         if generator is not None:
             self._draw(generator)
 

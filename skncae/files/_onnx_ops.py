@@ -39,12 +39,10 @@ class Graph:
         op, n_unseen = self.op, self._ensemble.n_directions - self._ensemble.n_seen
         if n_unseen == 0:
             return self._ensemble.model.onnx(self, self.scaled)
-        unseen, seen = op.split(
-            self.scaled,
-            op.const([n_unseen, self._ensemble.n_seen]),
-            axis=1,
-            outputs_count=2,
-        )
+        axis, first = op.const([1]), op.const([n_unseen])
+        n_directions = op.const([self._ensemble.n_directions])
+        unseen = op.slice(self.scaled, op.const([0]), first, axis)
+        seen = op.slice(self.scaled, first, n_directions, axis)
         seen = self._ensemble.model.onnx(self, seen)
         # Directions that the networks do not see are reconstructed as the centre.
         n_members = self._ensemble.model.n_members

@@ -5,8 +5,6 @@ value of 1e20 among small numbers. What is rounding, what is constant and what i
 is judged by the column itself.
 """
 
-import warnings
-
 import numpy as np
 
 # Values that differ by less than this share of their size are one value, rounded in
@@ -30,9 +28,8 @@ def reach_of(X):
     Where nine tenths are equal, how far out the others are, in the median; 0 in a
     column that is constant up to rounding, or has no value.
     """
-    with warnings.catch_warnings(), np.errstate(over="ignore"):
-        # A column of nothing but NaN.
-        warnings.simplefilter("ignore", RuntimeWarning)
+    X, _ = _without_empty(X)
+    with np.errstate(over="ignore"):
         has_missing = np.isnan(X).any()
         median = np.nanmedian(X, axis=0) if has_missing else np.median(X, axis=0)
         median = np.nan_to_num(median)
@@ -45,6 +42,15 @@ def reach_of(X):
         others = others[others > is_rounding[column]]
         reach[column] = np.median(others) if len(others) else 0.0
     return median, reach
+
+
+def _without_empty(X):
+    """Rows with zeros in columns of nothing but NaN, and which columns these are.
+
+    numpy warns of such columns, and filters of warnings belong to all threads.
+    """
+    is_empty = np.isnan(X).all(0)
+    return (np.where(is_empty, 0.0, X) if is_empty.any() else X), is_empty
 
 
 def without_absurd(X):
@@ -100,14 +106,17 @@ def _moments(X):
     offset are lost, nor the square of a value that is very large or very small.
     """
     picked = np.linspace(0, len(X) - 1, min(len(X), N_SHIFT)).astype(int)
-    with warnings.catch_warnings(), np.errstate(over="ignore", under="ignore"):
-        # A column of nothing but NaN, which the caller looks after.
-        warnings.simplefilter("ignore", RuntimeWarning)
-        shift = np.nan_to_num(np.nanmedian(X[picked], axis=0))
+    X, is_empty = _without_empty(X)
+    with np.errstate(over="ignore", under="ignore"):
+        shift = np.nanmedian(_without_empty(X[picked])[0], axis=0)
         Y = X - shift
         _, exponent = np.frexp(np.fmax.reduce(np.abs(Y)))
         np.ldexp(Y, -exponent, out=Y)
         has_missing = np.isnan(Y).any()
         mean = np.nanmean(Y, axis=0) if has_missing else Y.mean(0)
         deviation = np.nanstd(Y, axis=0) if has_missing else Y.std(0)
-        return shift + np.ldexp(mean, exponent), np.ldexp(deviation, exponent)
+        mean, deviation = (
+            shift + np.ldexp(mean, exponent),
+            np.ldexp(deviation, exponent),
+        )
+    return np.where(is_empty, np.nan, [mean, deviation])

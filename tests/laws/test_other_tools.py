@@ -1,6 +1,7 @@
 """Tools of others see one detector."""
 
 import sys
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
@@ -95,6 +96,46 @@ def test_pyods_face_has_what_scikit_learns_has():
     assert not hasattr(face.fit(X), "feature_names_in_")
 
 
+@pytest.fixture
+def mlflow(tmp_path):
+    """MLflow with a store of its own, logging by itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = pytest.importorskip("mlflow")
+        pytest.importorskip("mlflow.sklearn")
+    pytest.importorskip("sqlalchemy")
+    module.set_tracking_uri(f"sqlite:///{tmp_path}/runs.db")
+    module.create_experiment("here", artifact_location=str(tmp_path))
+    module.set_experiment("here")
+    module.sklearn.autolog(log_models=False, silent=True)
+    yield module
+    module.sklearn.autolog(disable=True, silent=True)
+    module.set_tracking_uri(None)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_fit_is_one_run_of_its_name_in_mlflow(mlflow):
+    def names():
+        runs = mlflow.search_runs(output_format="list")
+        return sorted(run.data.tags["estimator_name"] for run in runs)
+
+    detector().fit(X)
+    assert names() == ["NCAEDetector"]
+    (run,) = mlflow.search_runs(output_format="list")
+    assert run.info.run_name == "NCAEDetector"
+    assert run.data.params["max_iter"] == "5"
+    assert run.data.metrics == {"contamination": 0.1}
+    make_pipeline(StandardScaler(), detector()).fit(X)
+    assert names() == ["NCAEDetector", "Pipeline"]
+    with pytest.raises(ValueError, match="NaN"):
+        detector().fit(np.full((3, 2), np.nan))
+    assert mlflow.active_run() is None
+    assert len(names()) == 3
+    mlflow.sklearn.autolog(disable=True, silent=True)
+    detector().fit(X)
+    assert len(names()) == 3
+
+
 @pytest.mark.filterwarnings("ignore:MLflow did not log")
 def test_a_fit_goes_on_where_mlflow_fails(monkeypatch):
     class Failing:
@@ -113,3 +154,16 @@ def test_a_fit_goes_on_where_mlflow_fails(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow.sklearn", Failing)
     with pytest.warns(UserWarning, match="no server"):
         detector().fit(X)
+
+
+def test_a_fit_is_none_of_the_fits_of_scikit_learn(monkeypatch):
+    # What MLflow's autolog does: it watches the fits of all estimators there.
+    from sklearn.utils import all_estimators
+
+    seen = []
+    for name, estimator in all_estimators():
+        monkeypatch.setattr(
+            estimator, "fit", lambda self, *_, name=name, **__: seen.append(name)
+        )
+    detector().fit(X)
+    assert seen == []

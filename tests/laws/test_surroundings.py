@@ -9,12 +9,14 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from threadpoolctl import threadpool_info
 
+import skncae
 from skncae import Chunks, NCAEDetector
 from skncae._threads import in_threads, one_thread
 
@@ -245,6 +247,17 @@ def test_threads_of_a_pool_are_undisturbed_too(rows, fitted):
     with two_threads(), np.errstate(all="raise"), warnings_are_errors():
         scores = fitted.score_samples(many)
     np.testing.assert_allclose(scores.reshape(200, -1), [expected] * 200, rtol=1e-9)
+
+
+# They run before there are threads, and where there is one only.
+NOT_SHARED = {"_fitting", "_cli"}
+MODULES = sorted(Path(skncae.__file__).parent.rglob("*.py"))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+def test_no_module_changes_the_filters_of_warnings_that_all_threads_share(module):
+    if module.stem not in NOT_SHARED:
+        assert "catch_warnings" not in module.read_text("utf-8")
 
 
 def test_a_score_within_a_fit_leaves_the_fit_its_one_thread(fitted, rows):
