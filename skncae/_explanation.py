@@ -73,7 +73,7 @@ class Explanation:
        row feature  value
     0    0      x2    9.0
     >>> explanation.top(1).why[0]
-    'x2 = 9.00 ...'
+    'x2 = 9...'
     """
 
     __module__ = "skncae"

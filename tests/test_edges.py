@@ -359,6 +359,7 @@ INVALID = {
     "tol": (0.0, -0.1, float("inf"), float("nan"), "small", True),
     "warm_start": ("yes", None, 2),
     "allow_nan": ("yes", None, 2),
+    "categorical_features": ("by magic", 3.5),
     "image_shape": (8, (8,), (2, 2), (8, 8, 9), (8.0, 8.0), "8x8", True),
     "device": ("gpu", "cuda:99", 3.5),
     "precision": ("float16", "float64", None, 16),

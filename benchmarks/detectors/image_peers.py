@@ -130,7 +130,10 @@ class Neighbors:
     def _block(self, X):
         """Complete rows, of no networks."""
         rows = pixels(X)
-        return Block(SimpleNamespace(complete=lambda X: (X, None)), rows)
+        no_networks = SimpleNamespace(
+            complete=lambda X: (X, None), numbers=lambda X: X, layout=None
+        )
+        return Block(no_networks, rows)
 
 
 class Pixels:

@@ -80,7 +80,14 @@ def plain_autoencoder():
 
 
 # As in `NCAEDetector`; skncae is not imported before a detector is made.
-EVIDENCE = ("reconstruction", "distance", "dictionary", "tails", "rarity")
+EVIDENCE = (
+    "reconstruction",
+    "distance",
+    "dictionary",
+    "tails",
+    "rarity",
+    "neighbors",
+)
 
 
 def _ncae(**parameters):

@@ -61,7 +61,7 @@ def rules(detector, rows):
     """Contributions by every rule, {name: (n_samples, n_features)}."""
     from skncae.evidence._base import Block
     from skncae.evidence._kinds import TABLE_EVIDENCE
-    from skncae.evidence._scorer import _shared_out
+    from skncae.evidence._scorer import shared_out
 
     scorer = detector._scorer
     block = Block(scorer.ensemble, rows)
@@ -69,7 +69,7 @@ def rules(detector, rows):
         [component.evidence.contributions(block) for component in scorer.components]
     )
     surprises = scorer._minus_logs(scorer.component_errors(rows))
-    shares = _shared_out(np.ones_like(surprises), parts, np.isfinite(rows))
+    shares = shared_out(np.ones_like(surprises), parts, np.isfinite(rows))
     middle = np.argsort(surprises, axis=0)[len(surprises) // 2]
     loud = surprises >= np.median(surprises, axis=0)
     alone = dict(zip((f"{kind} alone" for kind in TABLE_EVIDENCE), shares, strict=True))

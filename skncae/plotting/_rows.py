@@ -55,7 +55,7 @@ class FeatureContributionDisplay:
     >>> detector = NCAEDetector(random_state=0).fit(X)
     >>> display = FeatureContributionDisplay.from_estimator(detector, X, rows=7)
     >>> display.axes_[0].get_yticklabels()[0].get_text().split()[:3]
-    ['x2', '=', '9']
+    ['x2', '=', '9.000']
     """
 
     __module__ = "skncae.plotting"
