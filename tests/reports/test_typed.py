@@ -1,4 +1,4 @@
-"""Reports of frames as they are: categories, dates, missing values, columns set aside."""
+"""Reports of frames: categories, dates, missing values, what is set aside."""
 
 import numpy as np
 import pandas as pd
