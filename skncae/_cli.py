@@ -12,6 +12,8 @@ import sys
 import time
 import warnings
 
+from skncae._version import __version__
+
 try:
     import click
 except ImportError as error:
@@ -40,7 +42,7 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="skncae")
+@click.version_option(__version__, prog_name="skncae")
 def main():
     """Find the rows of a table that stand out, and say why.
 

@@ -7,16 +7,14 @@ somebody got wrong. Here we know which, since we planted the mistakes in scikit-
 diabetes data ourselves. The detector is never told.
 """
 
+import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes
-from sklearn.pipeline import make_pipeline
 
 from skncae import NCAEDetector
 from skncae.plotting import FeatureContributionDisplay, ScoreDistributionDisplay
@@ -48,42 +46,25 @@ patients.update(patients.loc[low[:3], ["ldl", "hdl"]].rename(columns=swapped))
 print(patients.describe(include="all").loc[["count", "unique", "min", "max"]].T)
 
 # %%
-# What matters of a category is how rare it is (:doc:`the guide </guide/missing_values>`
-# says why). The numbers need no preparation: the detector scales them, and
-# ``allow_nan=True`` judges a row by the values that it has.
+# The frame is taken as it is. ``columns_`` says what each column was understood as
+# (:doc:`the guide </guide/any_table>` says more).
 
-
-class Rarity(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Categories as minus the log of their share."""
-
-    def fit(self, X, y=None):
-        self.feature_names_in_, self.n_features_in_ = X.columns, X.shape[1]
-        self.shares_ = [X[column].value_counts(normalize=True) for column in X]
-        self.unseen_ = 1 / (len(X) + 1)
-        return self
-
-    def transform(self, X):
-        columns = zip(X, self.shares_, strict=True)
-        shares = [X[name].map(share).fillna(self.unseen_) for name, share in columns]
-        return -np.log(np.column_stack(shares))
-
-
-columns = make_column_transformer(
-    (Rarity(), ["sex"]), remainder="passthrough", verbose_feature_names_out=False
-)
-detector = NCAEDetector(allow_nan=True, contamination=0.05, random_state=0)
-pipeline = make_pipeline(columns.set_output(transform="pandas"), detector)
-flagged = pipeline.fit_predict(patients) == -1
+detector = NCAEDetector(contamination=0.05, random_state=0)
+flagged = detector.fit_predict(patients) == -1
+print(pd.DataFrame(detector.columns_))
 
 # %%
 # How many to flag? A share that we fix, here 5 %, flags that share whatever the data.
-# "auto" estimates it. Moving the threshold needs no new fit, and changes no score.
+# "auto" estimates it, and says so where the scores show no gap. Moving the threshold
+# needs no new fit, and changes no score.
 
-rows = pipeline[:-1].transform(patients)
-detector.set_threshold(contamination="auto")
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    detector.set_threshold(contamination="auto")
+print(said[0].message if said else "There is a gap between the outliers and the rest.")
 is_planted = planted != ""
-found = pd.DataFrame({"fixed": flagged, "auto": detector.predict(rows) == -1})
-found["rank"] = pd.Series(detector.score_samples(rows)).rank()
+found = pd.DataFrame({"fixed": flagged, "auto": detector.predict(patients) == -1})
+found["rank"] = pd.Series(detector.score_samples(patients)).rank()
 found["mistake"] = planted
 print(found[is_planted].sort_values("rank"))
 
@@ -95,24 +76,24 @@ print(found[is_planted].sort_values("rank"))
 for way in ("fixed", "auto"):
     hits, others = found[way][is_planted].sum(), found[way][~is_planted].sum()
     print(f"{way}: {hits} of {is_planted.sum()} planted rows, and {others} others")
-missed = found.loc[is_planted & ~found["fixed"], "mistake"].value_counts()
-print("missed at 5 %:", ", ".join(f"{n} x {kind}" for kind, n in missed.items()))
+missed = found[is_planted & ~found["fixed"]]
+counts = missed["mistake"].value_counts().items()
+print("missed at 5 %:", ", ".join(f"{n} x {kind}" for kind, n in counts) or "none")
 
+auto = detector.threshold_
 detector.set_threshold(contamination=0.05)
-display = ScoreDistributionDisplay.from_estimator(detector, rows, is_planted)
-detector.set_threshold(contamination="auto")
-display.ax_.axvline(detector.threshold_, linestyle=":", color="grey", label="auto")
+display = ScoreDistributionDisplay.from_estimator(detector, patients, is_planted)
+display.ax_.axvline(auto, linestyle=":", color="grey", label="auto")
 display.ax_.legend(loc="upper right")
 
 # %%
 # Why was a row flagged? For each, the column that speaks most against it, beside what
-# the networks expected there. The value of a category is its rarity, minus the log of
-# its share.
+# was expected there: a number that can be, or a category.
 
-explanation = detector.explain(rows)
+explanation = detector.explain(patients)
 reasons = explanation.cells(k=1).set_index("row").drop(columns="residual")
 reasons = reasons[flagged].join(planted)
-print(reasons.sort_values("contribution", ascending=False).round(2).to_string())
+print(reasons.sort_values("contribution", ascending=False).to_string())
 
 # %%
 # The most abnormal row of each kind as a picture.
@@ -131,6 +112,7 @@ with TemporaryDirectory() as folder:
     path = Path(folder) / "detector.safetensors"
     detector.save(path)
     loaded = NCAEDetector.load(path)
-print((loaded.score_samples(rows) == detector.score_samples(rows)).all())
+same = loaded.score_samples(patients) == detector.score_samples(patients)
+print(f"the same scores from the file: {same.all()}")
 
 plt.show()

@@ -1,0 +1,76 @@
+"""Reports of frames: categories, dates, missing values, what is set aside."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from skncae import NCAEDetector
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    rank = rng.choice(["Prof", "Asst"], 300).astype(object)
+    years = np.where(rank == "Prof", 25, 3) + rng.integers(0, 5, 300)
+    frame = pd.DataFrame(
+        {
+            "name": [f"person number {i}, of somewhere" for i in range(300)],
+            "rank": rank,
+            "years": years,
+            "pay": (2000 + 100 * years + rng.normal(0, 50, 300)).round(2),
+            "paid": pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(300), "D"),
+        }
+    )
+    frame.loc[17, "pay"] *= 100
+    frame.loc[40, "rank"] = "Porf"
+    frame.loc[60, "paid"] = pd.Timestamp("1924-05-03")
+    frame.loc[80, ["pay", "rank"]] = None
+    return frame
+
+
+@pytest.fixture(scope="module")
+def detector(frame):
+    with pytest.warns(UserWarning, match="Set aside"):
+        return NCAEDetector(0.02, n_estimators=2, max_iter=20, random_state=0).fit(
+            frame
+        )
+
+
+def test_sentences_are_in_the_words_of_the_frame(detector, frame):
+    why = detector.report(frame, n=6).to_frame().why
+    assert why[17].startswith("pay = ") and "is expected" in why[17]
+    assert why[40].startswith("rank = Porf is rare")
+    assert "paid = 1924-05-03" in why[60]
+
+
+def test_whole_row_has_every_column_as_it_came(detector, frame):
+    row = detector.report(frame, n=1).rows[0]
+    cells = {name: (value, expected) for name, value, expected, _ in row["cells"]}
+    assert list(cells) == list(frame.columns)
+    assert cells["rank"][1] in ("Prof", "Asst")
+    assert cells["paid"][0].startswith("20") or cells["paid"][0] == "1924-05-03"
+
+
+def test_columns_that_were_set_aside_are_listed(detector, frame):
+    notes = detector.report(frame, n=1).content["columns"]
+    assert notes[0]["name"] == "name" and notes[0]["state"] == "set aside"
+
+
+def test_missing_value_is_said(detector, frame):
+    explanation = detector.explain(frame.loc[[80]])
+    row = detector.report(frame.loc[[80]], n=1).rows[0]
+    assert dict((c[0], c[1]) for c in row["cells"])["pay"] == "missing"
+    assert isinstance(explanation.sentence(0), str)
+
+
+def test_polars_frame_has_the_same_report(detector, frame):
+    own = detector.report(frame, n=4).rows
+    polars = detector.report(pl.from_pandas(frame), n=4).rows
+    assert [r["why"] for r in own] == [r["why"] for r in polars]
+
+
+def test_map_tells_categories_apart(detector, frame):
+    places = np.array(detector.report(frame).content["map"]["places"])
+    assert (places.std(axis=0) > 0.1).all()
+    detector.report(frame).to_html()
