@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from skncae.data._numbers import NEARLY_ALL, missing_share
+from skncae.data._slips import meant_by
 
 # Text has few values where there are at most so many, or that share of the rows.
 FEW, FEW_SHARE = 20, 1 / 3
@@ -43,7 +44,7 @@ class CategoryColumn:
     @classmethod
     def of(cls, raw):
         """Learn the column from its values."""
-        keys = as_text(raw.values)
+        keys = _keys(raw)
         counts = Counter(key for key in keys if key is not None)
         values = sorted(counts)
         return cls(
@@ -72,8 +73,17 @@ class CategoryColumn:
 
     @property
     def unseen(self):
-        """The code of a category that was never seen."""
+        """The code of a category that was never seen; the next one is of a slip."""
         return float(len(self.values))
+
+    @property
+    def slips(self):
+        """Which codes are slips of the keys, bool of shape (n_values + 2,)."""
+        counts = dict(zip(self.values, self.counts.tolist(), strict=True))
+        if self.type != "text":
+            return np.zeros(len(counts) + 2, dtype=bool)
+        seen = [meant_by(text, counts, count) for text, count in counts.items()]
+        return np.array([*(meant is not None for meant in seen), False, True])
 
     def told(self):
         """What sentences need to know of the column."""
@@ -92,9 +102,16 @@ class CategoryColumn:
         """Codes of the values, NaN for what is missing, (n_samples,)."""
         codes = {value: float(code) for code, value in enumerate(self.values)}
         codes[None] = np.nan
-        unseen = self.unseen
-        keys = as_text(raw.values)
-        return np.fromiter((codes.get(key, unseen) for key in keys), float, len(keys))
+        keys = _keys(raw)
+        for key in set(keys) - set(codes):
+            codes[key] = self._code_of_new(key)
+        return np.fromiter((codes[key] for key in keys), float, len(keys))
+
+    def _code_of_new(self, key):
+        """Code of a category that was never seen."""
+        counts = dict(zip(self.values, self.counts.tolist(), strict=True))
+        is_slip = self.type == "text" and meant_by(key, counts) is not None
+        return self.unseen + is_slip
 
     def numbers(self, codes):
         """What components of numbers see: how rare a rare category is, (n_samples, 1).
@@ -109,11 +126,11 @@ class CategoryColumn:
 
     @property
     def surprise(self):
-        """How rare each category is, then one that was never seen."""
+        """How rare each category is, then those that were never seen."""
         ordered = np.sort(self.counts)
         as_rare = np.cumsum(ordered)[np.searchsorted(ordered, self.counts, "right") - 1]
         total = max(self.counts.sum(), 1)
-        share = np.append(as_rare / total, 1 / (total + 1))
+        share = np.append(as_rare / total, [1 / (total + 1)] * 2)
         return np.maximum(np.log(RARE) - np.log(share), 0.0)
 
     def cycles(self, codes):
@@ -203,6 +220,11 @@ class AsideColumn:
         """The code of a category that was never seen: there is none."""
         return 2.0
 
+    @property
+    def slips(self):
+        """Which codes are slips of the keys: none."""
+        return np.zeros(4, dtype=bool)
+
     def told(self):
         """What sentences need to know of the column."""
         return {"kind": "category"}
@@ -237,6 +259,14 @@ def as_text(values):
         named = np.array([None if v != v else _text(v) for v in texts], dtype=object)
         return named[codes]
     return np.array([_text(value) for value in values], dtype=object)
+
+
+def _keys(raw):
+    """Values of a column as text, "True" and "False" of booleans of any type."""
+    if raw.kind != "boolean":
+        return as_text(raw.values)
+    names = {0.0: "False", 1.0: "True"}
+    return np.array([names.get(value) for value in raw.values], dtype=object)
 
 
 def reason_to_set_aside(raw):

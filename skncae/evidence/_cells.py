@@ -27,6 +27,10 @@ CLIP = 4.0
 # Where zeros are more than this share, they are usual values of a column.
 USUAL_ZEROS = 0.02
 
+# What a category that looks like a slip of the keys is more surprising than another of
+# its frequency.
+SLIP = 5.0
+
 # Categories that are predicted one by one: at most so many, each of so many rows.
 MOST_CLASSES, LEAST_ROWS = 40, 3
 
@@ -141,11 +145,13 @@ class CategoryCells:
     ----------
     forest : Forest
         Predicts the share of each class.
-    classes : ndarray of int of shape (n_values + 1,)
-        The class of each category and of a new one; the last class is of all those
+    classes : ndarray of int of shape (n_values + 2,)
+        The class of each category and of new ones; the last class is of all those
         that are too few to be predicted.
-    as_rare : ndarray of shape (n_values + 1,)
+    as_rare : ndarray of shape (n_values + 2,)
         Share of its class that is as rare as the category.
+    slips : bool ndarray of shape (n_values + 2,)
+        Which categories look like slips of the keys.
     tail : Tail
     """
 
@@ -154,6 +160,7 @@ class CategoryCells:
     forest: Forest
     classes: np.ndarray
     as_rare: np.ndarray
+    slips: np.ndarray
     tail: Tail = NO_TAIL
 
     def judged_by(self, tail):
@@ -163,12 +170,12 @@ class CategoryCells:
     def surprise(self, values, predicted):
         """Surprise of each value, zero where it is missing."""
         errors = self.errors(values, predicted)
-        return np.minimum(self.tail(errors), errors)
+        is_slip = self.slips[self._codes(values)] & ~np.isnan(values)
+        return np.minimum(self.tail(errors), errors) + SLIP * is_slip
 
     def errors(self, values, predicted):
         """Minus the log of the share of what is no likelier, zero where missing."""
-        codes = np.where(np.isnan(values), 0, values).astype(int)
-        codes = np.minimum(codes, len(self.classes) - 1)
+        codes = self._codes(values)
         classes, rows = self.classes[codes], np.arange(len(values))
         own = predicted[rows, classes]
         is_less = predicted <= own[:, None] + 1e-12
@@ -176,6 +183,11 @@ class CategoryCells:
         share = (predicted * is_less).sum(axis=1) + own * self.as_rare[codes]
         errors = -np.log(np.clip(share, 1e-6, 1.0))
         return np.where(np.isnan(values), 0.0, errors)
+
+    def _codes(self, values):
+        """Codes as integers, of what is missing the first."""
+        codes = np.where(np.isnan(values), 0, values).astype(int)
+        return np.minimum(codes, len(self.classes) - 1)
 
     def expected(self, predicted):
         """The likeliest category, (n_samples,)."""
@@ -276,18 +288,18 @@ def classes_of(codes, n_values):
 
     Returns
     -------
-    classes : ndarray of int of shape (n_values + 1,)
-    as_rare : ndarray of shape (n_values + 1,)
+    classes : ndarray of int of shape (n_values + 2,)
+    as_rare : ndarray of shape (n_values + 2,)
     """
-    counts = np.bincount(codes, minlength=n_values + 1)
+    counts = np.bincount(codes, minlength=n_values + 2)
     frequent = np.argsort(-counts, kind="stable")[:MOST_CLASSES]
     frequent = frequent[counts[frequent] >= LEAST_ROWS]
-    classes = np.full(n_values + 1, len(frequent))
+    classes = np.full(n_values + 2, len(frequent))
     classes[frequent] = np.arange(len(frequent))
     is_other = classes == len(frequent)
     others = np.sort(counts[is_other])
     total = max(others.sum(), 1)
-    as_rare = np.ones(n_values + 1)
+    as_rare = np.ones(n_values + 2)
     upto = np.cumsum(others)[np.searchsorted(others, counts[is_other], "right") - 1]
     as_rare[is_other] = np.maximum(upto, 1) / total
     return classes, np.minimum(as_rare, 1.0)

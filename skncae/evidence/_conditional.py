@@ -69,9 +69,9 @@ class Conditional:
         for column, values in enumerate(cells.T):
             features = np.flatnonzero(owners != column)
             learn = _learn_category if layout.is_category[column] else _learn_number
-            n_values = layout.used[column].unseen if layout.is_category[column] else 0
+            slips = layout.used[column].slips if layout.is_category[column] else None
             learnt.append(
-                learn(values, binned, folds, is_category, features, int(n_values), seed)
+                learn(values, binned, folds, is_category, features, slips, seed)
             )
         return cls(bins, learnt, owners)
 
@@ -156,7 +156,7 @@ def _options(seed):
     }
 
 
-def _learn_number(values, binned, folds, is_category, features, n_values, seed):
+def _learn_number(values, binned, folds, is_category, features, slips, seed):
     """Learn to judge a column of numbers."""
     there = ~np.isnan(values)
     if not there.any() or not len(features):
@@ -183,13 +183,13 @@ def _learn_number(values, binned, folds, is_category, features, n_values, seed):
     return cells.judged_by(Tail.of(cells.errors(values, predicted)[there]))
 
 
-def _learn_category(values, binned, folds, is_category, features, n_values, seed):
+def _learn_category(values, binned, folds, is_category, features, slips, seed):
     """Learn to judge a column of categories."""
     there = ~np.isnan(values)
     if not there.any() or not len(features):
         return None
     codes = np.where(there, values, 0).astype(int)
-    classes, as_rare = _cells.classes_of(codes[there], n_values)
+    classes, as_rare = _cells.classes_of(codes[there], len(slips) - 2)
     n_classes = classes.max() + 1
     targets = np.zeros((len(values), n_classes))
     targets[np.arange(len(values)), classes[codes]] = 1.0
@@ -207,7 +207,7 @@ def _learn_category(values, binned, folds, is_category, features, n_values, seed
     if forest is None:
         return None
     predicted = forest.predict(binned, folds)
-    cells = CategoryCells(forest, classes, as_rare)
+    cells = CategoryCells(forest, classes, as_rare, slips)
     return cells.judged_by(Tail.of(cells.errors(values, predicted)[there]))
 
 

@@ -1,0 +1,218 @@
+"""The layout of a typed table: into cells and back."""
+
+import datetime
+import string
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from skncae.data._dates import text_form
+from skncae.data._frames import Layout, read
+from skncae.data._numbers import is_identifier
+from skncae.data._reading import Raw
+from skncae.data._slips import meant_by
+
+LAWS = settings(deadline=None, max_examples=40)
+WORDS = st.text(string.ascii_letters, min_size=1, max_size=6)
+
+
+@st.composite
+def frames(draw):
+    """Frames of a few rows with columns of all types, some entries missing."""
+    n = draw(st.integers(12, 40))
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    words = draw(st.lists(WORDS, min_size=1, max_size=5, unique=True))
+    days = draw(st.integers(1, 4000))
+    frame = pd.DataFrame(
+        {
+            "number": rng.normal(size=n) * 10.0 ** draw(st.integers(-9, 9)),
+            "whole": rng.integers(0, 7, size=n).astype(float),
+            "word": rng.choice(np.array(words, dtype=object), size=n),
+            "day": pd.Timestamp("1960-01-01")
+            + pd.to_timedelta(rng.integers(0, days, size=n), unit="D"),
+            "took": pd.to_timedelta(rng.integers(0, 10**6, size=n), unit="s"),
+            "flag": rng.random(n) < 0.5,
+        }
+    )
+    share = draw(st.sampled_from([0.0, 0.2]))
+    for column in ("number", "whole", "word", "day", "took"):
+        frame[column] = frame[column].where(rng.random(n) >= share)
+    # A column needs a value to be one.
+    frame.iloc[0] = [1.0, 1.0, words[0], pd.Timestamp("1970-01-01"), 60 * SECOND, True]
+    return frame
+
+
+SECOND = pd.Timedelta(1, "s")
+
+
+@LAWS
+@given(frames())
+def test_cells_turn_back_into_the_values(frame):
+    raws = read(frame)
+    layout = Layout.of(raws)
+    values = layout.decode(layout.encode(raws))
+    for place, column in enumerate(layout.columns):
+        is_missing = frame.iloc[:, place].isna().to_numpy()
+        back = values[~is_missing, place]
+        if column.family == "identifier":
+            continue
+        if column.name == "number":
+            np.testing.assert_allclose(back.astype(float), frame["number"].dropna())
+        else:
+            assert list(back) == list(frame[column.name].dropna())
+        assert pd.isna(values[is_missing, place]).all()
+
+
+@LAWS
+@given(frames(), st.randoms())
+def test_order_of_rows_and_columns_does_not_matter(frame, random):
+    rows, columns = list(range(len(frame))), list(frame)
+    random.shuffle(rows)
+    random.shuffle(columns)
+    raws, turned = read(frame), read(frame.iloc[rows][columns])
+    layout, other = Layout.of(raws), Layout.of(turned)
+    cells, same = layout.encode(raws), other.encode(turned)
+    by_name = {column.name: j for j, column in enumerate(other.used)}
+    order = [by_name[column.name] for column in layout.used]
+    np.testing.assert_array_equal(cells[rows], same[:, order])
+
+
+@LAWS
+@given(frames())
+def test_a_state_is_the_layout(frame):
+    raws = read(frame)
+    layout = Layout.of(raws)
+    same = Layout.from_state(layout.state())
+    np.testing.assert_array_equal(layout.encode(raws), same.encode(raws))
+    assert layout.described() == same.described()
+
+
+@LAWS
+@given(
+    frames(),
+    arrays.arrays(float, (3, 6), elements=st.floats(-1e12, 1e12)),
+)
+def test_what_is_expected_can_be(frame, guesses):
+    raws = read(frame)
+    layout = Layout.of(raws)
+    cells = layout.encode(raws)
+    low = np.nan_to_num(np.nanmin(cells, axis=0))
+    guesses = guesses[:, : len(low)]
+    # Codes of categories are made by the component itself.
+    guesses = np.where(layout.is_category, low, guesses)
+    for place, values in enumerate(layout.decode(guesses).T):
+        name = layout.columns[place].name
+        if layout.columns[place].family == "identifier":
+            continue
+        seen = frame[name].dropna()
+        if name in ("word", "flag"):
+            assert set(values) <= set(seen)
+        else:
+            assert min(values) >= seen.min() and max(values) <= seen.max()
+            assert name != "whole" or all(value == round(value) for value in values)
+
+
+@LAWS
+@given(st.integers(2, 60), st.integers(0, 1000))
+def test_common_category_has_no_number_that_tells_it_apart(n_values, seed):
+    rng = np.random.default_rng(seed)
+    words = [f"w{i}" for i in rng.integers(0, n_values, size=60 * n_values)]
+    layout = Layout.of(read(pd.DataFrame({"word": words})))
+    codes = layout.encode(read(pd.DataFrame({"word": words})))
+    numbers = layout.numbers(codes)
+    assert (numbers == 0).mean() >= 0.95
+    assert numbers.max() < 2
+    unseen = layout.encode(read(pd.DataFrame({"word": ["never"]})))
+    assert layout.numbers(unseen) > numbers.max()
+
+
+def raw(values, kind="number"):
+    return Raw(
+        "c", kind, np.asarray(values, dtype=float if kind == "number" else object)
+    )
+
+
+def test_counters_and_keys_are_identifiers_and_measurements_are_not():
+    rng = np.random.default_rng(0)
+    assert is_identifier(raw(np.arange(500)))
+    assert is_identifier(raw(rng.permutation(5000)[:1000]))
+    assert not is_identifier(raw(rng.integers(0, 5000, size=1000)))
+    assert not is_identifier(raw(rng.lognormal(12, 2, size=1000).round()))
+    assert not is_identifier(raw(rng.normal(size=1000)))
+    assert not is_identifier(raw(np.arange(5)))
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("2021-03-04", "date"),
+        ("2021-03-04T10:11:12Z", "date and time"),
+        ("2021-03-04 10:11", "date and time"),
+        ("09:30", "time"),
+        ("3/4/2021", ""),
+        ("red", ""),
+    ],
+)
+def test_text_of_dates_is_read(text, form):
+    assert text_form(raw([text] * 30 + [None], "text")) == form
+
+
+def test_text_of_dates_comes_back_as_it_was_written():
+    frame = pd.DataFrame(
+        {
+            "day": [f"2021-{m:02d}-{d:02d}" for m in range(1, 13) for d in (1, 15)],
+            "at": [f"2021-01-01T{h:02d}:30:00Z" for h in range(24)],
+            "clock": [f"{h:02d}:45" for h in range(24)],
+        }
+    )
+    layout = Layout.of(read(frame))
+    values = layout.decode(layout.encode(read(frame)))
+    assert values.tolist() == frame.to_numpy(dtype=object).tolist()
+
+
+def test_cycles_are_those_that_span_and_resolution_bear():
+    hours = pd.date_range("2021-01-01", periods=800, freq="7h")
+    days = pd.date_range("2021-01-01", periods=800, freq="D")
+    months = pd.date_range("2001-01-01", periods=200, freq="MS")
+    found = {}
+    for name, dates in {"hours": hours, "days": days, "months": months}.items():
+        (column,) = Layout.of(read(pd.DataFrame({"d": dates}))).columns
+        found[name] = column.has
+    assert found["hours"] == ("hour", "weekday")
+    assert found["days"] == ("weekday", "month")
+    assert "hour" not in found["months"] and "month" in found["months"]
+
+
+def test_unreadable_dates_are_missing_and_of_another_time_zone_the_same_moment():
+    dates = [f"2021-01-{d:02d}" for d in range(1, 29)]
+    layout = Layout.of(read(pd.DataFrame({"d": dates})))
+    cells = layout.encode(
+        read(pd.DataFrame({"d": ["2021-01-05", "soon", "2021-02-31"]}))
+    )
+    assert np.isnan(cells[:, 0]).tolist() == [False, True, True]
+    moments = pd.date_range("2021-01-01", periods=40, freq="h", tz="UTC")
+    layout = Layout.of(read(pd.DataFrame({"d": moments})))
+    berlin = pd.DataFrame({"d": moments.tz_convert("Europe/Berlin")})
+    utc = pd.DataFrame({"d": moments})
+    assert np.array_equal(layout.encode(read(berlin)), layout.encode(read(utc)))
+
+
+def test_date_of_python_is_a_date():
+    days = [datetime.date(2021, 1, 1) + datetime.timedelta(d) for d in range(40)]
+    layout = Layout.of(read(pd.DataFrame({"d": days})))
+    assert layout.columns[0].family == "date"
+    assert layout.columns[0].step == 86_400
+
+
+@pytest.mark.parametrize("slip", ["Feamle", "Femal", "Femalee", "Femsle"])
+def test_one_slip_is_seen(slip):
+    assert meant_by(slip, {"Female": 100, "Male": 200}) == "Female"
+
+
+@pytest.mark.parametrize("text", ["Female", "Other", "Fmael", "M4le", "Mal", "Male"])
+def test_other_text_is_no_slip(text):
+    assert meant_by(text, {"Female": 100, "Male": 200, "M1le": 100}) is None
