@@ -109,15 +109,16 @@ class RefinedScorer:
         of_answers = _parts(scorer, kept.rows)
         alarm = np.quantile(of_reference.sum((1, 2)), ALARM_QUANTILE)
         in_alarms = of_answers / alarm if alarm > 0 else of_answers
+        ranks = Ranks.of(reference)
         weights = learn_weights(in_alarms, kept.share, kept.count)
         # Only their ratios matter: what they add up to stays what it was.
         total = _weighted(of_reference, weights).sum()
         weights *= of_reference.sum() / total if total > 0 else 1.0
         weighted = TailProbability.of(_weighted(of_reference, weights))
         expected = believed(weighted, _weighted(of_answers, weights))
-        ranks = Ranks.of(reference)
-        evidence = ranks(kept.rows), kept.share, kept.count, expected
-        similarity = Similarity.cautious(*evidence)
+        similarity = Similarity.cautious(
+            ranks(kept.rows), kept.share, kept.count, expected
+        )
         thought = believed(weighted, _weighted(of_reference, weights))
         thought += similarity(ranks(reference))
         refined = TailProbability.of(_positive(thought))

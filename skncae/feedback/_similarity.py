@@ -25,7 +25,7 @@ NOISE = 0.1
 # For scores it is not known: it may be any of these, and the larger the likelier by the
 # power CAUTION, until the answers agree with those to rows like them.
 NOISES = np.array([0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, 1000.0])
-CAUTION = 1.0
+CAUTION = 0.5
 
 # Answers are explained by so little at least, as a mean square.
 LEAST_SQUARE = 1e-3
@@ -108,20 +108,10 @@ class Similarity:
         constant and the scale of everything left open: answers at random teach little.
         """
         alike = likeness(rows, rows)
-        surprise = share - expected
-        log_likelihood, pulls = np.array([]), []
-        for noise in NOISES:
-            # What is added is the constant, which answers tell nothing of.
-            covariance = alike + (1.0 + noise)
-            covariance[np.diag_indices_from(covariance)] += noise / count
-            factor = cho_factor(covariance, lower=True)
-            pull = cho_solve(factor, surprise)
-            square = surprise @ pull / len(rows) + LEAST_SQUARE / (1.0 + noise)
-            log_determinant = 2.0 * np.log(np.diag(factor[0])).sum()
-            fit = -0.5 * (len(rows) * np.log(square) + log_determinant)
-            log_likelihood = np.append(log_likelihood, fit + CAUTION * np.log(noise))
-            pulls.append(pull)
-        return cls(rows, softmax(log_likelihood) @ np.array(pulls))
+        fits = [_fit(alike, share - expected, count, noise) for noise in NOISES]
+        log_likelihoods, pulls = (np.array(parts) for parts in zip(*fits, strict=True))
+        likely = softmax(log_likelihoods + CAUTION * np.log(NOISES))
+        return cls(rows, likely @ pulls)
 
     def __call__(self, ranks):
         """What the answers add to what is thought of rows, (n_samples,)."""
@@ -134,6 +124,19 @@ class Similarity:
             alike *= self.pull
             added[some] = alike.sum(1)
         return added
+
+
+def _fit(alike, surprise, count, noise):
+    """Log-likelihood of the answers with a noise, and the pull of each answer."""
+    # What is added is the constant, which tells nothing of one row against another.
+    covariance = alike + (1.0 + noise)
+    covariance[np.diag_indices_from(covariance)] += noise / count
+    factor = cho_factor(covariance, lower=True)
+    pull = cho_solve(factor, surprise)
+    # In units of the scale, which is larger where there is more noise.
+    square = surprise @ pull / len(surprise) + LEAST_SQUARE / (1.0 + noise)
+    log_determinant = 2.0 * np.log(np.diag(factor[0])).sum()
+    return -0.5 * (len(surprise) * np.log(square) + log_determinant), pull
 
 
 def most_telling(ranks, thought, answered, n):
