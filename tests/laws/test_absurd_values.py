@@ -14,7 +14,7 @@ ABSURD = (1e5, 1e6, -9999.0, 1e20, 1e300)
 
 
 def planted(n, d, seed):
-    """Rows of which the first few are out by eight deviations in a tenth of the columns.
+    """Rows of which a few are out by eight deviations in a tenth of the columns.
 
     In one of 40 they would be found or not as the seeds of so small networks fall.
     """
