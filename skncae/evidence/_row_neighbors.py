@@ -66,7 +66,8 @@ class RowNeighbors:
     @classmethod
     def from_state(cls, state):
         """Build the neighbors that `state` was taken from."""
-        return cls(View(**state["view"]), state["references"])
+        # A copy: the array may be read-only.
+        return cls(View(**state["view"]), np.array(state["references"]))
 
     def onnx(self, graph):
         """Write `errors` as operations of an ONNX graph."""

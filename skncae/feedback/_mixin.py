@@ -99,8 +99,8 @@ class AnswersMixin:
         >>> import numpy as np
         >>> from skncae import NCAEDetector
         >>> X = np.random.default_rng(0).normal(size=(300, 4))
-        >>> X[:5, 0] += 4
-        >>> X[5:10, 1] += 4
+        >>> X[:5, 0] += 6
+        >>> X[5:10, 1] += 6
         >>> detector = NCAEDetector(random_state=0).fit(X)
         >>> labels = np.zeros(300)
         >>> labels[:3], labels[5:8] = -1, 1

@@ -26,7 +26,7 @@ def test_import_is_timed_in_a_process_of_its_own(monkeypatch, run):
 
 
 def test_scale_prints_rates_beside_the_floor(tmp_path, run):
-    arguments = ["--experiments", "scores", "--rows", "300", "--repeats", "1"]
+    arguments = ["--experiments", "scores", "--rows", "20000", "--repeats", "1"]
     frame = run(scale.SUITE, *arguments, "--folder", str(tmp_path))
     assert set(frame.status) == {"ok"} and (frame.cpu_s > 0).all()
     assert list(frame.floor_s > 0) == [True, False, False]
