@@ -319,11 +319,14 @@ default="auto"
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features), images or Chunks
-            The training rows; images have the shape (n_samples, height, width) or
-            (n_samples, height, width, channels). `Chunks`, for rows that memory does
-            not hold, are read once to draw the rows that are learnt from and once to
-            set the threshold.
+        X : array-like of shape (n_samples, n_features), frame, images or Chunks
+            The training rows. Frames of pandas and polars and tables of pyarrow may
+            hold text, categories, dates and missing values; `columns_` says what
+            each column was taken for. Images have the shape (n_samples, height,
+            width) or (n_samples, height, width, channels). `Chunks`, for rows that
+            memory does not hold, are read once to draw the rows that are learnt from
+            and once to set the threshold, and of such frames once more before, to
+            learn what the columns are.
         y : Ignored
             Not learnt from; callbacks get it.
 
@@ -661,7 +664,9 @@ default="auto"
         -------
         X_expected : ndarray of the shape of X, float64
             The mean reconstruction of the members, in the units of X, also of
-            missing entries; NaN in a column without any value in `fit`.
+            missing entries; NaN in a column without any value in `fit`. Of a frame with
+            more than numbers a frame of the same library, with what the rest of each
+            row implies, of the types of X; None in columns that are set aside.
         """
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
@@ -868,7 +873,8 @@ default="auto"
         -------
         X : ndarray of shape (n_samples, n_features) or of images, float64
             The rows, in the shape and units of the training rows; NaN in a column
-            without any value in `fit`.
+            without any value in `fit`. Of a frame with more than numbers objects, with
+            the categories that the numbers imply; None in columns that are set aside.
 
         Raises
         ------
@@ -885,15 +891,8 @@ default="auto"
         np.float64(5.0)
         """
         check_is_fitted(self)
-        check_in_range("n_samples", n_samples, like="n_estimators")
-        # It may have been set after the fit.
-        check_in_range("generation_scale", self.generation_scale)
-        variance = plain(self.generation_scale)
-        random_state = private_random_state(random_state)
-        rows = self._scorer.ensemble.generate(int(n_samples), variance, random_state)
-        if self._layout is not None:
-            return self._layout.decode(self._scorer.filled(rows))
-        return self._folded(rows)
+        rows = self._generated(n_samples, random_state)
+        return self._folded(rows) if self._layout is None else self._layout.decode(rows)
 
     @undisturbed()
     def save(self, path, *, answers=True):
@@ -1157,6 +1156,16 @@ default="auto"
                 "rows; another fit forgets it."
             )
         return calibration
+
+    def _generated(self, n_samples, random_state):
+        """Generate flat rows, or cells of a typed table."""
+        check_in_range("n_samples", n_samples, like="n_estimators")
+        # It may have been set after the fit.
+        check_in_range("generation_scale", self.generation_scale)
+        variance = plain(self.generation_scale)
+        random_state = private_random_state(random_state)
+        rows = self._scorer.ensemble.generate(int(n_samples), variance, random_state)
+        return rows if self._layout is None else self._scorer.filled(rows)
 
     def _folded(self, rows):
         """Give flat rows the shape that the rows of X had in fit."""

@@ -411,3 +411,16 @@ def test_rows_of_a_frame_are_needed(frame):
     with pytest.raises(ValueError, match="0 sample"):
         NCAEDetector(**FAST).fit(frame.iloc[:0])
     NCAEDetector(**FAST).fit(frame.iloc[:3])
+
+
+def test_displays_take_typed_frames(frame, fitted):
+    pytest.importorskip("matplotlib").use("Agg")
+    from matplotlib import pyplot
+
+    from skncae import plotting
+
+    for name in plotting.__all__:
+        display = getattr(plotting, name)
+        rows = [] if name == "TrainingHistoryDisplay" else [frame]
+        display.from_estimator(fitted, *rows)
+        pyplot.close("all")

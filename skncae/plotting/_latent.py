@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.utils import check_array, check_scalar
 
 from skncae._pipelines import rows_for_final_step
-from skncae.data._layout import feature_names
+from skncae.data._layout import check_rows, feature_names
 from skncae.plotting._axes import (
     BLUE,
     VERMILION,
@@ -117,15 +117,14 @@ class LatentSpaceDisplay:
                 f"member must be from 0 to {len(means) - 1}, as the detector has "
                 f"{len(means)} networks; got {member!r}."
             )
-        generated = detector.generate(n_generated, random_state)
+        # Flat rows, or the cells of a typed table, which can be encoded.
+        generated = detector._generated(n_generated, random_state)
         X = rows_for_final_step(estimator, X)
         display = cls(
             detector.encode(X)[member],
             -detector.score_samples(X),
             # Not `encode`, which would miss the names of the columns.
-            detector._scorer.ensemble.encode(generated.reshape(n_generated, -1))[
-                member
-            ],
+            detector._scorer.ensemble.encode(generated)[member],
             means[member],
             member=member,
         )
@@ -303,8 +302,21 @@ class GeneratedSamplesDisplay:
             What was drawn.
         """
         detector = fitted_detector(estimator)
-        generated = detector.generate(n_generated, random_state)
         X = rows_for_final_step(estimator, X)
+        if detector._layout is not None:
+            # Columns of numbers: quantiles say nothing of categories.
+            layout = detector._layout
+            cells = check_rows(detector, X, reset=False)
+            generated = detector._generated(n_generated, random_state)
+            numbers = [c.family == "number" for c in layout.used]
+            names = np.array([c.name for c in layout.used], dtype=object)[numbers]
+            if not any(numbers):
+                raise ValueError(
+                    "GeneratedSamplesDisplay draws columns of numbers, and the frame "
+                    "of fit has none that is used. Look at detector.generate instead."
+                )
+            return cls(cells[:, numbers], generated[:, numbers], names, k=k).plot(ax)
+        generated = detector.generate(n_generated, random_state)
         X = check_array(X, ensure_all_finite="allow-nan", allow_nd=True)
         display = cls(
             X,
