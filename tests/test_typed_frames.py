@@ -261,7 +261,9 @@ def test_types_of_all_kinds():
     assert set(expected["grade"]) <= {1, 2, 3}
     assert set(expected["mixed"]) <= {"1", "one", "2.5"}
     assert np.isfinite(detector.training_scores_).all()
-    assert detector.explain(frame).residual.shape == frame.shape
+    explanation = detector.explain(frame)
+    assert explanation.residual.shape == frame.shape
+    assert explanation.top(n).why.str.len().min() > 0
 
 
 def test_numeric_frame_with_missing_entries_simply_works():

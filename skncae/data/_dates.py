@@ -155,7 +155,7 @@ class DateColumn:
             return clock.strftime(text) if self.form else clock
         if self.form:
             return _text(moment, self.form)
-        if "date32" in self.dtype or self.dtype == "Date":
+        if self.dtype.lower().startswith("date") and "time" not in self.dtype.lower():
             return moment.date()
         if self.zone is None:
             return moment.replace(tzinfo=None)

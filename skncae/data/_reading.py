@@ -80,11 +80,17 @@ def objects_of(X, names):
     for place, name in enumerate(names):
         if library == "pandas":
             column = X.iloc[:, at[name]]
-            values[:, place] = np.array(column.astype(object), dtype=object)
+            if str(column.dtype).startswith("period"):
+                column = column.dt.to_timestamp()
+            of_column = np.array(column.astype(object), dtype=object)
         elif library == "polars":
-            values[:, place] = _listed(X.get_column(name).to_list())
+            of_column = _listed(X.get_column(name).to_list())
         else:
-            values[:, place] = _listed(X.column(at[name]).to_pylist())
+            of_column = _listed(X.column(at[name]).to_pylist())
+        # A number that is compared with what was expected.
+        values[:, place] = [
+            float(value) if isinstance(value, Decimal) else value for value in of_column
+        ]
     return values
 
 
@@ -245,6 +251,8 @@ def _from_objects(name, values, dtype, kind=None):
         values[~there] = None
         return Raw(name, kind, values, False, dtype)
     if kind == "date":
+        if not any(isinstance(v, datetime.datetime) for v in values[there]):
+            dtype = "date"
         zones = {str(v.tzinfo) for v in values[there] if getattr(v, "tzinfo", None)}
         zone = zones.pop() if len(zones) == 1 else ("UTC" if zones else None)
     numbers = np.full(len(values), np.nan)
