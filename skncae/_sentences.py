@@ -153,9 +153,9 @@ def about(value, spread, decimals=None):
     digits = -math.floor(math.log10(abs(spread) / 3))
     if decimals is not None:
         digits = min(digits, decimals)
-    rounded = round(value, digits)
-    is_plain = digits < 16 and abs(value) < LARGE
-    return _number(rounded, max(digits, 0)) if is_plain else f"{value:.3g}"
+    if digits >= 16 or abs(value) >= LARGE:
+        return f"{value:.3g}"
+    return _number(round(value, digits), max(digits, 0))
 
 
 def clause(cell):
