@@ -316,3 +316,18 @@ def test_rows_of_an_array_can_be_images(client):
     detector = NCAEDetector(max_iter=2, image_shape=(8, 8), random_state=0)
     skncae_dask.fit(detector, da.from_array(rows, chunks=(50, 30)))
     assert detector.score_samples(rows).shape == (200,)
+
+
+def test_typed_frames_are_fitted_as_in_memory(client):
+    from tests.test_typed_frames import orders
+
+    frame = orders()
+    collection = dd.from_pandas(frame, npartitions=4)
+    parameters = {"n_estimators": 2, "max_iter": 10, "random_state": 0}
+    detector = skncae_dask.fit(NCAEDetector(**parameters), collection)
+    in_memory = NCAEDetector(**parameters).fit(frame)
+    scores = skncae_dask.score_samples(detector, collection).compute()
+    np.testing.assert_array_equal(scores, in_memory.score_samples(frame))
+    # Dask has types of its own for text.
+    columns, same = (d.columns_.drop(columns="dtype") for d in (detector, in_memory))
+    assert columns.equals(same)
