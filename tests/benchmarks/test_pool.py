@@ -92,6 +92,7 @@ def test_verdict_names_what_is_better_worse_and_level():
 
 
 def test_report_is_one_file_with_the_losses_in_its_first_paragraphs(path):
+    pytest.importorskip("scikit_posthocs")
     pool.main([str(path)])
     text = path.with_suffix(".md").read_text()
     assert "4 detectors on 40 tables" in text.split("##")[0]
