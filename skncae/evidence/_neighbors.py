@@ -30,12 +30,16 @@ def squared_distances(Z, references):
 
     Small ones have all their digits too, so that they do not depend on the rows beside.
     """
-    length = np.square(references).sum(1)
-    square = np.square(Z).sum(1)[:, None] + length
+    of_row, of_reference = np.square(Z).sum(1)[:, None], np.square(references).sum(1)
+    square = Z @ (-2.0 * references.T)
+    square += of_row
+    square += of_reference
     # The expanded square loses the digits of a distance that is small beside lengths.
-    lost = LOST * square
-    square -= 2.0 * Z @ references.T
-    row, reference = np.nonzero(square < lost)
+    # Few rows are near to any reference; only these are looked through.
+    nearest, longest = square.min(1), of_row[:, 0] + of_reference.max()
+    near = np.flatnonzero(nearest < LOST * longest)
+    row, reference = np.nonzero(square[near] < LOST * (of_row[near] + of_reference))
+    row = near[row]
     for some in np.array_split(np.arange(len(row)), 1 + len(row) * Z.shape[1] // PIECE):
         pair = row[some], reference[some]
         square[pair] = np.square(Z[pair[0]] - references[pair[1]]).sum(1)

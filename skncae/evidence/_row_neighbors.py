@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from skncae.evidence._neighbors import squared_distances
 from skncae.scaling._calibration import calibrated_view
 from skncae.scaling._scaler import View
 
@@ -50,11 +50,15 @@ class RowNeighbors:
 
     def errors(self, block):
         """Distance of each row in its observed columns, (n_samples,)."""
-        return np.sqrt(self._square_by_column(block).sum(1))
+        square = self._squares(block)
+        k = self._rank()
+        return np.sqrt(np.partition(square, k - 1)[:, k - 1])
 
     def contributions(self, block):
         """Squared distance of each column over the distance."""
-        square = self._square_by_column(block)
+        Z = self.view.transform(block.completed)
+        nearest = np.argpartition(self._squares(block), self._rank() - 1)
+        square = np.square(Z - self.references[nearest[:, self._rank() - 1]])
         # A distance is its square over itself; nothing adds to a distance of zero.
         distance = np.sqrt(square.sum(1, keepdims=True))
         return square / np.where(distance > 0, distance, 1.0)
@@ -77,26 +81,22 @@ class RowNeighbors:
         product = op.matmul(z, op.const(np.ascontiguousarray(-2.0 * self.references.T)))
         square = op.add(product, op.const(np.square(self.references).sum(1)))
         square = op.max([op.add(square, length), op.const(0.0)])
-        smallest, _ = op.top_k(square, op.const([k]), axis=1, largest=0)
-        last = op.slice(smallest, op.const([k - 1]), op.const([k]), op.const([1]))
-        return op.sqrt(op.squeeze(last, op.const([1])))
+        _, nearest = op.top_k(square, op.const([k]), axis=1, largest=0)
+        last = op.slice(nearest, op.const([k - 1]), op.const([k]), op.const([1]))
+        # The expanded square loses the digits of a small distance.
+        rows = op.gather(op.const(self.references), op.squeeze(last, op.const([1])))
+        return op.sqrt(graph.sum_of_squares(op.sub(z, rows)))
 
-    def _square_by_column(self, block):
-        """Squares that sum to the squared distance of each row to its neighbor."""
+    def _squares(self, block):
+        """Squared distances in observed columns, (n_samples, n_references)."""
         Z = self.view.transform(block.completed)
-        # The expanded square finds the neighbor fast, and loses the digits of a small
-        # distance. So the distance to that one is taken directly.
         if block.missing is None:
-            length = torch.from_numpy(np.square(self.references).sum(1))
-            product = torch.from_numpy(Z), torch.from_numpy(self.references).mT
-            square = torch.addmm(length, *product, alpha=-2.0).numpy()
-        else:
-            Z = Z * block.is_observed
-            square = block.is_observed @ np.square(self.references).T
-            square -= 2.0 * Z @ self.references.T
-        k = self._rank() - 1
-        neighbor = self.references[np.argpartition(square, k, axis=1)[:, k]]
-        return np.square(Z - neighbor, where=block.is_observed, out=np.zeros(Z.shape))
+            return squared_distances(Z, self.references)
+        is_observed = block.is_observed.astype(np.float64)
+        Z *= is_observed
+        square = is_observed @ np.square(self.references).T
+        square += np.square(Z).sum(1)[:, None] - 2.0 * Z @ self.references.T
+        return np.maximum(square, 0.0)
 
     def _rank(self):
         """Which neighbor the distance is to; the first is 1."""

@@ -69,9 +69,7 @@ def test_score_of_a_row_alone_is_its_score_in_a_batch(table, seed):
     X = table(seed)[:60]
     detector = fitted(X)
     alone = np.concatenate([detector.score_samples(row[None]) for row in X])
-    # Not 1e-9 on tables of near duplicates: which of two neighbors that all but tie is
-    # the one in question hangs on rounding.
-    np.testing.assert_allclose(alone, detector.score_samples(X), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(alone, detector.score_samples(X), rtol=1e-9, atol=1e-9)
 
 
 def test_score_of_a_frozen_image_alone_is_its_score_in_a_batch():
