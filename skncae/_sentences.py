@@ -150,7 +150,8 @@ def about(value, spread, decimals=None):
     value = float(value)
     if not math.isfinite(value) or not spread or not math.isfinite(spread):
         return text_of(float(f"{value:.2g}") if math.isfinite(value) else value)
-    digits = -math.floor(math.log10(abs(spread) / 3))
+    # A third of the smallest number is zero.
+    digits = -math.floor(math.log10(abs(spread) / 3 or abs(spread)))
     if decimals is not None:
         digits = min(digits, decimals)
     if digits >= 16 or abs(value) >= LARGE:
