@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skncae.evidence._interpolation import interpolated
+
 # Errors are compared by the logarithm of themselves and this. They are squares, lengths
 # or logarithms of shares: one that is small beside this is made of rounding.
 SMALLEST = 1e-3
@@ -55,7 +57,7 @@ class TailProbability:
         beyond = log_errors - self.log_errors[-1]
         # Rows that are equal to the last one up to rounding are no further out.
         beyond = np.where(beyond > SAME, beyond, 0.0)
-        within = np.interp(log_errors, self.log_errors, self.minus_logs)
+        within = interpolated(log_errors, self.log_errors, self.minus_logs)
         return within + self.tail_index * beyond
 
     def log_error_of(self, minus_logs):
