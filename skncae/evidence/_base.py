@@ -144,7 +144,7 @@ class Block:
         return self.kept[key]
 
     def standardized(self, view):
-        """Completed rows in a standardized view, and their squared lengths, worked out once.
+        """Completed rows in a standardized view and their squared lengths, found once.
 
         Returns
         -------

@@ -72,9 +72,8 @@ class ReferenceRows:
         """Distance of each row, the mean over members, (n_samples,)."""
         if self.name in block.kept or block.missing is not None:
             return self._nearest(block)[1].mean(0).numpy()
-        return nearest_distances(*block.standardized(self.view), self.references).mean(
-            0
-        )
+        x, lengths = block.standardized(self.view)
+        return nearest_distances(x, lengths, self.references).mean(0)
 
     def contributions(self, block):
         """Squared distance of each column over the distance."""

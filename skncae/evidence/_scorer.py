@@ -21,7 +21,6 @@ from skncae.evidence._tail_probability import SMALLEST, TailProbability
 from skncae.networks._ensemble import Ensemble, blocks
 from skncae.scaling._missing import over_all_columns
 
-
 # Blocks of rows with so few columns are twice as long: they still fit into a cache.
 FEW_COLUMNS = 64
 
@@ -325,8 +324,9 @@ class Scorer:
 def _observed_errors(ensemble, kinds, X):
     """Errors of each kind over the observed columns, and how many are not."""
     errors = np.empty((len(kinds), len(X)))
-    if len(ensemble.model.row_shape) == 1:
-        # A table has few columns and many rows: so passes through it are long ones.
+    is_narrow = X.shape[1] <= FEW_COLUMNS
+    if is_narrow:
+        # Few columns and many rows: so passes through them are long ones.
         X = np.asfortranarray(X)
     whole = Block(ensemble, X)
     in_blocks = []
@@ -336,7 +336,7 @@ def _observed_errors(ensemble, kinds, X):
         else:
             in_blocks.append((kind, row))
     n_missing = np.zeros(len(X), dtype=int)
-    for some in blocks(len(X), 2 if X.shape[1] <= FEW_COLUMNS else 1):
+    for some in blocks(len(X), 2 if is_narrow else 1):
         block = whole.take(some)
         n_missing[some] = block.n_missing
         for kind, row in in_blocks:

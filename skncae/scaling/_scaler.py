@@ -44,7 +44,9 @@ class View:
             # Columns that lie one after the other, as the passes below like them.
             Z = (self.rotation.T @ Z.T).T
         if self.knee is not None:
-            Z = self.knee * np.arcsinh(Z / self.knee)
+            Z /= self.knee
+            np.arcsinh(Z, out=Z)
+            Z *= self.knee
         return Z
 
     def complete(self, X):
