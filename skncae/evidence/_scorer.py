@@ -95,6 +95,8 @@ class Scorer:
             KINDS[name].learn(block, settings, random_state)
             for name in settings.evidence
         ]
+        # What they shared while they learnt may be as large as the rows.
+        del block
         observed, n_missing = _observed_errors(ensemble, kinds, X)
         errors = [
             _over_all_columns(kind, row, n_missing, len(ensemble.view.center), None)

@@ -86,7 +86,8 @@ class TailProbability:
 
 def _log(errors):
     """Log of errors, where zero is a small number and NaN a very large one."""
-    return np.log(np.clip(np.nan_to_num(errors, nan=LARGEST), 0, LARGEST) + SMALLEST)
+    # Of a NaN and a number fmin is the number.
+    return np.log(np.fmax(np.fmin(errors, LARGEST), 0.0) + SMALLEST)
 
 
 def _tail_index(log_errors):
