@@ -109,6 +109,14 @@ def test_fit_predict_takes_them():
     )
 
 
+def test_pyod_takes_them():
+    NCAE = pytest.importorskip("skncae.pyod").NCAE
+    clf = NCAE(n_estimators=2, max_iter=30, random_state=0)
+    clf.fit(rows(), outliers=mask_of(GROUP))
+    detector = small().fit(rows(), outliers=mask_of(GROUP))
+    np.testing.assert_array_equal(clf.decision_scores_, -detector.training_scores_)
+
+
 def test_known_outliers_of_a_frame_with_categories():
     frame = pd.DataFrame(rows(), columns=list("abcd"))
     frame["kind"] = np.where(np.arange(N_ROWS) % 2, "x", "y")
