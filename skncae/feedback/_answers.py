@@ -147,9 +147,10 @@ def read_outliers(outliers, X, source):
             f"outliers holds {wrong[0]!r}. Give one bool a row: True where it is known "
             "to be an outlier, False where nothing is known."
         )
-    indices = [getattr(given, "index", None) for given in (outliers, X)]
-    if all(hasattr(index, "equals") for index in indices):
-        if not indices[0].equals(indices[1]):
+    # A list has an index too, which is a method.
+    index, of_rows = (getattr(given, "index", None) for given in (outliers, X))
+    if hasattr(index, "equals") and hasattr(of_rows, "equals"):
+        if not index.equals(of_rows):  # type: ignore[union-attr]
             raise ValueError(
                 "The index of outliers is not that of X. Give outliers.loc[X.index]."
             )
