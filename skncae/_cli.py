@@ -149,7 +149,7 @@ def find(contamination, seed, save, quiet, top, output, form, check, **tables):
     help="json writes one object a line.",
 )
 @click.option("--check", is_flag=True, help="Exit with 1 if a row is flagged.")
-def score(model, form, check, quiet, **tables):
+def score(model, form, check, quiet, **options):
     """Score the rows of FILE... with a MODEL that `find --save` wrote.
 
     Of each row: its index, its score (the higher, the more normal) and its label (-1
@@ -157,7 +157,7 @@ def score(model, form, check, quiet, **tables):
     """
     from skncae._threshold import exceeds
 
-    detector, tables = _loaded(model), _tables(tables)
+    detector, tables = _loaded(model), _tables(options)
     n_rows = n_flagged = 0
     for rows in _for_model(detector, tables, quiet):
         with _naming(tables.paths):
@@ -189,7 +189,7 @@ def explain(model, quiet, top, output, form, check, **tables):
 @click.argument("answers")
 @_options_of_tables
 @click.option("--save", metavar="MODEL", help="Where to; by default in place of MODEL.")
-def refine(model, answers, save, quiet, **tables):
+def refine(model, answers, save, quiet, **options):
     """Teach a MODEL the ANSWERS that a report saved, about rows of FILE....
 
     ANSWERS is a CSV file with the columns index and label: -1 for an outlier, 1 for a
@@ -198,7 +198,7 @@ def refine(model, answers, save, quiet, **tables):
     from skncae.data._tables import answers_of
 
     _check_folders(save)
-    detector, tables = _loaded(model), _tables(tables)
+    detector, tables = _loaded(model), _tables(options)
     rows = list(_for_model(detector, tables, quiet))
     labels = answers_of(answers, [frame.index for frame in rows])
     n_answers = sum(int((part != 0).sum()) for part in labels)

@@ -278,13 +278,10 @@ def _separator(source):
 
 def _warn_of_twins(path, source, separator):
     """Say how a name that several columns of a CSV file have is told apart."""
-    if isinstance(source, io.BytesIO):
-        text = source.getvalue().decode("utf-8", errors="replace")
-        file = io.StringIO(text, newline="")
-    else:
-        file = open(source, encoding="utf-8", errors="replace", newline="")
-    with file:
-        names = next(csv.reader(file, delimiter=separator), [])
+    is_bytes = isinstance(source, io.BytesIO)
+    file = io.BytesIO(source.getvalue()) if is_bytes else open(source, "rb")
+    with io.TextIOWrapper(file, "utf-8", errors="replace", newline="") as text:
+        names = next(csv.reader(text, delimiter=separator), [])
     for name in _twins(names):
         warnings.warn(
             f"{path}, line 1: several columns are named {name!r}; the second is "

@@ -1,10 +1,12 @@
 """Figures of chosen rows: contributions of columns, and what was expected."""
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_scalar
 
+from skncae._explanation import Explanation
 from skncae._pipelines import explain
 from skncae._sentences import is_missing
 from skncae.plotting._axes import (
@@ -21,6 +23,10 @@ from skncae.plotting._montage import montage, shown
 
 class _RowsDisplay(Display):
     """A display of `rows` of an `explanation`, of `k` columns of each."""
+
+    explanation: Explanation
+    rows: Any
+    k: int
 
     def _chosen(self, n_default):
         """Return the explanation, and the rows that were named or err most."""
