@@ -14,6 +14,8 @@ latency    median seconds of scoring one row, with the detector, its ONNX model 
 grid       a fit on 300 rows, what a grid search waits for
 refine     learning from 40 and from 1,000 answers about rows of 30 columns, and asking
            for the next five
+wide       fit and score of tables of more columns than they should have, beside
+           PyOD's AutoEncoder on one of them
 chunks     fit and predict on `Chunks` of a file under a limit of memory
            (--gigabytes, --limit), beside the time to read it
 dask       fit on two worker processes, beside fit in memory
@@ -219,6 +221,26 @@ def measure_refine(case, n, d, options):
     return meter.row() | {"floor_s": ""}
 
 
+# --- wide tables ---------------------------------------------------------------
+
+
+WIDE = [("NCAEDetector", n, d) for n, d in ((100, 3000), (2000, 1000), (2000, 5000))]
+
+
+def wide(options):
+    """Cases of the experiment: what each of the tables is fitted with."""
+    return [*WIDE[:2], ("AutoEncoder", *WIDE[1][1:]), *WIDE[2:]]
+
+
+def measure_wide(case, n, d, options):
+    """Time fit and scores of a table, after those of a small one."""
+    X = np.random.default_rng(0).normal(size=(n, d))
+    fits.outlier_scores(registry.find(case).make(0, 5).fit(X[:50, :5]), X[:50, :5])
+    with Meter() as meter:
+        fits.outlier_scores(registry.find(case).make(0, d).fit(X), X)
+    return meter.row() | {"floor_s": ""}
+
+
 def scores_floor_s(detector, d):
     """Seconds a row of the products of networks and dictionaries, in float64."""
     import torch
@@ -362,6 +384,7 @@ EXPERIMENTS = {
     "latency": (latency, None, measure_latency),
     "grid": (grid, None, measure_grid),
     "refine": (refine, None, measure_refine),
+    "wide": (wide, None, measure_wide),
     "chunks": (chunks, 1, measure_chunks),
     "dask": (dask, None, measure_dask),
 }

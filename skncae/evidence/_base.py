@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
+from skncae.scaling._calibration import calibrated_view
+
 
 class Evidence(Protocol):
     """One component score: learnt from a block of rows, then an error for each row.
@@ -87,6 +89,7 @@ class Block:
         self.cells = cells
         # What kinds have worked out for `contributions` that `errors` needs too.
         self.kept = {}
+        self._in_views = []
 
     def __len__(self):
         return len(self.cells)
@@ -133,15 +136,34 @@ class Block:
             return np.ones(self.rows.shape, bool)
         return ~self.missing
 
-    @cached_property
-    def ascending(self):
-        """For each column the rows that have a value there, the least value first."""
-        # Missing values come last.
-        n_values = len(self.rows) - np.isnan(self.rows).sum(0)
-        return [
-            np.argsort(values)[:n]
-            for values, n in zip(self.rows.T, n_values, strict=True)
-        ]
+    def standardized_view(self, rounds):
+        """The view that kinds compare whole rows in, learnt from these once for all."""
+        key = "standardized", rounds
+        if key not in self.kept:
+            self.kept[key] = calibrated_view("standardized", self.rows, rounds)
+        return self.kept[key]
+
+    def standardized(self, view):
+        """Completed rows in a standardized view and their squared lengths, found once.
+
+        Returns
+        -------
+        z : ndarray of shape (n_features + 1, n_samples)
+            One row after the other, as columns; the last entry of each is 1.
+        lengths : ndarray of shape (n_samples,)
+        """
+        for known, found in self._in_views:
+            # A loaded detector has a view of its own for each kind.
+            if known is view or (
+                np.array_equal(known.center, view.center)
+                and np.array_equal(known.scale, view.scale)
+            ):
+                return found
+        z = np.ones((len(view.center) + 1, len(self)))
+        z[:-1] = view.transform(self.completed).T
+        found = z, np.einsum("ji,ji->i", z[:-1], z[:-1])
+        self._in_views.append((view, found))
+        return found
 
     @cached_property
     def scaled(self):

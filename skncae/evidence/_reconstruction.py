@@ -20,7 +20,10 @@ class Reconstruction:
 
     def errors(self, block):
         """Squared residual of each row, (n_samples,)."""
-        return block.member_errors.mean(0)
+        if block.missing is not None:
+            return block.member_errors.mean(0)
+        square = block.residual.square()
+        return (square.flatten(0, 1).sum(0) / len(square)).numpy()
 
     def contributions(self, block):
         """Squared residual of each column, (n_samples, n_features)."""

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from skncae.networks._ensemble import blocks
-from skncae.scaling._calibration import calibrated_view
 from skncae.scaling._missing import over_all_columns
 from skncae.scaling._scaler import View
 
@@ -47,7 +46,7 @@ class ReferenceRows:
     @classmethod
     def learn(cls, block, settings, random_state):
         """Give each member random rows out of those it reconstructs best."""
-        view = calibrated_view("standardized", block.rows, settings.calibration_rounds)
+        view = block.standardized_view(settings.calibration_rounds)
         pool = block.take(random_state.permutation(len(block))[:MAX_POOL])
         n_features = pool.rows.shape[1]
         n_sure = math.ceil(SURE_SHARE * len(pool))
@@ -71,7 +70,10 @@ class ReferenceRows:
 
     def errors(self, block):
         """Distance of each row, the mean over members, (n_samples,)."""
-        return self._nearest(block)[1].mean(0).numpy()
+        if self.name in block.kept or block.missing is not None:
+            return self._nearest(block)[1].mean(0).numpy()
+        x, lengths = block.standardized(self.view)
+        return nearest_distances(x, lengths, self.references).mean(0)
 
     def contributions(self, block):
         """Squared distance of each column over the distance."""
@@ -122,6 +124,39 @@ class ReferenceRows:
             return x, *nearest_rows(x, self.references)
         is_observed = torch.from_numpy(block.is_observed)
         return x, *observed_distances(x, is_observed, self.references).min(-1)
+
+
+def nearest_distances(x, lengths, references):
+    """Distance of each row to the nearest reference row of each member.
+
+    Parameters
+    ----------
+    x : ndarray of shape (features + 1, batch)
+        The last of them is 1.
+    lengths : ndarray of shape (batch,)
+        Squared lengths of the rows.
+    references : Tensor of shape (members, size, features)
+
+    Returns
+    -------
+    distance : ndarray of shape (members, batch)
+    """
+    members, size, _ = references.shape
+    # The expanded square, less |x|^2, in one product. The rows are columns: so the
+    # least of many squares is found in passes through memory in order.
+    length = references.square().sum(-1, keepdim=True)
+    weights = torch.cat([-2.0 * references, length], 2).flatten(0, 1)
+    # By torch: numpy takes twice as long for so few columns.
+    square = (weights @ torch.from_numpy(x)).numpy()
+    square = square.reshape(members, size, -1).min(1) + lengths
+    # It loses the digits of a distance that is small beside lengths.
+    lost = LOST * (lengths + length.max().item())
+    near = np.flatnonzero((square < lost).any(0))
+    distance = np.sqrt(np.maximum(square, 0.0))
+    if len(near):
+        rows = torch.from_numpy(x[:-1, near].T)
+        distance[:, near] = nearest_rows(rows, references)[0].numpy()
+    return distance
 
 
 def nearest_rows(x, references):

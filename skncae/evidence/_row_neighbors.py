@@ -9,13 +9,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
-from skncae.evidence._neighbors import squared_distances
-from skncae.scaling._calibration import calibrated_view
+from skncae.evidence._neighbors import LOST, squared_distances
 from skncae.scaling._scaler import View
 
 # Rows are compared with this many training rows at most, drawn at random ...
-MAX_REFERENCES = 512
+MAX_REFERENCES = 128
 # ... by the distance within which this share of them lies: more than outliers that
 # stand together may be.
 SHARE = 0.15
@@ -44,20 +44,27 @@ class RowNeighbors:
     @classmethod
     def learn(cls, block, settings, random_state):
         """Draw the references from training rows."""
-        view = calibrated_view("standardized", block.rows, settings.calibration_rounds)
+        view = block.standardized_view(settings.calibration_rounds)
         picked = block.take(random_state.permutation(len(block))[:MAX_REFERENCES])
         return cls(view, view.transform(picked.completed))
 
     def errors(self, block):
         """Distance of each row in its observed columns, (n_samples,)."""
-        square = self._squares(block)
+        z, lengths = block.standardized(self.view)
         k = self._rank()
+        if block.missing is None:
+            return kth_distances(z, lengths, self.references, k)
+        square = self._observed_squares(z[:-1].T, block)
         return np.sqrt(np.partition(square, k - 1)[:, k - 1])
 
     def contributions(self, block):
         """Squared distance of each column over the distance."""
         Z = self.view.transform(block.completed)
-        nearest = np.argpartition(self._squares(block), self._rank() - 1)
+        if block.missing is None:
+            squares = squared_distances(Z, self.references)
+        else:
+            squares = self._observed_squares(Z, block)
+        nearest = np.argpartition(squares, self._rank() - 1)
         square = np.square(Z - self.references[nearest[:, self._rank() - 1]])
         # A distance is its square over itself; nothing adds to a distance of zero.
         distance = np.sqrt(square.sum(1, keepdims=True))
@@ -87,13 +94,10 @@ class RowNeighbors:
         rows = op.gather(op.const(self.references), op.squeeze(last, op.const([1])))
         return op.sqrt(graph.sum_of_squares(op.sub(z, rows)))
 
-    def _squares(self, block):
+    def _observed_squares(self, Z, block):
         """Squared distances in observed columns, (n_samples, n_references)."""
-        Z = self.view.transform(block.completed)
-        if block.missing is None:
-            return squared_distances(Z, self.references)
         is_observed = block.is_observed.astype(np.float64)
-        Z *= is_observed
+        Z = Z * is_observed
         square = is_observed @ np.square(self.references).T
         square += np.square(Z).sum(1)[:, None] - 2.0 * Z @ self.references.T
         return np.maximum(square, 0.0)
@@ -101,3 +105,31 @@ class RowNeighbors:
     def _rank(self):
         """Which neighbor the distance is to; the first is 1."""
         return math.ceil(SHARE * len(self.references))
+
+
+def kth_distances(z, lengths, references, k):
+    """Distance of each row to its k-th nearest reference, (n_samples,).
+
+    Parameters
+    ----------
+    z : ndarray of shape (n_features + 1, n_samples)
+        The last entry of each row is 1.
+    lengths : ndarray of shape (n_samples,)
+        Squared lengths of the rows.
+    references : ndarray of shape (n_references, n_features)
+    k : int
+        1 for the nearest.
+    """
+    # The expanded square, less |z|^2, in one product.
+    length = np.square(references).sum(1)
+    weights = np.vstack([-2.0 * references.T, length])
+    square = (torch.from_numpy(z).mT @ torch.from_numpy(weights)).numpy()
+    # As fast as a partition of so few.
+    square.sort(axis=1)
+    square = square[:, k - 1] + lengths
+    # It loses the digits of a distance that is small beside lengths.
+    near = np.flatnonzero(square < LOST * (lengths + length.max()))
+    if len(near):
+        squares = squared_distances(z[:-1, near].T, references)
+        square[near] = np.partition(squares, k - 1)[:, k - 1]
+    return np.sqrt(square)

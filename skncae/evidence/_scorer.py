@@ -21,6 +21,9 @@ from skncae.evidence._tail_probability import SMALLEST, TailProbability
 from skncae.networks._ensemble import Ensemble, blocks
 from skncae.scaling._missing import over_all_columns
 
+# Blocks of rows with so few columns are twice as long: they still fit into a cache.
+FEW_COLUMNS = 64
+
 
 @dataclass(frozen=True)
 class Component:
@@ -92,6 +95,8 @@ class Scorer:
             KINDS[name].learn(block, settings, random_state)
             for name in settings.evidence
         ]
+        # What they shared while they learnt may be as large as the rows.
+        del block
         observed, n_missing = _observed_errors(ensemble, kinds, X)
         errors = [
             _over_all_columns(kind, row, n_missing, len(ensemble.view.center), None)
@@ -321,6 +326,10 @@ class Scorer:
 def _observed_errors(ensemble, kinds, X):
     """Errors of each kind over the observed columns, and how many are not."""
     errors = np.empty((len(kinds), len(X)))
+    is_narrow = X.shape[1] <= FEW_COLUMNS
+    if is_narrow:
+        # Few columns and many rows: so passes through them are long ones.
+        X = np.asfortranarray(X)
     whole = Block(ensemble, X)
     in_blocks = []
     for kind, row in zip(kinds, errors, strict=True):
@@ -329,7 +338,7 @@ def _observed_errors(ensemble, kinds, X):
         else:
             in_blocks.append((kind, row))
     n_missing = np.zeros(len(X), dtype=int)
-    for some in blocks(len(X)):
+    for some in blocks(len(X), 2 if is_narrow else 1):
         block = whole.take(some)
         n_missing[some] = block.n_missing
         for kind, row in in_blocks:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skncae.evidence._interpolation import interpolated
+
 # Errors are compared by the logarithm of themselves and this. They are squares, lengths
 # or logarithms of shares: one that is small beside this is made of rounding.
 SMALLEST = 1e-3
@@ -55,7 +57,7 @@ class TailProbability:
         beyond = log_errors - self.log_errors[-1]
         # Rows that are equal to the last one up to rounding are no further out.
         beyond = np.where(beyond > SAME, beyond, 0.0)
-        within = np.interp(log_errors, self.log_errors, self.minus_logs)
+        within = interpolated(log_errors, self.log_errors, self.minus_logs)
         return within + self.tail_index * beyond
 
     def log_error_of(self, minus_logs):
@@ -84,7 +86,8 @@ class TailProbability:
 
 def _log(errors):
     """Log of errors, where zero is a small number and NaN a very large one."""
-    return np.log(np.clip(np.nan_to_num(errors, nan=LARGEST), 0, LARGEST) + SMALLEST)
+    # Of a NaN and a number fmin is the number.
+    return np.log(np.fmax(np.fmin(errors, LARGEST), 0.0) + SMALLEST)
 
 
 def _tail_index(log_errors):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from skncae.networks._convolutional import ConvolutionalBackbone
-from skncae.networks._mlp import MLPBackbone
+from skncae.networks._mlp import FeatureMajorMLP, MemberMLP, MLPBackbone
 
 # By the number of axes of a row: (n_features,), or (height, width, channels).
 BACKBONES = {1: MLPBackbone, 3: ConvolutionalBackbone}
@@ -85,21 +85,19 @@ class Autoencoder(nn.Module):
     def forward(self, x):
         return self.decoder(self.encoder(x))
 
-    def forward_feature_major(self, x):
-        """`forward` of many rows that all members see, in two thirds of the time.
+    def feature_major(self):
+        """What `forward` does to rows that all members see, in half of the time.
 
-        Parameters
-        ----------
-        x : Tensor of shape (features, batch)
+        Of the weights as they are now.
 
         Returns
         -------
-        x_hat : Tensor of shape (members, features, batch)
+        forward : FeatureMajorMLP or None
+            None of convolutions.
         """
-        if hasattr(self.encoder, "forward_feature_major"):
-            z = self.encoder.forward_feature_major(x)
-            return self.decoder.forward_feature_major(z)
-        return self(x.mT.expand(self.n_members, *x.mT.shape)).mT
+        if isinstance(self.encoder, MemberMLP):
+            return FeatureMajorMLP(self.encoder, self.decoder)
+        return None
 
     def onnx(self, graph, x):
         """Write the networks as operations of an ONNX graph."""

@@ -5,6 +5,7 @@ rows beside it.
 """
 
 import math
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -90,6 +91,15 @@ class Ensemble:
             state.get("layout") and Layout.from_state(state["layout"]),
         )
 
+    @cached_property
+    def _feature_major(self):
+        """The networks for many rows, or None."""
+        return self.model.feature_major()
+
+    def __getstate__(self):
+        # It is made of the weights again.
+        return {k: v for k, v in vars(self).items() if k != "_feature_major"}
+
     @property
     def n_cells(self):
         """Number of columns of the rows that are scored."""
@@ -123,10 +133,19 @@ class Ensemble:
         z, z_hat : Tensor of shape (n_features, n_samples) and \
                 (members, n_features, n_samples)
         """
-        z = torch.from_numpy(Z).mT.contiguous()
-        z_hat = self.model.forward_feature_major(z[-self.n_seen :])
-        # Directions that the networks do not see are reconstructed as the centre.
-        return z, F.pad(z_hat, (0, 0, len(z) - z_hat.shape[1], 0))
+        n_directions, n_seen = Z.shape[1], self.n_seen
+        # The networks' inputs end with a 1.
+        z = torch.ones(n_directions + 1, len(Z), dtype=torch.float64)
+        z[:-1] = torch.from_numpy(Z).mT
+        if self._feature_major is not None:
+            z_hat = self._feature_major(z[-n_seen - 1 :])
+        else:
+            x = z[:-1].mT
+            z_hat = self.model(x.expand(self.model.n_members, *x.shape)).mT
+        if n_seen < n_directions:
+            # Directions that the networks do not see are reconstructed as the centre.
+            z_hat = F.pad(z_hat, (0, 0, n_directions - n_seen, 0))
+        return z[:-1], z_hat
 
     @torch.no_grad()
     def encode(self, X):

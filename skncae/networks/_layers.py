@@ -33,15 +33,6 @@ class MemberLinear(nn.Module):
     def forward(self, x):
         return torch.baddbmm(self.bias, x, self.weight)
 
-    def forward_feature_major(self, x):
-        """`forward` of (in_features, batch) for all members, or with a member axis."""
-        if x.dim() == 3:
-            return torch.baddbmm(self.bias.mT, self.weight.mT, x)
-        # What all members see is one product.
-        members, _, out_features = self.weight.shape
-        weight, bias = (part.mT.flatten(0, 1) for part in (self.weight, self.bias))
-        return torch.addmm(bias, weight, x).unflatten(0, (members, out_features))
-
 
 class MemberConv(nn.Module):
     """A 3 x 3 convolution for each member, as one grouped convolution.

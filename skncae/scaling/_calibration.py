@@ -54,20 +54,23 @@ def calibrated_view(kind, X, rounds):
         # Unlike min and max these pass NaN over; a column of nothing else is 0.
         low, high = np.nan_to_num([np.fmin.reduce(X), np.fmax.reduce(X)])
         return View(low, np.where(high > low, high - low, 1.0))
+    n_missing = np.isnan(X).sum(1)
+    if kind == "whitened" and not n_missing.any():
+        return _whitened_view(without_absurd(X), rounds)
     if kind in IMAGE_VIEWS:
         X = np.clip(X, -LARGEST, LARGEST)
     else:
         X = without_absurd(X)
-    n_missing = np.isnan(X).sum(1)
-    if kind == "whitened" and not n_missing.any():
-        return _whitened_view(X, rounds)
     view = _fit_view(kind, X, X)
     if kind == "whitened":
         for _ in range(FIRST_STEPS - 1):
             view = _fit_view(kind, X, X, view)
     for _ in range(rounds):
         rows = view.complete(X) if n_missing.any() else X
-        distance = np.square(view.transform(rows)).sum(1)
+        Z = view.transform(rows)
+        distance = np.square(Z, out=Z).sum(1)
+        # A table may be large.
+        del Z
         distance = over_all_columns(distance, n_missing, X.shape[1])
         view = _fit_view(kind, X, X[_nearest(distance, NORMAL_SHARE[kind])], view)
     return view
@@ -82,6 +85,8 @@ def _whitened_view(X, rounds):
         is_normal = _nearest(distance, NORMAL_SHARE["whitened"])
     center, scale = location_and_scale(X, X[is_normal])
     Z = standardized(X, center, scale)
+    # A table may be large, and there are several as large from here on.
+    del X
     turned, back = rotation(Z, is_normal)
     return View(center, scale, turned, back, KNEE["whitened"])
 

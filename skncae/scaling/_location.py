@@ -18,6 +18,9 @@ SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
 # value is absurd: it says nothing about the others.
 REACH, ABSURD = 0.9, 20.0
 
+# Numbers that are looked at together.
+MAX_BLOCK = 2**21
+
 # Rows that a column is shifted by, before it is summed: the median of so many.
 N_SHIFT = 15
 
@@ -28,6 +31,11 @@ def reach_of(X):
     Where nine tenths are equal, how far out the others are, in the median; 0 in a
     column that is constant up to rounding, or has no value.
     """
+    return _by_columns(_reach_of, X)
+
+
+def _reach_of(X):
+    """`reach_of` of some columns."""
     X, _ = _without_empty(X)
     with np.errstate(over="ignore"):
         has_missing = np.isnan(X).any()
@@ -67,6 +75,25 @@ def location_and_scale(X, X_normal):
     What is constant among those is judged by the other rows; a column of nothing but
     NaN has centre 0 and scale 1.
     """
+    return _by_columns(_location_and_scale, X, X_normal)
+
+
+def _by_columns(function, *tables):
+    """Call a function of tables on a few of their columns at a time.
+
+    What it needs beside is as large as what it is given.
+    """
+    n_rows, n_columns = tables[0].shape
+    size = max(1, MAX_BLOCK // max(n_rows, 1))
+    found = [
+        function(*(table[:, first : first + size] for table in tables))
+        for first in range(0, max(n_columns, 1), size)
+    ]
+    return np.concatenate(found, axis=1)
+
+
+def _location_and_scale(X, X_normal):
+    """`location_and_scale` of some columns."""
     center, scale = _moments(X_normal)
     if np.isnan(center).any():
         is_seen = ~np.isnan(center)

@@ -41,9 +41,12 @@ class View:
             X = evened(np.clip(X, -LARGEST, LARGEST, dtype=np.float64))
         Z = standardized(X, self.center, self.scale)
         if self.rotation is not None:
-            Z = Z @ self.rotation
+            # Columns that lie one after the other, as the passes below like them.
+            Z = (self.rotation.T @ Z.T).T
         if self.knee is not None:
-            Z = self.knee * np.arcsinh(Z / self.knee)
+            Z /= self.knee
+            np.arcsinh(Z, out=Z)
+            Z *= self.knee
         return Z
 
     def complete(self, X):

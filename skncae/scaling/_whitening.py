@@ -99,4 +99,6 @@ def whitening(covariance, rows, n_features, directions=None, spread=0.0):
     deviations = np.sqrt(((shrunk_covariance @ vectors) * vectors).sum(0))
     if directions is not None:
         vectors = directions @ vectors
-    return vectors / deviations, (vectors * deviations).T
+    back = (vectors * deviations).T
+    vectors /= deviations
+    return vectors, back

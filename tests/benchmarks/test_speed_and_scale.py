@@ -34,6 +34,14 @@ def test_scale_prints_rates_beside_the_floor(tmp_path, run):
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
 
 
+def test_wide_tables_are_fitted_beside_one_of_pyod(monkeypatch, run):
+    sizes = ((60, 70), (80, 30), (50, 90))
+    monkeypatch.setattr(scale, "WIDE", [("NCAEDetector", *size) for size in sizes])
+    frame = run(scale.SUITE, "--experiments", "wide", "--repeats", "1", "--here")
+    assert set(frame.status) == {"ok"} and (frame.cpu_s > 0).all()
+    assert list(frame.case).count("AutoEncoder") == 1
+
+
 def test_step_on_images_takes_longer_than_its_products(monkeypatch, run):
     monkeypatch.setattr(image_speed, "SHAPES", ((8, 8, 1),))
     monkeypatch.setattr(image_speed, "LAYERS", ((8, 1, 2),))

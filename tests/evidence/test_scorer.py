@@ -10,8 +10,10 @@ from scipy.spatial.distance import cdist
 from skncae.evidence import _columns
 from skncae.evidence._base import Block
 from skncae.evidence._columns import Rarity, Tails
+from skncae.evidence._interpolation import interpolated
 from skncae.evidence._kinds import TABLE_EVIDENCE
-from skncae.evidence._reference_rows import nearest_rows
+from skncae.evidence._reference_rows import nearest_distances, nearest_rows
+from skncae.evidence._row_neighbors import kth_distances
 from skncae.evidence._tail_probability import TailProbability
 from skncae.networks import _ensemble
 
@@ -232,6 +234,57 @@ def test_dictionary_has_the_size_asked_for(fast, X):
     assert references.shape == (2, 7, X.shape[1])
 
 
+def test_distance_to_the_nearest_reference_is_that_of_a_search_through_all():
+    rng = np.random.default_rng(0)
+    x, references = rng.normal(size=(40, 4)), rng.normal(size=(3, 5, 4))
+    # Some rows are references, or all but.
+    x[0], x[1] = references[1, 2], references[2, 4] + 1e-9
+    found = nearest_distances(*with_ones(x), torch.from_numpy(references))
+    slow = [cdist(x, some).min(1) for some in references]
+    np.testing.assert_allclose(found, slow, rtol=1e-9)
+
+
+# --- neighbors -----------------------------------------------------------------
+
+
+def with_ones(x):
+    """Rows as columns that end with a 1, and their squared lengths."""
+    return np.vstack([x.T, np.ones(len(x))]), np.square(x).sum(1)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_distance_to_the_kth_reference_is_that_of_a_search_through_all(k):
+    rng = np.random.default_rng(0)
+    z, references = rng.normal(size=(40, 4)), rng.normal(size=(9, 4))
+    z[0], z[1], z[2:5] = references[1], references[2] + 1e-9, 1e3 + references[:3]
+    references[3:6] += 1e3
+    found = kth_distances(*with_ones(z), references, k)
+    slow = np.sort(cdist(z, references), axis=1)[:, k - 1]
+    np.testing.assert_allclose(found, slow, rtol=1e-8, atol=1e-12)
+
+
+# --- interpolation -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_knots", [1, 2, 3, 50, 600])
+@pytest.mark.parametrize("spread", ["even", "heavy", "close", "absurd"])
+def test_interpolation_is_that_of_numpy(n_knots, spread):
+    rng = np.random.default_rng(0)
+    knots = {
+        "even": rng.normal(size=n_knots),
+        "heavy": np.exp(5 * rng.normal(size=n_knots)),
+        "close": rng.integers(0, 3, n_knots) + 1e-9 * rng.random(n_knots),
+        "absurd": np.geomspace(1e-300, 1e300, n_knots),
+    }[spread]
+    knots = np.unique(knots)
+    values = rng.normal(size=len(knots))
+    x = [knots, np.nextafter(knots, np.inf), np.nextafter(knots, -np.inf)]
+    x = np.concatenate([*x, rng.normal(size=5000), [1e300, -1e300, np.inf, -np.inf]])
+    np.testing.assert_array_equal(
+        interpolated(x, knots, values), np.interp(x, knots, values)
+    )
+
+
 # --- scorer --------------------------------------------------------------------
 
 
@@ -265,12 +318,12 @@ def test_reconstruction_evidence_is_the_mean_squared_residual_of_the_members(
 
 
 def test_score_of_several_kinds_is_their_median_unless_local_kinds_overrule(fast, X):
-    scores = fast().fit(X).score_samples(X)
-    surprises = []
-    for kind in TABLE_EVIDENCE:
-        # One kind is reported as it is.
-        alone = -fast(evidence=kind).fit(X).score_samples(X)
-        surprises.append(TailProbability.of(alone)(alone))
+    detector = fast().fit(X)
+    scores = detector.score_samples(X)
+    surprises = [
+        TailProbability.of(alone)(alone)
+        for alone in detector._scorer.component_errors(X)
+    ]
     median = np.median(surprises[:-1], axis=0)
     local = np.maximum(
         0.8 * np.mean(surprises[-2:], axis=0), 1.1 * np.min(surprises[-2:], axis=0)

@@ -1,7 +1,5 @@
 """Networks of many members against plain torch networks."""
 
-import math
-
 import pytest
 import torch
 from torch import nn
@@ -114,14 +112,18 @@ def image_model(n_members=3):
     return Autoencoder(MemberStreams(0, range(n_members)), IMAGE, (4, 6), 5)
 
 
-@pytest.mark.parametrize("row_shape", [(5,), (8, 8, 1)])
-def test_reconstruction_feature_by_feature_is_that_row_by_row(row_shape):
-    streams = MemberStreams(0, range(3))
-    model = Autoencoder(streams, row_shape, (8, 4), 2).double()
-    x = draw(6, math.prod(row_shape)).double()
+@pytest.mark.parametrize("hidden_units", [(8, 4), (6,), ()])
+def test_reconstruction_feature_by_feature_is_that_row_by_row(hidden_units):
+    model = Autoencoder(MemberStreams(0, range(3)), (5,), hidden_units, 2).double()
+    x = draw(6, 5).double()
+    with_one = torch.cat([x, torch.ones(6, 1)], 1)
     with torch.no_grad():
         expected = model(x.expand(3, *x.shape))
-        torch.testing.assert_close(model.forward_feature_major(x.mT).mT, expected)
+        torch.testing.assert_close(model.feature_major()(with_one.mT).mT, expected)
+
+
+def test_convolutions_have_no_form_feature_by_feature():
+    assert image_model().feature_major() is None
 
 
 def test_convolution_of_a_member_is_a_plain_one_with_its_weights():
