@@ -138,6 +138,8 @@ def test_whitened_difference_turned_by_column_is_that_of_the_symmetric_whitening
 
 
 def test_of_several_witnesses_each_is_heard_by_its_surprise(fast, X):
+    # So few that neighbors are sought among all: a kind draws after those before it.
+    X = X[-120:]
     detector = fast().fit(X)
     said = np.zeros(X.shape)
     for kind in TABLE_EVIDENCE:

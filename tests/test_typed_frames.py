@@ -424,6 +424,7 @@ def test_displays_take_typed_frames(frame, fitted):
 
     for name in plotting.__all__:
         display = getattr(plotting, name)
-        rows = [] if name == "TrainingHistoryDisplay" else [frame]
+        takes_none = name in ("TrainingHistoryDisplay", "WeightsDisplay")
+        rows = [] if takes_none else [frame]
         display.from_estimator(fitted, *rows)
         pyplot.close("all")

@@ -516,7 +516,8 @@ def test_rows_with_missing_entries_can_be_drawn_in_every_display(fast, X):
     with pytest.warns(UserWarning, match="column 1"):
         detector = fast(allow_nan=True).fit(rows)
     for display in DISPLAYS.values():
-        arguments = () if display is TrainingHistoryDisplay else (rows,)
+        takes_none = display in (TrainingHistoryDisplay, WeightsDisplay)
+        arguments = () if takes_none else (rows,)
         figure = display.from_estimator(detector, *arguments).figure_
         figure.canvas.draw()
 
