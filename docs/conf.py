@@ -40,3 +40,7 @@ html_title = f"skncae {version}"
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_show_sourcelink = False
+# Pages that have none below them need no list of those.
+html_sidebars = dict.fromkeys(
+    ["install", "benchmarks", "method", "images", "architecture", "whats_new"], []
+)

@@ -35,10 +35,20 @@ class _Group(click.Group):
                 return super().invoke(context)
         except (click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
-        except (ValueError, TypeError, RuntimeError, ImportError, OSError) as error:
-            line = " ".join(str(error).split())
-            click.echo(f"skncae: {line or type(error).__name__}", err=True)
-            context.exit(WRONG)
+        except OSError as error:
+            said = str(error)
+            if error.strerror and error.filename:
+                said = f"{error.filename}: {error.strerror}"
+            _fail(context, said, error)
+        except (ValueError, TypeError, RuntimeError, ImportError) as error:
+            _fail(context, str(error), error)
+
+
+def _fail(context, text, error):
+    """Say what is wrong in one line, and exit."""
+    line = " ".join(text.split())
+    click.echo(f"skncae: {line or type(error).__name__}", err=True)
+    context.exit(WRONG)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -118,6 +128,7 @@ def _options_of_reports(command):
 def find(contamination, seed, save, quiet, top, output, form, check, **tables):
     """Find the rows of FILE... that stand out: CSV, parquet, or "-" for a pipe."""
     form = _form(form, output)
+    _check_folders(output, save)
     tables = _tables(tables)
     detector = _fitted(tables, _share(contamination), seed, quiet)
     if save:
@@ -138,7 +149,7 @@ def find(contamination, seed, save, quiet, top, output, form, check, **tables):
     help="json writes one object a line.",
 )
 @click.option("--check", is_flag=True, help="Exit with 1 if a row is flagged.")
-def score(model, form, check, quiet, **tables):
+def score(model, form, check, quiet, **options):
     """Score the rows of FILE... with a MODEL that `find --save` wrote.
 
     Of each row: its index, its score (the higher, the more normal) and its label (-1
@@ -146,10 +157,11 @@ def score(model, form, check, quiet, **tables):
     """
     from skncae._threshold import exceeds
 
-    detector, tables = _loaded(model), _tables(tables)
+    detector, tables = _loaded(model), _tables(options)
     n_rows = n_flagged = 0
     for rows in _for_model(detector, tables, quiet):
-        scores = detector.score_samples(rows)
+        with _naming(tables.paths):
+            scores = detector.score_samples(rows)
         flagged = exceeds(-scores, detector.threshold_)
         columns = {"index": rows.index, "score": scores, "label": 1 - 2 * flagged}
         if detector._calibration is not None:
@@ -168,6 +180,7 @@ def score(model, form, check, quiet, **tables):
 def explain(model, quiet, top, output, form, check, **tables):
     """Say why rows of FILE... stand out, with a MODEL that `find --save` wrote."""
     form = _form(form, output)
+    _check_folders(output)
     _report(_loaded(model), _tables(tables), top, output, form, check, quiet)
 
 
@@ -176,7 +189,7 @@ def explain(model, quiet, top, output, form, check, **tables):
 @click.argument("answers")
 @_options_of_tables
 @click.option("--save", metavar="MODEL", help="Where to; by default in place of MODEL.")
-def refine(model, answers, save, quiet, **tables):
+def refine(model, answers, save, quiet, **options):
     """Teach a MODEL the ANSWERS that a report saved, about rows of FILE....
 
     ANSWERS is a CSV file with the columns index and label: -1 for an outlier, 1 for a
@@ -184,13 +197,15 @@ def refine(model, answers, save, quiet, **tables):
     """
     from skncae.data._tables import answers_of
 
-    detector, tables = _loaded(model), _tables(tables)
+    _check_folders(save)
+    detector, tables = _loaded(model), _tables(options)
     rows = list(_for_model(detector, tables, quiet))
     labels = answers_of(answers, [frame.index for frame in rows])
     n_answers = sum(int((part != 0).sum()) for part in labels)
     for frame, part in zip(rows, labels, strict=True):
         if part.any():
-            detector.refine(frame, part)
+            with _naming(tables.paths):
+                detector.refine(frame, part)
     detector.save(save or model)
     _say(quiet, f"learnt {n_answers} answers, saved {save or model}")
 
@@ -206,12 +221,21 @@ def _share(text):
     """The contamination as a number or "auto"."""
     if text == "auto":
         return text
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(
-            f'--contamination must be a share in (0, 0.5] or "auto", got {text!r}'
-        ) from None
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) <= 0.5:
+            return float(text)
+    raise ValueError(
+        f'--contamination must be a share in (0, 0.5] or "auto", got {text!r}'
+    )
+
+
+def _check_folders(*paths):
+    """Refuse a result that could not be written, before the work and not after it."""
+    from pathlib import Path
+
+    for path in paths:
+        if path not in (None, "-") and not Path(path).parent.is_dir():
+            raise ValueError(f"{path}: no folder {str(Path(path).parent)!r}")
 
 
 def _form(form, output):
@@ -255,12 +279,26 @@ def _for_model(detector, tables, quiet):
             raise ValueError(
                 f"{tables.paths[0]}: no column {lost[0]!r}, which the model needs"
             )
+        if detector._layout is None:
+            _refuse_text(rows[names], tables.paths)
         new = [str(name) for name in rows.columns if name not in names]
         if is_first and new and names:
             _say(quiet, f"not in the model, and left out: {', '.join(new)}")
         is_first = False
         with _naming(tables.paths):
             yield rows[names] if names else rows
+
+
+def _refuse_text(rows, paths):
+    """Name the first column that a model of numbers cannot take."""
+    from pandas.api import types
+
+    for name in rows.columns:
+        if not types.is_numeric_dtype(rows[name]):
+            raise ValueError(
+                f"{', '.join(paths)}: column {name!r} held numbers in fit, and holds "
+                f"others now, such as {rows[name].dropna().iloc[0]!r}"
+            )
 
 
 def _report(detector, tables, top, output, form, check, quiet):

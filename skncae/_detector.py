@@ -59,6 +59,7 @@ from skncae.data._layout import (
 from skncae.data._reading import as_frame, library_of, objects_of
 from skncae.data._sample import Sample
 from skncae.data._sources import RowsAtHand, RowsInChunks, checked_chunks
+from skncae.feedback._answers import read_outliers
 from skncae.feedback._mixin import AnswersMixin, scorer_from_state
 from skncae.files import _skl2onnx
 from skncae.files._archive import load_archive, save_archive, write_whole
@@ -312,7 +313,7 @@ default="auto"
         self.verbose = verbose
 
     @undisturbed()
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, outliers=None):
         """Learn what is normal in X, which may hold outliers.
 
         Rows that `partial_fit` has seen are forgotten.
@@ -329,6 +330,11 @@ default="auto"
             learn what the columns are.
         y : Ignored
             Not learnt from; callbacks get it.
+        outliers : array-like of bool of shape (n_samples,), default=None
+            True for rows that are known to be outliers, False where nothing is known.
+            The networks unlearn these rows for sure (Eq. 8a), and what is normal is
+            learnt from the others. In a pipeline or a search it is routed there by
+            ``set_fit_request(outliers=True)``.
 
         Returns
         -------
@@ -338,8 +344,8 @@ default="auto"
         Raises
         ------
         ValueError
-            If X or a parameter is not valid, or if `warm_start=True` and X or a
-            parameter does not fit the networks to go on with.
+            If X, outliers or a parameter is not valid, or if `warm_start=True` and X
+            or a parameter does not fit the networks to go on with.
         TypeError
             If a parameter is of the wrong type.
         RuntimeError
@@ -348,9 +354,10 @@ default="auto"
         with logged_fit(self), all_or_nothing(self), training():
             goes_on = self.warm_start and hasattr(self, "_scorer")
             rows = self._training_rows(X, reset=not goes_on)
+            is_known = read_outliers(outliers, X, rows)
             if not goes_on:
                 warn_of_aside(self._layout)
-            sample = self._fit(rows, X, y, goes_on)
+            sample = self._fit(rows, X, y, goes_on, is_known=is_known)
             self._sample = None
             self.n_samples_seen_ = rows.n_rows
             if not warn_if_collapsed(self.training_scores_, sample):
@@ -1117,7 +1124,15 @@ default="auto"
         super().__setstate__(state)
 
     @with_callbacks
-    def _fit(self, source, X_seen, y=None, goes_on=False, trainer_type=Trainer):
+    def _fit(
+        self,
+        source,
+        X_seen,
+        y=None,
+        goes_on=False,
+        trainer_type=Trainer,
+        is_known=None,
+    ):
         """Fit on the rows of a source and return the rows learnt from.
 
         Callbacks get X_seen and y. A trainer of another type trains elsewhere.
@@ -1133,7 +1148,7 @@ default="auto"
             )
         tasks = FitTasks(self, n_rounds(settings), X_seen, y)
         layout = getattr(self, "_layout", None)
-        fitted = fit(settings, source, tasks, earlier, trainer_type, layout)
+        fitted = fit(settings, source, tasks, earlier, trainer_type, layout, is_known)
         self._set(fitted)
         # It was of other networks.
         self._calibration = None

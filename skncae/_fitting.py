@@ -20,8 +20,9 @@ from skncae._settings import check_warm_start
 from skncae._threshold import Threshold, threshold_of
 from skncae.data._sample import subsample
 from skncae.evidence._scorer import Scorer
+from skncae.evidence._tail_probability import TailProbability
 from skncae.networks._autoencoder import build_encoder
-from skncae.networks._ensemble import Ensemble, seen_directions
+from skncae.networks._ensemble import Ensemble, blocks, seen_directions
 from skncae.networks._generators import MemberStreams
 from skncae.networks._state import network_from_state, network_state
 from skncae.scaling._calibration import calibrated_view
@@ -108,7 +109,15 @@ class Fitted:
         }
 
 
-def fit(settings, source, tasks, earlier=None, trainer_type=Trainer, layout=None):
+def fit(
+    settings,
+    source,
+    tasks,
+    earlier=None,
+    trainer_type=Trainer,
+    layout=None,
+    is_known=None,
+):
     """Learn what is normal among the rows of a source.
 
     Parameters
@@ -123,6 +132,9 @@ def fit(settings, source, tasks, earlier=None, trainer_type=Trainer, layout=None
         `Trainer`, or one that trains elsewhere.
     layout : Layout or None
         Of a typed table.
+    is_known : bool ndarray of shape (n_rows,) or None
+        Rows of the source that are known to be outliers. They are mined, and what is
+        normal is learnt from the others.
 
     Returns
     -------
@@ -139,8 +151,15 @@ def fit(settings, source, tasks, earlier=None, trainer_type=Trainer, layout=None
     streams = MemberStreams(seed + n_steps_before, range(settings.n_estimators))
     rows = source.sample(MAX_TRAINING_ROWS, seed)
     numbers = rows if layout is None else layout.numbers(rows)
-    view, completion = _scales(settings, numbers, earlier)
+    is_open = slice(None)
     make_trainer = partial(trainer_type, streams=streams)
+    if is_known is not None:
+        # The same rows of both.
+        is_known = subsample(is_known, MAX_TRAINING_ROWS, seed)
+        is_open = ~is_known
+        is_known = torch.from_numpy(is_known).to(device)
+        make_trainer = partial(make_trainer, is_known=is_known)
+    view, completion = _scales(settings, numbers[is_open], earlier)
     trainer = make_training(
         settings, numbers, view, completion, make_trainer, device, earlier
     )
@@ -149,7 +168,7 @@ def fit(settings, source, tasks, earlier=None, trainer_type=Trainer, layout=None
     def judged(model, random_state):
         """What rows are judged by with these networks."""
         ensemble = Ensemble(model, view, completion, is_empty, layout)
-        return _judge(settings, ensemble, rows, source, random_state, seed)
+        return _judge(settings, ensemble, rows, is_open, source, random_state, seed)
 
     def as_if_ended():
         """The attributes of a detector whose training ends here."""
@@ -243,12 +262,30 @@ def _train(settings, trainer, tasks, as_if_ended):
     return history
 
 
-def _judge(settings, ensemble, rows, source, random_state, seed):
+def _judge(settings, ensemble, rows, is_open, source, random_state, seed):
     """Score all rows with what is learnt from some, and set the threshold."""
-    scorer, errors = Scorer.learn(ensemble, rows, settings, random_state)
-    if len(rows) < source.n_rows:
+    learnt_from = rows[is_open]
+    scorer, errors = Scorer.learn(ensemble, learnt_from, settings, random_state)
+    if len(learnt_from) < len(rows):
+        scorer = _ranked_among(scorer, rows)
+    if len(learnt_from) < source.n_rows:
         errors = source.errors(scorer)
     threshold = threshold_of(
         settings.contamination, errors, scorer.tails, len(rows), seed
     )
     return Judged(scorer, -errors, threshold)
+
+
+def _ranked_among(scorer, rows):
+    """The scorer whose tail probabilities are shares of these rows.
+
+    Among the rows that it learnt from alone, all known outliers beyond them would tie.
+    """
+    errors = np.concatenate(
+        [scorer.component_errors(rows[some]) for some in blocks(len(rows))], axis=1
+    )
+    components = [
+        replace(component, tail=TailProbability.of(of_kind))
+        for component, of_kind in zip(scorer.components, errors, strict=True)
+    ]
+    return Scorer(scorer.ensemble, components)

@@ -76,8 +76,8 @@ def explain(estimator, X):
     >>> X[0, 2] = 19.0
     >>> detector = skncae.NCAEDetector(random_state=0)
     >>> pipeline = make_pipeline(StandardScaler(), detector).fit(X)
-    >>> skncae.explain(pipeline, X).cells(k=1).value[0]
-    np.float64(19.0)
+    >>> float(skncae.explain(pipeline, X).cells(k=1).value[0])
+    19.0
     """
     detector = final_step(estimator)
     steps = []

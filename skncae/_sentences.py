@@ -207,7 +207,7 @@ def _missing(cell):
     """Say that a value is missing, and what was expected where something was."""
     name = cell.column.name
     if is_missing(cell.expected):
-        return f"{name} is missing, which is rare"
+        return f"{name} is missing"
     return f"{name} is missing; {_expectation(cell)}"
 
 

@@ -5,6 +5,9 @@ writes -1 and gives it a low one. A scorer that mixes them up reports an AUROC o
 0.01 for 0.99, and no error.
 
 `pseudo_outlier_scorer` needs no labels.
+
+A search without `scoring`, or with "roc_auc" and no labels, ends in an error of
+scikit-learn that cannot name this module: see the guide, "Choosing settings".
 """
 
 import numpy as np
@@ -229,7 +232,8 @@ def _as_outlier_labels(y, outlier_label=None):
     if y is None:
         raise ValueError(
             "This scorer compares with labels, but y is None. Pass y, for example "
-            "GridSearchCV(...).fit(X, y)."
+            "GridSearchCV(...).fit(X, y); skncae.metrics.pseudo_outlier_scorer needs "
+            "none."
         )
     y = column_or_1d(y)
     # A set, for None and strings do not sort.

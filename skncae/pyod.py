@@ -129,7 +129,7 @@ class NCAE(BaseDetector):
         """
         return self.detector_.n_iter_
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, *, outliers=None):
         """Learn what is normal in X, which may hold outliers.
 
         Parameters
@@ -138,6 +138,8 @@ class NCAE(BaseDetector):
             The training rows.
         y : Ignored
             Present for API consistency.
+        outliers : array-like of bool of shape (n_samples,), default=None
+            True for rows that are known to be outliers; see `NCAEDetector.fit`.
 
         Returns
         -------
@@ -147,14 +149,14 @@ class NCAE(BaseDetector):
         Raises
         ------
         ValueError
-            If X or a parameter is not valid.
+            If X, outliers or a parameter is not valid.
         TypeError
             If a parameter is of the wrong type.
         RuntimeError
             If the training diverges.
         """
         with all_or_nothing(self):
-            return self._fit(X)
+            return self._fit(X, outliers)
 
     def decision_function(self, X):
         """Return how abnormal each row is.
@@ -362,6 +364,19 @@ class NCAE(BaseDetector):
         check_is_fitted(self, "detector_")
         return self._rejudged(self.detector_.forget())
 
+    def without_answers(self):
+        """Return a copy to hand on, which does not hold the answered rows.
+
+        Returns
+        -------
+        clf : NCAE
+            With the scores of this one; see `NCAEDetector.without_answers`.
+        """
+        check_is_fitted(self, "detector_")
+        clf = copy.copy(self)
+        clf.detector_ = self.detector_.without_answers()
+        return clf
+
     @property
     def weights_(self):
         """Return how much each column counts for each kind of evidence, as a frame.
@@ -394,7 +409,7 @@ class NCAE(BaseDetector):
     predict_with_rejection = _with_a_share(BaseDetector.predict_with_rejection)
     compute_rejection_stats = _with_a_share(BaseDetector.compute_rejection_stats)
 
-    def _fit(self, X):
+    def _fit(self, X, outliers=None):
         """Fit the detector, turn its scores, and judge the training rows."""
         parameters = self.get_params(deep=False)
         if _is_thresholder(self.contamination):
@@ -403,7 +418,8 @@ class NCAE(BaseDetector):
         fitted = hasattr(self, "detector_")
         # A copy, so that a parameter such as warm_start finds what it goes on with.
         detector = copy.copy(self.detector_) if fitted else NCAEDetector()
-        self.detector_: NCAEDetector = detector.set_params(**parameters).fit(X)
+        detector.set_params(**parameters)
+        self.detector_: NCAEDetector = detector.fit(X, outliers=outliers)
         self.decision_scores_ = -self.detector_.training_scores_
         # PyOD counts the classes of y; labels of one class would leave it one column
         # for two probabilities.

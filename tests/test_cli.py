@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -289,3 +291,51 @@ def test_version_is_that_of_the_package():
     import skncae
 
     assert skncae.__version__ in run("--version").stdout
+
+
+@pytest.mark.parametrize("command", ["find", "explain"])
+def test_folder_of_the_result_is_looked_for_before_the_work(folder, model, command):
+    files = ["data.csv"] if command == "find" else [model, "data.csv"]
+    line = failed(command, *files, "--index=id", "-o", "nowhere/out.html")
+    assert line == "skncae: nowhere/out.html: no folder 'nowhere'"
+
+
+@pytest.mark.parametrize("share", ["0", "0.9", "-1", "nan", "some"])
+def test_share_that_is_none_is_named_as_the_option(folder, share):
+    line = failed("find", "data.csv", "--contamination", share)
+    assert line.startswith("skncae: --contamination must be a share in (0, 0.5]")
+
+
+def test_value_that_the_model_refuses_is_named_by_its_file(folder, model):
+    frame = pd.read_csv("data.csv").assign(b="text")
+    frame.to_csv("other.csv", index=False)
+    line = failed("score", model, "other.csv", "--index", "id")
+    assert line.startswith("skncae: other.csv: column 'b' held numbers in fit")
+    # Of a model of a typed table.
+    frame.to_csv("typed.csv", index=False)
+    run("find", "typed.csv", "--index=id", "-q", "--save=typed.skncae")
+    frame.assign(b=1.5).to_csv("typed.csv", index=False)
+    line = failed("score", "typed.skncae", "typed.csv", "--index", "id")
+    assert line.startswith("skncae: typed.csv: Column 'b'")
+
+
+def test_names_that_several_columns_have_are_told(folder):
+    text = (folder / "data.csv").read_text().replace("id,a,b,c", "id,a,b,a")
+    (folder / "twins.csv").write_text(text)
+    for given in (["twins.csv"], ["-"]):
+        result = run("find", *given, "--index=id", "-q", "--drop=a.1", text=text)
+        assert result.exit_code == 0
+        said = f"{given[0]}, line 1: several columns are named 'a'; the second is 'a.1'"
+        assert said in result.stderr
+    table = pa.table([[1.0, 2.0], [3.0, 4.0]], names=["a", "a"])
+    pq.write_table(table, "twins.parquet")
+    line = failed("find", "twins.parquet")
+    assert line == "skncae: twins.parquet: two columns are named 'a'"
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", "a,b\n" + "1,k\n" * 40, "a\n1\n1\n"])
+def test_rows_that_nothing_speaks_against_are_reported(folder, text):
+    (folder / "same.csv").write_text(text)
+    for form in ("md", "html", "csv", "json"):
+        result = run("find", "same.csv", "-q", "--format", form)
+        assert result.exit_code == 0, result.stderr

@@ -16,6 +16,7 @@ from skncae import NCAEDetector, _fitting
 from skncae import dask as skncae_dask
 from skncae.data._sample import Sample, subsample
 from skncae.networks._generators import MemberStreams
+from tests.scores import assert_same_scores
 
 NAMES = list("abcde")
 
@@ -132,9 +133,7 @@ def test_scores_and_labels_of_partitions_are_those_of_the_rows(
         skncae_dask.predict(detector, X),
     )
     assert scores.dtype == np.float64 and labels.dtype == np.int64
-    np.testing.assert_allclose(
-        scores.compute(), detector.score_samples(rows), rtol=1e-9
-    )
+    assert_same_scores(scores.compute(), detector.score_samples(rows))
     np.testing.assert_array_equal(labels.compute(), detector.predict(rows))
 
 
@@ -304,7 +303,7 @@ def test_images_get_the_networks_that_fit_gives_in_memory(client, n_estimators):
     skncae_dask.fit(detector, X)
     assert detector.reconstruct(images).shape == images.shape
     scores = skncae_dask.score_samples(detector, X).compute()
-    np.testing.assert_array_equal(scores, detector.score_samples(images))
+    assert_same_scores(scores, detector.score_samples(images))
     np.testing.assert_allclose(scores, whole.score_samples(images), rtol=1e-3)
     labels = skncae_dask.predict(detector, X)
     assert labels.shape == (300,)
@@ -327,7 +326,7 @@ def test_typed_frames_are_fitted_as_in_memory(client):
     detector = skncae_dask.fit(NCAEDetector(**parameters), collection)
     in_memory = NCAEDetector(**parameters).fit(frame)
     scores = skncae_dask.score_samples(detector, collection).compute()
-    np.testing.assert_array_equal(scores, in_memory.score_samples(frame))
+    assert_same_scores(scores, in_memory.score_samples(frame))
     # Dask has types of its own for text.
     columns, same = (d.columns_.drop(columns="dtype") for d in (detector, in_memory))
     assert columns.equals(same)

@@ -75,7 +75,7 @@ CLAUSES = [
         Cell(AGE, np.nan, 29.6, ((RANK, "Prof"),)),
         "age is missing; with rank = Prof, about 30 is expected",
     ),
-    (Cell(AGE, None, None), "age is missing, which is rare"),
+    (Cell(AGE, None, None), "age is missing"),
     (Cell(SEX, None, "Male"), "sex is missing; Male is expected"),
     (Cell(Column("a"), 1.5, None), "a = 1.5 is rare"),
 ]

@@ -1,5 +1,7 @@
 """Figures of results on tables, one function each; PNG files out."""
 
+import inspect
+
 import numpy as np
 
 OURS = "NCAEDetector"
@@ -45,14 +47,17 @@ def box_plot(values, title, path):
     """Draw one box a detector over the sets, best median on top."""
     values = values[values.median().sort_values().index]
     figure, axes = _canvas(7, 1 + 0.28 * values.shape[1])
+    # Before matplotlib 3.10 it had another name.
+    is_new = "orientation" in inspect.signature(axes.boxplot).parameters
+    lying = {"orientation": "horizontal"} if is_new else {"vert": False}
     boxes = axes.boxplot(
         values.to_numpy(),
-        orientation="horizontal",
-        tick_labels=list(values.columns),
+        **lying,
         patch_artist=True,
         medianprops={"color": "black"},
         flierprops={"markersize": 3},
     )
+    axes.set_yticks(range(1, 1 + values.shape[1]), list(values.columns))
     for name, box in zip(values.columns, boxes["boxes"], strict=True):
         box.set(facecolor=COLOURS[name == OURS], alpha=0.5)
     axes.set(xlabel=f"{title} of {len(values)} sets")

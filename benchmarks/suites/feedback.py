@@ -22,11 +22,14 @@ forest         a random forest on the answers alone; IForest's ranking until the
 AADForest      active anomaly discovery, `coniferest`, 128 trees
 PineForest     `coniferest`, 128 trees
 DeepSAD        of DeepOD, with the 40 answers of "refine": rest only
+known          "refine" that is fitted again after 10 answers, with the outliers among
+               them as `fit(X, outliers=...)`, and given the answers again
 coin           `refine`, where each answer is drawn at random
 coin-anywhere  the same, about rows drawn at random
 =============  ==============================================================
 
-The last two say what wrong answers cost: "before" less "auroc".
+The last two say what wrong answers cost: "before" less "auroc", which the table calls
+"lost". Behind each ± is the standard error over tables, each a mean over its seeds.
 """
 
 import time
@@ -67,6 +70,24 @@ class Refine:
     def scores(self):
         """How abnormal each row is."""
         return -self.detector.training_scores_
+
+
+class Known(Refine):
+    """The same, fitted again when the first outliers are known."""
+
+    def __init__(self, X, seed):
+        super().__init__(X, seed)
+        self.answers = pd.Series(dtype=int)
+
+    def learn(self, rows, is_outlier):
+        """Take the answers of a batch."""
+        super().learn(rows, is_outlier)
+        later = pd.Series(np.where(is_outlier, -1, 1), rows)
+        self.answers = pd.concat([self.answers, later])
+        if len(self.answers) == AFTER[0]:
+            known = np.zeros(len(self.X), dtype=bool)
+            known[self.answers.index[self.answers == -1]] = True
+            self.detector.fit(self.X, outliers=known).refine(self.X, self.answers)
 
 
 class Fixed:
@@ -159,11 +180,11 @@ def reviewer(who, X, seed):
 
         kinds = coniferest.aadforest.AADForest, coniferest.pineforest.PineForest
         return Coniferous(kinds[who == "PineForest"], X, seed)
-    return Refine(X, seed)
+    return (Known if who == "known" else Refine)(X, seed)
 
 
 WHO = (*DEFAULT.split(","), "AADForest", "PineForest", "DeepSAD")
-WHO = (*WHO, "coin", "coin-anywhere")
+WHO = (*WHO, "known", "coin", "coin-anywhere")
 
 
 def top(scores, answered, n):
@@ -233,29 +254,44 @@ def deep_sad(X, known, seed):
 
 
 def table(frame):
-    """Render the mean over tables, and the spread over seeds of what was found."""
+    """Render Markdown: the mean over tables of each one's mean over seeds."""
     head = ["who", "tables", "seeds", *(f"found {n}" for n in AFTER)]
-    head += [f"rest {n}: AUROC / AP" for n in AFTER] + ["lost"]
+    head += [f"rest {n}: AUROC / AP" for n in AFTER]
+    head += [f"lost {n}" for n in AFTER] + ["CPU s"]
     rows = []
     for who, of_who in frame[frame.status == "ok"].groupby("who", sort=False):
-        means = of_who.groupby("seed")[MEASURED].mean()
-        mean = means.mean()
-        lost = means[f"before_{AFTER[-1]}"] - means[f"auroc_{AFTER[-1]}"]
+        for n in AFTER:
+            of_who = of_who.assign(
+                **{f"lost_{n}": of_who[f"before_{n}"] - of_who[f"auroc_{n}"]}
+            )
+        by_table = of_who.groupby("dataset").mean(numeric_only=True)
         rows.append(
             [
                 who,
-                of_who.dataset.nunique(),
-                len(means),
-                *(printing.spread(means[f"found_{n}"]) for n in AFTER),
+                len(by_table),
+                of_who.seed.nunique(),
+                *(mean_and_error(by_table[f"found_{n}"]) for n in AFTER),
                 *(
-                    f"{printing.percent(mean[f'auroc_{n}'])} / "
-                    f"{printing.percent(mean[f'ap_{n}'])}"
+                    " / ".join(
+                        mean_and_error(by_table[f"{name}_{n}"])
+                        for name in ("auroc", "ap")
+                    )
                     for n in AFTER
                 ),
-                printing.percent(lost.mean()),
+                *(mean_and_error(by_table[f"lost_{n}"]) for n in AFTER),
+                f"{of_who.cpu_s.mean():.1f}",
             ]
         )
-    return printing.columns(head, rows)
+    return printing.markdown(head, rows)
+
+
+def mean_and_error(values):
+    """Render the mean of shares in percent, and its standard error; empty without."""
+    values = values.dropna()
+    if values.empty:
+        return ""
+    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return f"{printing.percent(values.mean())} ± {printing.percent(error)}"
 
 
 def add_options(add):

@@ -12,6 +12,8 @@ scores     rows a second of NCAEDetector, scikit-learn's IsolationForest and
 latency    median seconds of scoring one row, with the detector, its ONNX model and
            scikit-learn's IsolationForest, in one thread
 grid       a fit on 300 rows, what a grid search waits for
+refine     learning from 40 and from 1,000 answers about rows of 30 columns, and asking
+           for the next five
 wide       fit and score of tables of more columns than they should have, beside
            PyOD's AutoEncoder on one of them
 chunks     fit and predict on `Chunks` of a file under a limit of memory
@@ -184,6 +186,44 @@ def measure_grid(case, n, d, options):
     return meter.row() | {"floor_s": ""}
 
 
+# --- answers -------------------------------------------------------------------
+
+
+def refine(options):
+    """Cases of the experiment: what is asked of a fitted detector, and of what size."""
+    return [
+        (f"{method}, {n_answers} answers", n, 30)
+        for n in (3_000, 100_000)
+        for n_answers in (40, 1_000)
+        for method in ("refine", "next_to_review")
+    ]
+
+
+def measure_refine(case, n, d, options):
+    """Time a second refine of the process, as a reviewer goes on; or a question."""
+    import pandas as pd
+
+    from skncae import NCAEDetector
+
+    method, n_answers = case.removesuffix(" answers").split(", ")
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, d))
+    X[: n // 20, :3] *= 3
+    rows = np.r_[: int(n_answers) // 4, n - int(n_answers) * 3 // 4 : n]
+    answers = pd.Series(np.where(rows < n // 20, -1, 1), rows)
+    detector = NCAEDetector(random_state=0).fit(X)
+    detector.refine(X, answers.iloc[:-5])
+    with Meter() as meter:
+        if method == "refine":
+            detector.refine(X, answers.iloc[-5:])
+        else:
+            detector.next_to_review(X)
+    return meter.row() | {"floor_s": ""}
+
+
+# --- wide tables ---------------------------------------------------------------
+
+
 WIDE = [("NCAEDetector", n, d) for n, d in ((100, 3000), (2000, 1000), (2000, 5000))]
 
 
@@ -343,6 +383,7 @@ EXPERIMENTS = {
     "scores": (scores, None, measure_scores),
     "latency": (latency, None, measure_latency),
     "grid": (grid, None, measure_grid),
+    "refine": (refine, None, measure_refine),
     "wide": (wide, None, measure_wide),
     "chunks": (chunks, 1, measure_chunks),
     "dask": (dask, None, measure_dask),

@@ -8,6 +8,8 @@ import csv
 import io
 import re
 import sys
+import warnings
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,6 +109,7 @@ class Tables:
 
         try:
             separator = _separator(source)
+            _warn_of_twins(path, source, separator)
             options = {"sep": separator, "na_values": list(self.missing)}
             if self.is_whole:
                 frame = pandas.read_csv(source, low_memory=False, **options)
@@ -139,6 +142,9 @@ class Tables:
             ) from error
         try:
             file = parquet.ParquetFile(source)
+            twins = _twins(file.schema_arrow.names)
+            if twins:
+                raise TableError(f"{path}: two columns are named {twins[0]!r}")
             if self.is_whole:
                 yield file.read().to_pandas().reset_index(), 0
                 return
@@ -268,6 +274,25 @@ def _separator(source):
             first = file.readline()
     counts = [first.count(character) for character in DELIMITERS]
     return DELIMITERS[counts.index(max(counts))]
+
+
+def _warn_of_twins(path, source, separator):
+    """Say how a name that several columns of a CSV file have is told apart."""
+    is_bytes = isinstance(source, io.BytesIO)
+    file = io.BytesIO(source.getvalue()) if is_bytes else open(source, "rb")
+    with io.TextIOWrapper(file, "utf-8", errors="replace", newline="") as text:
+        names = next(csv.reader(text, delimiter=separator), [])
+    for name in _twins(names):
+        warnings.warn(
+            f"{path}, line 1: several columns are named {name!r}; the second is "
+            f"{name + '.1'!r} here",
+            stacklevel=2,
+        )
+
+
+def _twins(names):
+    """Names that several columns have."""
+    return [name for name, n in Counter(names).items() if n > 1 and name]
 
 
 def _place_of(error):

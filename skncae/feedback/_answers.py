@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skncae.data._chunks import Chunks
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -104,6 +106,62 @@ def read_labels(labels, n_samples, index=None):
     values = _numbers(values)
     looked_at = values != 0
     return positions[looked_at], values[looked_at].astype(int)
+
+
+def read_outliers(outliers, X, source):
+    """Return a mask of the rows that are known to be outliers; None without any.
+
+    Parameters
+    ----------
+    outliers : array-like of bool of shape (n_samples,) or None
+    X : array-like or Chunks
+        What the rows were given as.
+    source : RowsAtHand or RowsInChunks
+        The rows.
+
+    Returns
+    -------
+    is_known : bool ndarray of shape (n_samples,) or None
+
+    Raises
+    ------
+    ValueError
+        For anything else, and where no two rows are left to learn from.
+    """
+    if outliers is None:
+        return None
+    if isinstance(X, Chunks):
+        raise ValueError(
+            "outliers names rows of X by their place, and the rows of Chunks are not "
+            "all in memory. Give the chunks alone, or X as one array or frame."
+        )
+    values, n_samples = np.asarray(outliers), source.n_rows
+    if values.shape != (n_samples,):
+        raise ValueError(
+            f"outliers has shape {values.shape}, but X has {n_samples} rows. Give one "
+            "bool a row: True where it is known to be an outlier."
+        )
+    wrong = [value for value in values.tolist() if not isinstance(value, bool)]
+    if wrong:
+        raise ValueError(
+            f"outliers holds {wrong[0]!r}. Give one bool a row: True where it is known "
+            "to be an outlier, False where nothing is known."
+        )
+    # A list has an index too, which is a method.
+    index, of_rows = (getattr(given, "index", None) for given in (outliers, X))
+    if hasattr(index, "equals") and hasattr(of_rows, "equals"):
+        if not index.equals(of_rows):  # type: ignore[union-attr]
+            raise ValueError(
+                "The index of outliers is not that of X. Give outliers.loc[X.index]."
+            )
+    is_known = values.astype(bool)
+    n_open = n_samples - np.count_nonzero(is_known)
+    if n_open < 2:
+        raise ValueError(
+            f"outliers leaves {n_open} of {n_samples} rows to learn from what is "
+            "normal; at least 2 are needed."
+        )
+    return is_known if is_known.any() else None
 
 
 def _numbers(values):

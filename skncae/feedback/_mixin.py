@@ -139,9 +139,10 @@ class AnswersMixin:
     def next_to_review(self, X, n=5):
         """Say which rows to ask a reviewer about.
 
-        The first is the most abnormal row that was not answered yet. Each other is the
-        most abnormal one if those before it turned out to be inliers, so that a batch
-        holds rows of several kinds.
+        The first is the row that was not answered yet and is thought most abnormal,
+        with something for how little is known of rows like it. Each other is the first
+        one if those before it turned out to be nearly inliers, so that a batch holds
+        rows of several kinds.
 
         Parameters
         ----------

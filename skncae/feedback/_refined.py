@@ -32,8 +32,8 @@ class Learnt:
     ----------
     weights : ndarray of shape (n_kinds, n_features)
         How much each column counts for each component score.
-    weighted : TailProbability
-        What the weighted errors of the training rows were like.
+    unweighted, weighted : TailProbability
+        What the errors of the training rows were like, without the weights and with.
     ranks : Ranks
     similarity : Similarity
     refined : TailProbability
@@ -41,6 +41,7 @@ class Learnt:
     """
 
     weights: np.ndarray
+    unweighted: TailProbability
     weighted: TailProbability
     ranks: Ranks
     similarity: Similarity
@@ -50,6 +51,7 @@ class Learnt:
         """Everything learnt, as nested dictionaries of arrays."""
         return {
             "weights": self.weights,
+            "unweighted": vars(self.unweighted).copy(),
             "weighted": vars(self.weighted).copy(),
             "ranks": vars(self.ranks).copy(),
             "similarity": vars(self.similarity).copy(),
@@ -61,6 +63,7 @@ class Learnt:
         """Build what `state` was taken from."""
         return cls(
             state["weights"],
+            TailProbability(**state["unweighted"]),
             TailProbability(**state["weighted"]),
             Ranks(**state["ranks"]),
             Similarity(**state["similarity"]),
@@ -114,6 +117,7 @@ class RefinedScorer:
         # Only their ratios matter: what they add up to stays what it was.
         total = _weighted(of_reference, weights).sum()
         weights *= of_reference.sum() / total if total > 0 else 1.0
+        unweighted = TailProbability.of(of_reference.sum((1, 2)))
         weighted = TailProbability.of(_weighted(of_reference, weights))
         expected = believed(weighted, _weighted(of_answers, weights))
         similarity = Similarity.cautious(
@@ -122,7 +126,7 @@ class RefinedScorer:
         thought = believed(weighted, _weighted(of_reference, weights))
         thought += similarity(ranks(reference))
         refined = TailProbability.of(_positive(thought))
-        learnt = Learnt(weights, weighted, ranks, similarity, refined)
+        learnt = Learnt(weights, unweighted, weighted, ranks, similarity, refined)
         lessons = Lessons.of(of_answers, weights, kept)
         return cls(scorer, learnt, answers, lessons)
 
@@ -168,15 +172,19 @@ class RefinedScorer:
         return self._expected(X) + self.learnt.similarity(self.learnt.ranks(X))
 
     def trusting(self, X):
-        """What is thought of each row if all answers are right; for what to ask."""
+        """What is thought of each row if all answers are right; for what to ask.
+
+        Without the weights: these find no more.
+        """
         learnt, kept = self.learnt, _thinned(self.answers)
         if not len(kept):
             return self.thought(X)
-        expected = self._expected(kept.rows)
+        expected = believed(learnt.unweighted, self.scorer.errors(kept.rows))
         similarity = Similarity.trusting(
             learnt.ranks(kept.rows), kept.share, kept.count, expected
         )
-        return self._expected(X) + similarity(learnt.ranks(X))
+        thought = believed(learnt.unweighted, self.scorer.errors(X))
+        return thought + similarity(learnt.ranks(X))
 
     def explain(self, X):
         """What each column adds to the error of each row, and what was expected.

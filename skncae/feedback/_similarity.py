@@ -5,7 +5,9 @@ error, between 0 and 1/2); an answered outlier pulls rows like it towards 1, an 
 towards 0. Two rows are alike by exp(-distance / length), where the distance is the mean
 difference of their columns in ranks of the training rows. That is the kernel which
 forests of random splits approach (Lakshminarayanan, Roy and Teh, "Mondrian Forests for
-Large-Scale Regression when Uncertainty Matters", AISTATS 2016).
+Large-Scale Regression when Uncertainty Matters", AISTATS 2016). Ranks tell little of
+how far out a row is among the outermost, so the other half of the likeness is the same
+of the logarithms of the ranks from the nearer end.
 """
 
 from dataclasses import dataclass
@@ -18,14 +20,23 @@ from scipy.special import softmax
 # Rows at this distance are alike by 1/e; two random rows are 1/3 apart.
 LENGTH = 0.3
 
+# Logarithms of ranks are taken in this unit, and of ranks no nearer to an end.
+TAIL_UNIT = 10.0
+OUTERMOST = 1.0 / 2_000
+
 # Variance of one answer, where that of what is thought of a row is 1: for choosing
 # what to ask, as if answers were right.
 NOISE = 0.1
 
+# What to ask: so many deviations of what is not known of a row are added to what is
+# thought of it, and it then counts so far as an inlier for the rest of its batch.
+CURIOSITY = 0.2
+DOUBT = 0.7
+
 # For scores it is not known: it may be any of these, and the larger the likelier by the
 # power CAUTION, until the answers agree with those to rows like them.
 NOISES = np.array([0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0, 1000.0])
-CAUTION = 0.5
+CAUTION = 0.55
 
 # Answers are explained by so little at least, as a mean square.
 LEAST_SQUARE = 1e-3
@@ -66,7 +77,23 @@ class Ranks:
 
 def likeness(A, B):
     """How alike rows in ranks are, (len(A), len(B)): between 0 and 1."""
-    return np.exp(-cdist(A, B, "cityblock") / (LENGTH * A.shape[1]))
+    alike = _near(A, B)
+    alike += _near(_tails(A), _tails(B))
+    alike *= 0.5
+    return alike
+
+
+def _near(A, B):
+    """How near rows are, by the mean difference of their columns."""
+    distance = cdist(A, B, "cityblock")
+    distance /= -LENGTH * A.shape[1]
+    return np.exp(distance, out=distance)
+
+
+def _tails(ranks):
+    """Signed logarithms of the ranks from the nearer end: 0 in the middle."""
+    place = 2.0 * ranks - 1.0
+    return np.sign(place) * np.log1p(-(1.0 - OUTERMOST) * np.abs(place)) / -TAIL_UNIT
 
 
 @dataclass(frozen=True)
@@ -142,8 +169,9 @@ def _fit(alike, surprise, count, noise):
 def most_telling(ranks, thought, answered, n):
     """Positions of the rows to ask about, one after the other.
 
-    Each is the row thought most abnormal, as if those before it had turned out to be
-    inliers: so the rows of a batch are not all of one kind.
+    Each is the row thought most abnormal, with something for how little is known of it,
+    and as if those before it had turned out to be nearly inliers: so the rows of a
+    batch are not all of one kind.
 
     Parameters
     ----------
@@ -163,13 +191,15 @@ def most_telling(ranks, thought, answered, n):
     positions = np.empty(n, dtype=int)
     # Of what is asked so far: the factor of its covariance, given the answers.
     factor = _explained(ranks, answered)
+    variance = 1.0 - np.square(factor).sum(1)
     for i in range(n):
-        best = positions[i] = int(np.argmax(thought))
+        deviations = np.sqrt(np.maximum(variance, 0.0))
+        best = positions[i] = int(np.argmax(thought + CURIOSITY * deviations))
         covariance = likeness(ranks, ranks[[best]])[:, 0] - factor @ factor[best]
         deviation = np.sqrt(max(covariance[best], 0.0) + NOISE)
         added = covariance / deviation
-        believed = thought[best]
-        thought -= added * (believed / deviation)
+        thought -= added * (DOUBT * thought[best] / deviation)
+        variance -= np.square(added)
         factor = np.column_stack([factor, added])
         thought[positions[: i + 1]] = -np.inf
     return positions

@@ -11,6 +11,7 @@ higher, the more abnormal.
 from skncae.plotting._latent import GeneratedSamplesDisplay, LatentSpaceDisplay
 from skncae.plotting._rows import FeatureContributionDisplay, ReconstructionDisplay
 from skncae.plotting._scores import ScoreDistributionDisplay, TrainingHistoryDisplay
+from skncae.plotting._weights import WeightsDisplay
 
 __all__ = [
     "FeatureContributionDisplay",
@@ -19,4 +20,5 @@ __all__ = [
     "ReconstructionDisplay",
     "ScoreDistributionDisplay",
     "TrainingHistoryDisplay",
+    "WeightsDisplay",
 ]

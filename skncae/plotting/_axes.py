@@ -38,6 +38,20 @@ def axes_for(ax, n_axes, figsize, n_columns=1, sharex=False):
     return axes
 
 
+class Display:
+    """What the displays share: the axes and the figure that they draw in."""
+
+    def _draw_in_one(self, ax, figsize):
+        """Set `ax_` and `figure_`, new ones if ax is None."""
+        (self.ax_,) = axes_for(ax, 1, figsize)
+        self.figure_ = self.ax_.figure
+
+    def _draw_in(self, ax, n_axes, figsize, **layout):
+        """Set `axes_`, as many as are asked for, and `figure_`."""
+        self.axes_ = axes_for(ax, n_axes, figsize, **layout)
+        self.figure_ = self.axes_[0].figure
+
+
 def ink():
     """The colour of text in the current style: black on white, white on black."""
     from matplotlib import rcParams

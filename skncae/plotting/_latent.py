@@ -12,7 +12,7 @@ from skncae.data._layout import check_rows, feature_names
 from skncae.plotting._axes import (
     BLUE,
     VERMILION,
-    axes_for,
+    Display,
     center_and_spread,
     fitted_detector,
     ink,
@@ -22,7 +22,7 @@ from skncae.plotting._axes import (
 from skncae.plotting._montage import montage, shown
 
 
-class LatentSpaceDisplay:
+class LatentSpaceDisplay(Display):
     """The latent features of rows in one network, and where normality is.
 
     With a `latent_dim` above 2, the two leading principal components of the rows;
@@ -143,8 +143,7 @@ class LatentSpaceDisplay:
         display : LatentSpaceDisplay
             This display.
         """
-        (self.ax_,) = axes_for(ax, 1, (6.8, 5.0))
-        self.figure_ = self.ax_.figure
+        self._draw_in_one(ax, (6.8, 5.0))
         self.entropy_ = _entropy(self.latent)
         rows, generated, mean, labels = self._plane()
         # The most abnormal first: they are few, and would hide what is normal.
@@ -221,7 +220,7 @@ class LatentSpaceDisplay:
         return *map(pca.transform, (self.latent, self.generated, mean)), labels
 
 
-class GeneratedSamplesDisplay:
+class GeneratedSamplesDisplay(Display):
     """Generated normal rows beside real ones, column by column.
 
     Thin lines hold the middle 90 % of the rows, thick ones the middle half, dots are
@@ -345,8 +344,7 @@ class GeneratedSamplesDisplay:
             return self._plot_images(ax)
         X, generated, names = self._columns()
         n_features = len(names)
-        (self.ax_,) = axes_for(ax, 1, (7.5, 1.7 + 0.34 * n_features))
-        self.figure_ = self.ax_.figure
+        self._draw_in_one(ax, (7.5, 1.7 + 0.34 * n_features))
         low, high = quantiles(X, [0.05, 0.95])
         width = np.where(high > low, high - low, 1.0)
         for x in (0, 1):
@@ -378,8 +376,7 @@ class GeneratedSamplesDisplay:
 
     def _plot_images(self, ax, n_columns=10, n_rows=3):
         """Draw rows of real images above rows of generated ones."""
-        (self.ax_,) = axes_for(ax, 1, (7.5, 5.2))
-        self.figure_ = self.ax_.figure
+        self._draw_in_one(ax, (7.5, 5.2))
         n = min(n_columns * n_rows, len(self.X), len(self.generated))
         n_columns = min(n_columns, n)
         n -= n % n_columns

@@ -1,16 +1,18 @@
 """Figures of chosen rows: contributions of columns, and what was expected."""
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_scalar
 
+from skncae._explanation import Explanation
 from skncae._pipelines import explain
 from skncae._sentences import is_missing
 from skncae.plotting._axes import (
     BLUE,
     VERMILION,
-    axes_for,
+    Display,
     center_and_spread,
     fitted_detector,
     ink,
@@ -19,7 +21,21 @@ from skncae.plotting._axes import (
 from skncae.plotting._montage import montage, shown
 
 
-class FeatureContributionDisplay:
+class _RowsDisplay(Display):
+    """A display of `rows` of an `explanation`, of `k` columns of each."""
+
+    explanation: Explanation
+    rows: Any
+    k: int
+
+    def _chosen(self, n_default):
+        """Return the explanation, and the rows that were named or err most."""
+        check_scalar(self.k, "k", Integral, min_val=1)
+        found = self.explanation.flattened()
+        return found, _positions(self.rows, found, n_default)
+
+
+class FeatureContributionDisplay(_RowsDisplay):
     """Contributions of columns to rows, as bars that sum to the error of the row.
 
     Labels say the value and what was expected; bars of values above that and bars of
@@ -103,13 +119,10 @@ class FeatureContributionDisplay:
         display : FeatureContributionDisplay
             This display.
         """
-        found = self.explanation.flattened()
-        check_scalar(self.k, "k", Integral, min_val=1)
-        rows = _positions(self.rows, found, 1)
+        found, rows = self._chosen(1)
         n_bars = min(self.k + 1, len(found.feature_names))
         height = len(rows) * (1.2 + 0.3 * n_bars)
-        self.axes_ = axes_for(ax, len(rows), (7.5, height))
-        self.figure_ = self.axes_[0].figure
+        self._draw_in(ax, len(rows), (7.5, height))
         self.bars_ = [
             self._plot_row(axes, found, row)
             for axes, row in zip(self.axes_, rows, strict=True)
@@ -134,11 +147,11 @@ class FeatureContributionDisplay:
         axes.set_yticks(positions, labels)
         axes.invert_yaxis()
         axes.set_xlabel("contribution to the error (the bars sum to it)")
-        axes.set_title(f"Row {found.labels[row]}: error {contributions.sum():.3g}")
+        axes.set_title(_title(found, row))
         return bars
 
 
-class ReconstructionDisplay:
+class ReconstructionDisplay(_RowsDisplay):
     """Rows beside what the networks expect in their place.
 
     Every column is scaled, by the median of the given rows and the spread of their
@@ -224,9 +237,7 @@ class ReconstructionDisplay:
         display : ReconstructionDisplay
             This display.
         """
-        found = self.explanation.flattened()
-        check_scalar(self.k, "k", Integral, min_val=1)
-        rows = _positions(self.rows, found, 3)
+        found, rows = self._chosen(3)
         if found.image_shape is not None:
             return self._plot_images(found, rows, ax)
         largest = np.argsort(-found.contributions[rows].sum(0), kind="stable")
@@ -234,10 +245,7 @@ class ReconstructionDisplay:
         drawn = [j for j in largest if found.cell(0, j).column.kind == "number"]
         columns = np.sort(np.array(drawn[: self.k], dtype=int))
         width = max(5.0, 2.0 + 0.33 * len(columns))
-        self.axes_ = axes_for(
-            ax, len(rows), (width, 1.2 + 2.1 * len(rows)), sharex=True
-        )
-        self.figure_ = self.axes_[0].figure
+        self._draw_in(ax, len(rows), (width, 1.2 + 2.1 * len(rows)), sharex=True)
         values = _numbers(found.values[:, columns])
         center, spread = center_and_spread(values)
         markers = []
@@ -245,8 +253,7 @@ class ReconstructionDisplay:
             value = (values[row] - center) / spread
             expected = (_numbers(found.expected[row, columns]) - center) / spread
             markers.append(_plot_value_and_expected(axes, value, expected))
-            error = found.contributions[row].sum()
-            axes.set_title(f"Row {found.labels[row]}: error {error:.3g}")
+            axes.set_title(_title(found, row))
         self.values_, self.expected_ = map(list, zip(*markers, strict=True))
         self.axes_[-1].set_xticks(
             np.arange(len(columns)), found.feature_names[columns], rotation=90
@@ -260,10 +267,8 @@ class ReconstructionDisplay:
     def _plot_images(self, found, rows, ax):
         """Draw each image beside the expected one and its map of contributions."""
         height, width, _ = found.image_shape
-        self.axes_ = axes_for(
-            ax, len(rows), (5.0, len(rows) * (0.6 + 5.0 * height / width / 3))
-        )
-        self.figure_ = self.axes_[0].figure
+        row_height = 0.6 + 5.0 * height / width / 3
+        self._draw_in(ax, len(rows), (5.0, len(rows) * row_height))
         fold = (len(rows), *found.image_shape)
         low, high = found.values.min(), found.values.max()
         images = shown(found.values[rows].reshape(fold), low, high)
@@ -282,8 +287,7 @@ class ReconstructionDisplay:
             axes.set_xticks(places, ["image", "expected", "adds to the error"])
             axes.tick_params(axis="x", length=0)
             axes.set_yticks([])
-            error = found.contributions[row].sum()
-            axes.set_title(f"Row {found.labels[row]}: error {error:.3g}")
+            axes.set_title(_title(found, row))
         return self
 
 
@@ -305,6 +309,11 @@ def _positions(rows, explanation, n_default):
             f"rows must be positions from 0 to {n_rows - 1}, got {rows.tolist()}."
         )
     return rows
+
+
+def _title(found, row):
+    """Name a row and its error."""
+    return f"Row {found.labels[row]}: error {found.contributions[row].sum():.3g}"
 
 
 def _numbers(values):

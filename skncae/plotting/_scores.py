@@ -10,7 +10,7 @@ from skncae.plotting._axes import (
     GREEN,
     PURPLE,
     VERMILION,
-    axes_for,
+    Display,
     fitted_detector,
     ink,
 )
@@ -18,7 +18,7 @@ from skncae.plotting._axes import (
 N_BINS = 50
 
 
-class ScoreDistributionDisplay:
+class ScoreDistributionDisplay(Display):
     """How the errors of rows are distributed, and where the threshold cuts.
 
     Heights grow with the logarithm of the number of rows, so that single rows show.
@@ -150,8 +150,7 @@ class ScoreDistributionDisplay:
             outlier = _is_outlier(self.y, len(errors))
             groups = [errors[~outlier], errors[outlier]]
             labels, colours = ["normal rows", "outliers"], [BLUE, VERMILION]
-        (self.ax_,) = axes_for(ax, 1, (6.4, 4.0))
-        self.figure_ = self.ax_.figure
+        self._draw_in_one(ax, (6.4, 4.0))
         edges, is_log = np.histogram_bin_edges(errors, N_BINS), False
         if self.place is None:
             edges, is_log = _bins(errors)
@@ -197,7 +196,7 @@ class ScoreDistributionDisplay:
         return self.place(self.errors), self.place(np.array([self.threshold]))[0]
 
 
-class TrainingHistoryDisplay:
+class TrainingHistoryDisplay(Display):
     """Losses and mining scores over the steps of the training.
 
     Lines are means over the members, bands hold the middle 80 % of them.
@@ -292,8 +291,7 @@ class TrainingHistoryDisplay:
                 },
             ),
         )
-        self.axes_ = axes_for(ax, len(panels), (13.0, 3.8), n_columns=len(panels))
-        self.figure_ = self.axes_[0].figure
+        self._draw_in(ax, len(panels), (13.0, 3.8), n_columns=len(panels))
         self.lines_, self.bands_ = {}, {}
         for axes, (title, label, names) in zip(self.axes_, panels, strict=True):
             for name, (short, colour) in names.items():

@@ -272,7 +272,8 @@ def _bars(explanation, row):
     shown = [j for j in order[:BARS] if j == order[0] or parts[j] >= LEAST_BAR * total]
     bars = [[names[j], 100 * _share(parts[j], total)] for j in shown]
     rest = order[len(shown) :]
-    if parts[rest].sum() >= LEAST_BAR * total:
+    # A row that nothing speaks against has no shares, and perhaps one column alone.
+    if len(rest) and parts[rest].sum() >= LEAST_BAR * total:
         name = f"{len(rest)} other columns" if len(rest) > 1 else names[rest[0]]
         bars.append([name, 100 * _share(parts[rest].sum(), total)])
     return bars

@@ -84,6 +84,8 @@ class Trainer:
         Turns a residual to one coordinate a column; needed with `is_observed`.
     image_shape : tuple of (height, width, channels), optional
         What rows are folded to by convolutional networks; None for an MLP.
+    is_known : bool Tensor of shape (n_samples,), optional
+        Rows that are known to be outliers; they are mined whenever they are drawn.
     """
 
     def __init__(
@@ -95,10 +97,12 @@ class Trainer:
         is_observed=None,
         to_column_axes=None,
         image_shape=None,
+        is_known=None,
     ):
         self.rows = rows
         self.is_observed = is_observed
         self.to_column_axes = to_column_axes
+        self.is_known = is_known
         self.n_members = len(streams)
         self.recipe = recipe
         self.n_steps = 0
@@ -202,6 +206,8 @@ class Trainer:
         batch = _mining.Batch(x, x_hat.detach(), z.detach(), z_generated, self.model.mu)
         c = _mining.RULES[self.recipe.mining](batch)
         is_mined = _mining.least(c, self.recipe.mining_rate)
+        if self.is_known is not None:
+            is_mined = is_mined | self.is_known[drawn]
 
         # Calibrate and align: Eq. 8(a), and f learns to fool D_l. Eq. 4.
         prototype = x_generated.mean(1, keepdim=True)

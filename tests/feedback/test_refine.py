@@ -439,6 +439,12 @@ def test_pyod_has_the_same_doors(fitted_once):
     np.testing.assert_array_equal(
         clf.next_to_review(rows(), 4), plain.next_to_review(rows(), 4)
     )
+    copy = clf.without_answers()
+    np.testing.assert_array_equal(
+        copy.decision_function(rows()), clf.decision_function(rows())
+    )
+    assert not len(copy.detector_._scorer.answers)
+    assert len(clf.detector_._scorer.answers) == 8
     with pytest.raises(ValueError, match="A label is 1"):
         clf.refine(rows(), np.full(N_ROWS, 2))
     np.testing.assert_array_equal(clf.forget().decision_scores_, before)

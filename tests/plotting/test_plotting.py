@@ -23,6 +23,7 @@ from skncae.plotting import (
     ReconstructionDisplay,
     ScoreDistributionDisplay,
     TrainingHistoryDisplay,
+    WeightsDisplay,
 )
 from skncae.plotting._axes import BLUE, VERMILION
 from skncae.pyod import NCAE
@@ -34,6 +35,7 @@ DISPLAYS = {
     "latent": LatentSpaceDisplay,
     "reconstruction": ReconstructionDisplay,
     "scores": ScoreDistributionDisplay,
+    "weights": WeightsDisplay,
 }
 
 
@@ -85,6 +87,10 @@ def made_by_hand(name):
                 "mining_score_mined": 0.3 - decay + noise[5],
             }
         )
+    if name == "weights":
+        weights = np.exp2(rng.normal(size=(3, 5)))
+        kinds = ["reconstruction", "tails", "distance"]
+        return WeightsDisplay(pd.DataFrame(weights, kinds, list("abcde")), k=4)
     X = rng.normal(size=(200, 6)) * 10.0 ** np.arange(6)
     if name == "latent":
         Z = X[:, :2] / [1, 10]
@@ -123,7 +129,7 @@ def test_figure_in_a_dark_style_looks_like_its_baseline(name):
 
 
 def draw(name, detector, X, ax=None):
-    rows = () if name in ("history", "scores") else (X,)
+    rows = () if name in ("history", "scores", "weights") else (X,)
     return DISPLAYS[name].from_estimator(detector, *rows, ax=ax)
 
 
@@ -510,7 +516,8 @@ def test_rows_with_missing_entries_can_be_drawn_in_every_display(fast, X):
     with pytest.warns(UserWarning, match="column 1"):
         detector = fast(allow_nan=True).fit(rows)
     for display in DISPLAYS.values():
-        arguments = () if display is TrainingHistoryDisplay else (rows,)
+        takes_none = display in (TrainingHistoryDisplay, WeightsDisplay)
+        arguments = () if takes_none else (rows,)
         figure = display.from_estimator(detector, *arguments).figure_
         figure.canvas.draw()
 
@@ -572,3 +579,15 @@ def test_one_row_alone_can_be_drawn_in_latent_space(detector, X):
     display = LatentSpaceDisplay.from_estimator(detector, X[:1], random_state=0)
     assert display.latent.shape == (1, 3)
     display.figure_.canvas.draw()
+
+
+# --- weights -------------------------------------------------------------------
+
+
+def test_weights_are_drawn_of_the_columns_that_changed_most(detector, X):
+    display = draw("weights", detector, X)
+    assert (display.image_.get_array() == 0).all()
+    frame = pd.DataFrame([[1, 4, 1, 0.5], [1, 1, 0.9, 1]], ["a", "b"], list("wxyz"))
+    display = WeightsDisplay(frame, k=2).plot()
+    assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["x", "z"]
+    np.testing.assert_allclose(display.image_.get_array(), [[2, 0], [-1, 0]])

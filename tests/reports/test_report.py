@@ -21,7 +21,11 @@ EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \"'"
 
 @pytest.fixture
 def frame(X):
-    frame = pd.DataFrame(X, columns=list("abcde"), index=[f"r{i}" for i in range(200)])
+    # pandas 2 keeps the array, and writes to it.
+    rows = X.copy()
+    frame = pd.DataFrame(
+        rows, columns=list("abcde"), index=[f"r{i}" for i in range(200)]
+    )
     frame.loc["r60"] = [6.5, -6.5, 90.0, 6.5, -6.5]
     return frame
 

@@ -236,7 +236,7 @@ def test_trainer_is_gone_when_the_memory_of_the_gpu_is_given_back(
             trainers.append(weakref.ref(self))
 
     fit = partial(NCAEDetector._fit, trainer_type=Watched)
-    monkeypatch.setattr(_detector.NCAEDetector, "_fit", lambda *a: fit(*a))
+    monkeypatch.setattr(_detector.NCAEDetector, "_fit", lambda *a, **k: fit(*a, **k))
     gc.disable()
     try:
         # Also without a collection of garbage. On the CPU: a graph's capture empties
