@@ -26,7 +26,7 @@ from skncae.networks._ensemble import Ensemble, blocks, seen_directions
 from skncae.networks._generators import MemberStreams
 from skncae.networks._state import network_from_state, network_state
 from skncae.scaling._calibration import calibrated_view
-from skncae.training._rows import training_rows, winsorized
+from skncae.training._rows import training_rows
 from skncae.training._stopping import SettledRanking
 from skncae.training._trainer import Recipe, Trainer
 
@@ -220,7 +220,7 @@ def make_training(settings, rows, view, completion, make_trainer, device, earlie
         to_column_axes = view.to_column_axes(np.eye(n_directions))
         to_column_axes = seen_directions(to_column_axes.T, view).T
         to_column_axes = torch.from_numpy(to_column_axes.astype(np.float32)).to(device)
-    rows = seen_directions(view.transform(winsorized(rows, view)), view)
+    rows = seen_directions(view.transform(view.winsorized(rows)), view)
     rows = torch.from_numpy(training_rows(rows)).to(device)
     trained = None
     if earlier is not None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
+import torch
 
 from skncae.scaling._calibration import calibrated_view
 
@@ -172,13 +173,13 @@ class Block:
 
     @cached_property
     def _reconstruction(self):
-        return self.ensemble.reconstruct_scaled(self.scaled)
+        near = self.ensemble.near(self.completed, self.scaled)
+        return self.ensemble.reconstruct_scaled(near)
 
     @cached_property
     def residual(self):
         """Scaled rows less their reconstructions, (members, n_features, n_samples)."""
-        scaled, reconstruction = self._reconstruction
-        return reconstruction - scaled
+        return self._reconstruction - torch.from_numpy(self.scaled).mT
 
     @property
     def member_errors(self):
@@ -193,7 +194,7 @@ class Block:
         """Mean reconstruction of the members, in the units of the rows."""
         view = self.ensemble.view
         expected = np.zeros(self.rows.shape)
-        for z_hat in self._reconstruction[1].mT.numpy():
+        for z_hat in self._reconstruction.mT.numpy():
             expected += view.inverse_transform(z_hat, like=self.completed)
         expected[:, self.ensemble.is_empty] = np.nan
         return expected / self.ensemble.model.n_members

@@ -37,12 +37,14 @@ class Graph:
     def reconstruction(self):
         """Reconstructions by the members, (members, n_samples, n_features)."""
         op, n_unseen = self.op, self._ensemble.n_directions - self._ensemble.n_seen
+        view = self._ensemble.view
+        near = view.onnx(self, view.winsorized_onnx(self, self.X))
         if n_unseen == 0:
-            return self._ensemble.model.onnx(self, self.scaled)
+            return self._ensemble.model.onnx(self, near)
         axis, first = op.const([1]), op.const([n_unseen])
         n_directions = op.const([self._ensemble.n_directions])
-        unseen = op.slice(self.scaled, op.const([0]), first, axis)
-        seen = op.slice(self.scaled, first, n_directions, axis)
+        unseen = op.slice(near, op.const([0]), first, axis)
+        seen = op.slice(near, first, n_directions, axis)
         seen = self._ensemble.model.onnx(self, seen)
         # Directions that the networks do not see are reconstructed as the centre.
         n_members = self._ensemble.model.n_members

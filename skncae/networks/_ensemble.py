@@ -124,14 +124,32 @@ class Ensemble:
             )
         return self.completion.complete(X), missing
 
+    def near(self, X, Z):
+        """Rows of the view, with no value further out than the networks have seen.
+
+        Parameters
+        ----------
+        X, Z : ndarray of shape (n_samples, n_features)
+            Complete rows, and the same in the view.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_features)
+        """
+        near = self.view.winsorized(X)
+        is_far = (near != X).any(1)
+        if is_far.any():
+            Z = Z.copy(order="K")
+            Z[is_far] = self.view.transform(near[is_far])
+        return Z
+
     @torch.no_grad()
     def reconstruct_scaled(self, Z):
         """Reconstruct rows of the view, (n_samples, n_features).
 
         Returns
         -------
-        z, z_hat : Tensor of shape (n_features, n_samples) and \
-                (members, n_features, n_samples)
+        z_hat : Tensor of shape (members, n_features, n_samples)
         """
         n_directions, n_seen = Z.shape[1], self.n_seen
         # The networks' inputs end with a 1.
@@ -145,7 +163,7 @@ class Ensemble:
         if n_seen < n_directions:
             # Directions that the networks do not see are reconstructed as the centre.
             z_hat = F.pad(z_hat, (0, 0, n_directions - n_seen, 0))
-        return z[:-1], z_hat
+        return z_hat
 
     @torch.no_grad()
     def encode(self, X):
@@ -153,7 +171,8 @@ class Ensemble:
         latent = []
         for block in blocks(len(X)):
             rows, _ = self.complete(self.numbers(X[block]))
-            z = torch.from_numpy(self.view.transform(rows)[:, -self.n_seen :])
+            rows = self.view.transform(self.view.winsorized(rows))
+            z = torch.from_numpy(rows[:, -self.n_seen :])
             latent.append(self.model.encoder(z.expand(self.model.n_members, *z.shape)))
         return torch.cat(latent, 1).numpy()
 

@@ -12,6 +12,9 @@ from skncae.scaling._missing import expectation
 # Squares of scaled values must stay finite in float64.
 LARGEST = 1e100
 
+# Networks see no value of a table further from the centre than so many scales.
+FURTHEST = 3.0
+
 
 @dataclass(frozen=True)
 class View:
@@ -34,6 +37,17 @@ class View:
     inverse_rotation: np.ndarray | None = None
     knee: float | None = None
     light: np.ndarray | None = None
+
+    def winsorized(self, X):
+        """Rows of a table whose values are no further out than FURTHEST scales.
+
+        One absurd value would else move the whole row, and networks that have seen
+        none like it would go on in a straight line.
+        """
+        # Pixels have one scale for all, and a normalised image is in other units.
+        if self.knee is None:
+            return X
+        return np.clip(X, *self._limits())
 
     def transform(self, X):
         """Map complete rows, (n_samples, n_features), to this view in float64."""
@@ -100,6 +114,21 @@ class View:
         correlation[column] = 0.0
         most = np.argsort(-correlation, kind="stable")[:n_most]
         return most[correlation[most] >= least].tolist()
+
+    def winsorized_onnx(self, graph, X):
+        """Write `winsorized` as operations of an ONNX graph."""
+        if self.knee is None:
+            return X
+        low, high = self._limits()
+        return graph.op.min(
+            [graph.op.max([X, graph.op.const(low)]), graph.op.const(high)]
+        )
+
+    def _limits(self):
+        """Least and largest value of each column that networks see."""
+        with np.errstate(over="ignore"):
+            reach = FURTHEST * self.scale
+            return self.center - reach, self.center + reach
 
     def onnx(self, graph, X):
         """Write `transform` as operations of an ONNX graph; of tables only."""

@@ -4,25 +4,8 @@ import math
 
 import numpy as np
 
-# Values further from the centre than so many scales are moved to there.
-FURTHEST = 3.0
-
 # None is longer than so many rows of unit deviations; they are rounded to this grid.
 LONGEST, GRID = 3.0, 2.0**-10
-
-
-def winsorized(X, view):
-    """Complete rows of a table whose values are no further out than FURTHEST scales.
-
-    One absurd value would else move the whole row, and a row cut to its length has lost
-    what its other values say.
-    """
-    # Pixels have one scale for all, and a normalised image is in other units.
-    if view.knee is None:
-        return X
-    with np.errstate(over="ignore"):
-        reach = FURTHEST * view.scale
-        return np.clip(X, view.center - reach, view.center + reach)
 
 
 def training_rows(Z):
