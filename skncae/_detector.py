@@ -674,6 +674,12 @@ default="auto"
             missing entries; NaN in a column without any value in `fit`. Of a frame with
             more than numbers a frame of the same library, with what the rest of each
             row implies, of the types of X; None in columns that are set aside.
+
+        Notes
+        -----
+        The networks see no value of a table further from its column's centre than
+        three scales, here as in `fit`: what is absurd is not expected again.
+        `scaling="minmax"`, the paper's, moves no value.
         """
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
