@@ -22,7 +22,7 @@ exclude_patterns = ["_build", "examples"]
 numpydoc_show_class_members = False
 # scikit-learn makes these; their text refers to pages of its own documentation.
 autodoc_default_options = {
-    "exclude-members": "set_predict_request, set_predict_proba_request"
+    "exclude-members": "set_fit_request, set_predict_request, set_predict_proba_request"
 }
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3
