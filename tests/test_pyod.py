@@ -441,9 +441,12 @@ def test_thresholder_of_pythresh_sets_the_labels_as_in_other_detectors_of_pyod(
     np.testing.assert_array_equal(thresholded.labels_, alone.labels_)
     assert thresholded.threshold_ == alone.thresh_
     assert 0 < thresholded.labels_.sum() < 100
-    np.testing.assert_array_equal(
-        thresholded.predict(new_rows), alone.predict(clf.decision_function(new_rows))
+    # PyOD before 3.6.7 lets it judge each batch anew.
+    judges_anew = "contamination.eval" in inspect.getsource(BaseDetector.predict)
+    said = (alone.eval if judges_anew else alone.predict)(
+        clf.decision_function(new_rows)
     )
+    np.testing.assert_array_equal(thresholded.predict(new_rows), said)
 
 
 def test_confidence_and_rejection_work_with_a_thresholder(rows):
