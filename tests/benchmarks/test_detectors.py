@@ -39,3 +39,10 @@ def test_unknown_detector_is_refused_with_the_known_names():
 def test_squared_z_ignores_a_constant_column():
     X = np.array([[0.0, 7.0], [2.0, 7.0]])
     np.testing.assert_allclose(baselines.SquaredZ().fit(X).decision_function(X), 1)
+
+
+def test_without_networks_a_row_far_from_the_centre_is_the_outlier():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    X[7] = 9.0
+    scores = baselines.NoLearning(seed=0).fit(X).decision_function(X)
+    assert scores.argmax() == 7
