@@ -279,26 +279,12 @@ def _for_model(detector, tables, quiet):
             raise ValueError(
                 f"{tables.paths[0]}: no column {lost[0]!r}, which the model needs"
             )
-        if detector._layout is None:
-            _refuse_text(rows[names], tables.paths)
         new = [str(name) for name in rows.columns if name not in names]
         if is_first and new and names:
             _say(quiet, f"not in the model, and left out: {', '.join(new)}")
         is_first = False
         with _naming(tables.paths):
             yield rows[names] if names else rows
-
-
-def _refuse_text(rows, paths):
-    """Name the first column that a model of numbers cannot take."""
-    from pandas.api import types
-
-    for name in rows.columns:
-        if not types.is_numeric_dtype(rows[name]):
-            raise ValueError(
-                f"{', '.join(paths)}: column {name!r} held numbers in fit, and holds "
-                f"others now, such as {rows[name].dropna().iloc[0]!r}"
-            )
 
 
 def _report(detector, tables, top, output, form, check, quiet):

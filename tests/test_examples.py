@@ -48,7 +48,7 @@ def check_grid_search(names):
     i, j = np.unravel_index(maps["auroc"].argmax(), (3, 3))
     assert names["grid"]["mining_rate"][i] == best["mining_rate"]
     assert names["grid"]["generation_scale"][j] == best["generation_scale"]
-    assert maps["auroc"][0].mean() < maps["auroc"][1:].mean()
+    assert maps["auroc"][0].mean() + 0.5 < maps["auroc"][1:].mean()
     assert -1 <= names["rho"] <= 1
     # The words that are printed follow from the numbers.
     assert (names["wider"] == "the folds") == (names["noise"] > names["spread"])

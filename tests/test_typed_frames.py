@@ -159,6 +159,17 @@ def test_array_of_numbers_with_codes():
     assert not hasattr(detector, "feature_names_in_")
 
 
+@pytest.mark.parametrize(
+    "values", ["x", pd.Timestamp("2020-01-02"), pd.Timedelta(hours=1)]
+)
+def test_column_of_a_frame_of_numbers_that_changed_is_named(values):
+    numbers = pd.DataFrame(np.random.default_rng(0).normal(size=(50, 3)))
+    numbers.columns = list("abc")
+    detector = NCAEDetector(**FAST).fit(numbers)
+    with pytest.raises(ValueError, match="column 'b' held numbers in fit"):
+        detector.score_samples(numbers.assign(b=values))
+
+
 @pytest.mark.parametrize("named", ["size", 9, -8.5])
 def test_category_that_is_no_column_is_named(frame, named):
     with pytest.raises(ValueError, match="categorical_features names"):

@@ -166,9 +166,25 @@ def _checked_rows(estimator, X, reset):
                 "entries out of the training and of the scores, or fill them in, for "
                 "example with sklearn.impute.SimpleImputer."
             ) from error
+        if not reset and library_of(X) is not None:
+            _raise_if_changed(X, error)
         if "could not convert" in str(error):
             error.add_note(_NO_TABLE)
         raise
+
+
+def _raise_if_changed(X, error):
+    """Name the first column of a frame that held numbers in fit and does not now."""
+    for raw in _frames.read(X):
+        if raw.kind in ("number", "boolean"):
+            continue
+        values = [value for value in raw.values.tolist() if value is not None]
+        # Others than text are seconds here.
+        such_as = f", such as {values[0]!r}" if values and raw.kind == "text" else ""
+        raise ValueError(
+            f"column {raw.name!r} held numbers in fit and has the type {raw.dtype} "
+            f"now{such_as}. Give it numbers, or fit again."
+        ) from error
 
 
 _NO_TABLE = (

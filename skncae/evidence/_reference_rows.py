@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from skncae.evidence._neighbors import LOST
 from skncae.networks._ensemble import blocks
 from skncae.scaling._missing import over_all_columns
 from skncae.scaling._scaler import View
@@ -14,9 +15,6 @@ from skncae.scaling._scaler import View
 SURE_SHARE = 0.8
 # ... among at most this many.
 MAX_POOL = 4096
-
-# Squared distances of less than this share of the lengths have lost too many digits.
-LOST = 1e-6
 
 # Values that are this close are one value, rounded in another way by a runtime.
 ROUNDING = 1e-12

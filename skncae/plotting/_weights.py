@@ -5,10 +5,10 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_scalar
 
-from skncae.plotting._axes import axes_for, fitted_detector
+from skncae.plotting._axes import Display, fitted_detector
 
 
-class WeightsDisplay:
+class WeightsDisplay(Display):
     """How much each column counts for each kind of evidence, after answers.
 
     Columns that count for more than before are drawn towards red, those that count for
@@ -97,9 +97,7 @@ class WeightsDisplay:
         change = np.abs(logs).max(0)
         kept = np.sort(np.argsort(-change, kind="stable")[: self.k])
         n_kinds = len(weights)
-        figsize = 2.8 + 0.8 * n_kinds, 1.4 + 0.3 * len(kept)
-        (self.ax_,) = axes_for(ax, 1, figsize)
-        self.figure_ = self.ax_.figure
+        self._draw_in_one(ax, (2.8 + 0.8 * n_kinds, 1.4 + 0.3 * len(kept)))
         # At least from half to twice, so that what hardly changed looks like that.
         limit = max(1.0, float(change.max()))
         self.image_ = self.ax_.imshow(
