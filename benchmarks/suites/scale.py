@@ -71,6 +71,7 @@ FITS = {
     "wide networks": ((100,), {"hidden_units": (512, 256)}),
     "images": ((28, 28), {"evidence": "reconstruction"}),
     "colour images": ((32, 32, 3), {"evidence": "reconstruction"}),
+    "turned images": ((32, 32, 3), {"evidence": "transformations"}),
     "wide images": (
         (32, 32, 3),
         {"evidence": "reconstruction", "hidden_units": (64, 128)},

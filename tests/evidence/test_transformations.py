@@ -101,3 +101,14 @@ def test_recognizer_draws_from_its_generator_alone():
     )
     for name, tensor in first.items():
         assert torch.equal(tensor, second[name])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_network_trained_on_a_gpu_is_repeatable_and_scores_on_the_cpu(fast, images):
+    detector, again = (
+        fast(evidence="transformations", device="cuda").fit(images) for _ in range(2)
+    )
+    scores = detector.score_samples(images)
+    np.testing.assert_array_equal(again.score_samples(images), scores)
+    noise = np.random.default_rng(1).normal(size=(30, 12, 12))
+    assert detector.score_samples(noise).max() < scores.min()

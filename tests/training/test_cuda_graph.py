@@ -33,6 +33,7 @@ VARIANTS = {
     "bfloat16": {"precision": "bfloat16"},
     "images": {"image_shape": (8, 8, 1)},
     "missing entries": {"is_missing": True},
+    "known outliers": {"n_known": 20},
 }
 
 
@@ -82,7 +83,7 @@ def recorder(monkeypatch):
     monkeypatch.setattr(_graph, "captured", recorded)
 
 
-def make(device="cpu", image_shape=None, is_missing=False, **changes):
+def make(device="cpu", image_shape=None, is_missing=False, n_known=0, **changes):
     generator = torch.Generator().manual_seed(0)
     rows = torch.randn(200, 64 if image_shape else 3, generator=generator)
     observed = {}
@@ -90,6 +91,8 @@ def make(device="cpu", image_shape=None, is_missing=False, **changes):
         is_observed = torch.rand(rows.shape, generator=generator) < 0.8
         observed = {"is_observed": is_observed.to(device)}
         observed["to_column_axes"] = torch.eye(rows.shape[1], device=device)
+    if n_known:
+        observed["is_known"] = torch.arange(len(rows), device=device) < n_known
     streams = MemberStreams(0, range(2))
     recipe = Recipe(**RECIPE | CHANGES | changes)
     return Trainer(
