@@ -86,8 +86,8 @@ class NCAEDetector(AnswersMixin, CallbackSupportMixin, OutlierMixin, BaseEstimat
         of PyThresh; where its labels are not a cut of the errors, the share that it
         flags is flagged. It sets `threshold_` only; the scores do not depend on it.
     n_estimators : int or "auto", default="auto"
-        Number of autoencoders (members), trained side by side. Here and below, "auto"
-        chooses by the shape of the rows: 4 for a table, 2 for images.
+        Number of autoencoders (members), trained side by side. "auto" is 2. Below it
+        chooses by the shape of the rows.
     hidden_units : tuple of int or "auto", default="auto"
         Widths of the encoder's hidden layers, or for images the channels of its
         convolutions, each of which halves height and width; the decoder mirrors them.
@@ -141,8 +141,8 @@ default="auto"
     dictionary_size : int, default=64
         Number of rows in the dictionary of each member, drawn from the rows that it
         reconstructs best.
-    max_iter : int, default=200
-        Number of gradient steps.
+    max_iter : int or "auto", default="auto"
+        Number of gradient steps. "auto" is 70 for a table, 200 for images.
     batch_size : int, default=128
         Rows a step, for each member, drawn with replacement.
     learning_rate : float or "auto", default="auto"
@@ -271,7 +271,7 @@ default="auto"
         latent_discriminator=True,
         evidence="auto",
         dictionary_size=64,
-        max_iter=200,
+        max_iter="auto",
         batch_size=128,
         learning_rate="auto",
         decay_steps=None,

@@ -31,7 +31,7 @@ from skncae.training._stopping import SettledRanking
 from skncae.training._trainer import Recipe, Trainer
 
 # Everything but the threshold is learnt from at most this many rows, drawn at
-# random: a member sees max_iter * batch_size = 25,600 of them.
+# random: a member sees max_iter * batch_size = 8,960 of them, the other kinds all.
 MAX_TRAINING_ROWS = 20_000
 
 # Answers are learnt from beside at most so many of these rows.

@@ -9,12 +9,13 @@ from skncae.evidence._kinds import FRAME_EVIDENCE, IMAGE_EVIDENCE, TABLE_EVIDENC
 
 # What "auto" stands for: for the rows of a table, and for images.
 AUTO = {
-    "n_estimators": (4, 2),
+    "n_estimators": (2, 2),
     "hidden_units": ((32, 16), (8, 16)),
     "latent_dim": (3, 16),
     "scaling": ("whitened", "contrast"),
     "mining": ("similarity", "reconstruction"),
     "mining_rate": (0.1, 0.2),
+    "max_iter": (70, 200),
     "learning_rate": (5e-3, 3e-3),
     "evidence": (TABLE_EVIDENCE, IMAGE_EVIDENCE),
 }

@@ -95,8 +95,9 @@ def in_threads(function, items):
             function(item)
 
     if n_threads < 2:
-        for item in items:
-            in_one_thread(item)
+        with one_thread():
+            for item in items:
+                function(item)
         return
     with one_thread(), ThreadPoolExecutor(n_threads) as pool:
         # What it raises is raised here.

@@ -117,10 +117,11 @@ class _Columns:
         """Yield each column, the rows that have a value there, and what it is worth."""
         n_knots = (~np.isnan(self.values)).sum(0)
         z = standardized(block.rows, self.center, self.scale)
-        for column, n in enumerate(n_knots):
+        missing = np.isnan(z)
+        # Asked of all columns at once, for the sake of a single row.
+        for column, (n, some) in enumerate(zip(n_knots, missing.any(0), strict=True)):
             knots, worths = self.values[:n, column], self.worths[:n, column]
-            missing = np.isnan(z[:, column])
-            rows = np.flatnonzero(~missing) if missing.any() else slice(None)
+            rows = np.flatnonzero(~missing[:, column]) if some else slice(None)
             yield column, rows, interpolated(z[rows, column], knots, worths)
 
 
