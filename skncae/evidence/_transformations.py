@@ -250,6 +250,8 @@ def _train(recognizer, x, n_steps, generator, device):
     x = squared(x.to(device))
     optimizer = torch.optim.Adam(recognizer.parameters(), lr=LEARNING_RATE)
     turns = torch.arange(4, device=device).repeat_interleave(BATCH)
+    # `flags` would switch cuDNN off by default.
+    repeatable = {"enabled": True, "deterministic": True, "benchmark": False}
     for _ in range(n_steps):
         drawn = torch.randint(len(x), (BATCH,), generator=generator)
         moves = torch.randint(3, (2, 4 * BATCH), generator=generator).to(device)
@@ -258,7 +260,7 @@ def _train(recognizer, x, n_steps, generator, device):
             [torch.rot90(p, k, (2, 3)) for k, p in enumerate(images.split(BATCH))]
         )
         optimizer.zero_grad()
-        with torch.enable_grad(), cudnn.flags(deterministic=True, benchmark=False):
+        with torch.enable_grad(), cudnn.flags(**repeatable):
             loss = -log_probability(recognizer(images), (turns, *moves)).mean()
             loss.backward()
         optimizer.step()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.backends import cudnn
 
 from skncae import NCAEDetector
 from skncae.evidence import _transformations
@@ -112,3 +113,17 @@ def test_network_trained_on_a_gpu_is_repeatable_and_scores_on_the_cpu(fast, imag
     np.testing.assert_array_equal(again.score_samples(images), scores)
     noise = np.random.default_rng(1).normal(size=(30, 12, 12))
     assert detector.score_samples(noise).max() < scores.min()
+
+
+def test_network_learns_with_the_repeatable_kernels_of_cudnn(fast, images, monkeypatch):
+    seen = []
+    forward = Recognizer.forward
+
+    def noted(self, x):
+        if self.training:
+            seen.append((cudnn.enabled, cudnn.deterministic, cudnn.benchmark))
+        return forward(self, x)
+
+    monkeypatch.setattr(Recognizer, "forward", noted)
+    fast(evidence="transformations").fit(images)
+    assert set(seen) == {(True, True, False)}
