@@ -6,6 +6,7 @@ it got. Scalers, encoders, imputers, selections and ColumnTransformers of them a
 a PCA is not, and then the words are those of the columns that it makes.
 """
 
+from collections import UserList
 from dataclasses import replace
 from numbers import Real
 
@@ -205,6 +206,8 @@ def _positions(columns, names):
             # A slice of names holds the last one too.
             stop = names.index(stop) + 1
         return list(range(len(names)))[slice(start, stop, columns.step)]
+    # What is left over is a list that warns of later versions when it is read.
+    columns = columns.data if isinstance(columns, UserList) else columns
     columns = list(np.atleast_1d(columns))
     if all(isinstance(column, bool | np.bool_) for column in columns):
         return np.flatnonzero(columns).tolist()

@@ -140,6 +140,7 @@ def test_reconstruct_is_close_to_correlated_rows_in_their_units(scaling):
     X += 0.05 * X.std(0) * rng.normal(size=X.shape)
     detector = NCAEDetector(
         n_estimators=4,
+        max_iter=200,
         mining_rate=0.0,
         sample_discriminator=False,
         latent_discriminator=False,

@@ -308,10 +308,13 @@ def test_an_interrupt_while_scoring_gives_all_threads_back():
         before = blas_threads()
         with two_threads():
             for delay in np.linspace(1e-4, 2e-2, 20):
-                with pytest.raises(KeyboardInterrupt):
+                # In a lock of Python's own pool it can become an error about that.
+                with pytest.raises((KeyboardInterrupt, RuntimeError)) as caught:
                     signal.setitimer(signal.ITIMER_REAL, delay)
                     while True:
                         in_threads(work, range(6))
+                reason = caught.value.__context__ or caught.value
+                assert isinstance(reason, KeyboardInterrupt)
                 # What is on the way out still holds the frames of those inside.
                 gc.collect()
                 assert torch.get_num_threads() == 2
