@@ -22,7 +22,7 @@ from skncae.data._sample import subsample
 from skncae.evidence._scorer import Scorer
 from skncae.evidence._tail_probability import TailProbability
 from skncae.networks._autoencoder import build_encoder
-from skncae.networks._ensemble import Ensemble, blocks, seen_directions
+from skncae.networks._ensemble import Ensemble, blocks, seen_directions, seen_rows
 from skncae.networks._generators import MemberStreams
 from skncae.networks._state import network_from_state, network_state
 from skncae.scaling._calibration import calibrated_view
@@ -220,7 +220,7 @@ def make_training(settings, rows, view, completion, make_trainer, device, earlie
         to_column_axes = view.to_column_axes(np.eye(n_directions))
         to_column_axes = seen_directions(to_column_axes.T, view).T
         to_column_axes = torch.from_numpy(to_column_axes.astype(np.float32)).to(device)
-    rows = seen_directions(view.transform(view.winsorized(rows)), view)
+    rows = seen_rows(rows, view)
     rows = torch.from_numpy(training_rows(rows)).to(device)
     trained = None
     if earlier is not None:

@@ -97,7 +97,10 @@ class Block:
 
     def take(self, rows):
         """Return the block of some of the rows, by slice or indices."""
-        return Block(self.ensemble, self.cells[rows])
+        some = Block(self.ensemble, self.cells[rows])
+        if "scaled" in vars(self):
+            some.scaled = self.scaled[rows]
+        return some
 
     @property
     def layout(self):
@@ -173,8 +176,8 @@ class Block:
 
     @cached_property
     def _reconstruction(self):
-        near = self.ensemble.near(self.completed, self.scaled)
-        return self.ensemble.reconstruct_scaled(near)
+        seen = self.ensemble.seen(self.completed, self.scaled)
+        return self.ensemble.reconstruct_scaled(seen)
 
     @cached_property
     def residual(self):

@@ -19,6 +19,10 @@ SAME_AS_A_CONSTANT = 1e-5
 # closer and closer to the end of the longer tail.
 MAX_KNOTS = 512
 
+# Columns that are standardised together: of all it would take the memory of the rows.
+TOGETHER = 256
+ALL = slice(None)
+
 # Bins begin by this share of one below the least value. Values on a lattice then lie
 # inside a bin, and not on an edge where rounding would choose.
 SHIFT_OF_BINS = 2e-3
@@ -116,13 +120,16 @@ class _Columns:
     def _worths(self, block):
         """Yield each column, the rows that have a value there, and what it is worth."""
         n_knots = (~np.isnan(self.values)).sum(0)
-        z = standardized(block.rows, self.center, self.scale)
-        missing = np.isnan(z)
-        # Asked of all columns at once, for the sake of a single row.
-        for column, (n, some) in enumerate(zip(n_knots, missing.any(0), strict=True)):
-            knots, worths = self.values[:n, column], self.worths[:n, column]
-            rows = np.flatnonzero(~missing[:, column]) if some else slice(None)
-            yield column, rows, interpolated(z[rows, column], knots, worths)
+        for first in range(0, len(n_knots), TOGETHER):
+            part = slice(first, first + TOGETHER)
+            z = standardized(block.rows[:, part], self.center[part], self.scale[part])
+            missing = np.isnan(z)
+            # Asked of many columns at once, for the sake of a single row.
+            for place, is_incomplete in enumerate(missing.any(0)):
+                column, n = first + place, n_knots[first + place]
+                rows = np.flatnonzero(~missing[:, place]) if is_incomplete else ALL
+                knots, worths = self.values[:n, column], self.worths[:n, column]
+                yield column, rows, interpolated(z[rows, place], knots, worths)
 
 
 class Tails(_Columns):

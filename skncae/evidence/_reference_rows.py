@@ -45,26 +45,26 @@ class ReferenceRows:
     def learn(cls, block, settings, random_state):
         """Give each member random rows out of those it reconstructs best."""
         view = block.standardized_view(settings.calibration_rounds)
-        pool = block.take(random_state.permutation(len(block))[:MAX_POOL])
-        n_features = pool.rows.shape[1]
-        n_sure = math.ceil(SURE_SHARE * len(pool))
+        drawn = random_state.permutation(len(block))[:MAX_POOL]
+        n_sure = math.ceil(SURE_SHARE * len(drawn))
         # At most half of them: references that are all rows would hold every outlier
         # that got past the networks, for every member.
         size = min(settings.dictionary_size, math.ceil(n_sure / 2))
-        x = torch.from_numpy(view.transform(pool.completed))
-        # In blocks: residuals of all members take much memory.
-        member_errors = np.concatenate(
-            [pool.take(some).member_errors for some in blocks(len(pool))], axis=1
-        )
+        # In blocks that are not kept: residuals of all members take much memory.
+        pool = (block.take(drawn[some]) for some in blocks(len(drawn)))
+        parts = [(part.member_errors, part.n_missing) for part in pool]
+        both = zip(*parts, strict=True)
+        member_errors, n_missing = (np.concatenate(part, -1) for part in both)
+        n_features = block.rows.shape[1]
         picked = [
             random_state.permutation(
-                np.argsort(over_all_columns(errors, pool.n_missing, n_features))[
-                    :n_sure
-                ]
+                np.argsort(over_all_columns(errors, n_missing, n_features))[:n_sure]
             )[:size]
             for errors in member_errors
         ]
-        return cls(view, x[torch.from_numpy(np.stack(picked))])
+        rows = drawn[np.concatenate(picked)]
+        references = view.transform(block.take(rows).completed)
+        return cls(view, torch.from_numpy(references).unflatten(0, (-1, size)))
 
     def errors(self, block):
         """Distance of each row, the mean over members, (n_samples,)."""

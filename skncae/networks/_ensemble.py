@@ -36,6 +36,11 @@ def seen_directions(Z, view):
     return Z if view.rotation is None else Z[:, -MAX_DIRECTIONS:]
 
 
+def seen_rows(X, view):
+    """What networks see of complete rows: no value further out than FURTHEST scales."""
+    return view.transform(view.winsorized(X), n_last=MAX_DIRECTIONS)
+
+
 class Ensemble:
     """The autoencoders of all members, with the view of rows that they see.
 
@@ -124,45 +129,47 @@ class Ensemble:
             )
         return self.completion.complete(X), missing
 
-    def near(self, X, Z):
-        """Rows of the view, with no value further out than the networks have seen.
+    def seen(self, X, Z):
+        """What the networks see of rows, who have seen none that is far out.
 
         Parameters
         ----------
-        X, Z : ndarray of shape (n_samples, n_features)
-            Complete rows, and the same in the view.
+        X : ndarray of shape (n_samples, n_features)
+            Complete rows.
+        Z : ndarray of shape (n_samples, n_directions)
+            The same in the view.
 
         Returns
         -------
-        Z : ndarray of shape (n_samples, n_features)
+        Z : ndarray of shape (n_samples, n_seen)
         """
-        near = self.view.winsorized(X)
-        is_far = (near != X).any(1)
+        Z = seen_directions(Z, self.view)
+        is_far = (self.view.winsorized(X) != X).any(1)
         if is_far.any():
             Z = Z.copy(order="K")
-            Z[is_far] = self.view.transform(near[is_far])
+            Z[is_far] = seen_rows(X[is_far], self.view)
         return Z
 
     @torch.no_grad()
     def reconstruct_scaled(self, Z):
-        """Reconstruct rows of the view, (n_samples, n_features).
+        """Reconstruct what the networks see of rows, (n_samples, n_seen).
 
         Returns
         -------
-        z_hat : Tensor of shape (members, n_features, n_samples)
+        z_hat : Tensor of shape (members, n_directions, n_samples)
         """
-        n_directions, n_seen = Z.shape[1], self.n_seen
         # The networks' inputs end with a 1.
-        z = torch.ones(n_directions + 1, len(Z), dtype=torch.float64)
+        z = torch.ones(Z.shape[1] + 1, len(Z), dtype=torch.float64)
         z[:-1] = torch.from_numpy(Z).mT
         if self._feature_major is not None:
-            z_hat = self._feature_major(z[-n_seen - 1 :])
+            z_hat = self._feature_major(z)
         else:
             x = z[:-1].mT
             z_hat = self.model(x.expand(self.model.n_members, *x.shape)).mT
-        if n_seen < n_directions:
+        n_unseen = self.n_directions - self.n_seen
+        if n_unseen:
             # Directions that the networks do not see are reconstructed as the centre.
-            z_hat = F.pad(z_hat, (0, 0, n_directions - n_seen, 0))
+            z_hat = F.pad(z_hat, (0, 0, n_unseen, 0))
         return z_hat
 
     @torch.no_grad()
@@ -171,8 +178,7 @@ class Ensemble:
         latent = []
         for block in blocks(len(X)):
             rows, _ = self.complete(self.numbers(X[block]))
-            rows = self.view.transform(self.view.winsorized(rows))
-            z = torch.from_numpy(rows[:, -self.n_seen :])
+            z = torch.from_numpy(seen_rows(rows, self.view))
             latent.append(self.model.encoder(z.expand(self.model.n_members, *z.shape)))
         return torch.cat(latent, 1).numpy()
 

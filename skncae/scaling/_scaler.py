@@ -49,14 +49,18 @@ class View:
             return X
         return np.clip(X, *self._limits())
 
-    def transform(self, X):
-        """Map complete rows, (n_samples, n_features), to this view in float64."""
+    def transform(self, X, n_last=None):
+        """Map complete rows, (n_samples, n_features), to this view in float64.
+
+        Of a rotated view to all directions, or to the last ones.
+        """
         if self.light is not None:
             X = evened(np.clip(X, -LARGEST, LARGEST, dtype=np.float64))
         Z = standardized(X, self.center, self.scale)
         if self.rotation is not None:
             # Columns that lie one after the other, as the passes below like them.
-            Z = (self.rotation.T @ Z.T).T
+            first = 0 if n_last is None else max(self.rotation.shape[1] - n_last, 0)
+            Z = (self.rotation[:, first:].T @ Z.T).T
         if self.knee is not None:
             Z /= self.knee
             np.arcsinh(Z, out=Z)
