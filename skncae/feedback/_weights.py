@@ -6,7 +6,7 @@ from scipy.special import expit
 
 # What a weight's squared logarithm costs, in units of the loss of one answer: weights
 # stay near 1 until several answers say otherwise.
-PULL = 0.3
+PULL = 1.0
 
 # Weights are believed as far as they foretell answers that they were not fitted to, in
 # so many folds: better than one weight for all by this log-likelihood, half of their
