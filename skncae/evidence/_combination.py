@@ -6,8 +6,7 @@ exceptions are built in.
 - Most kinds measure from one centre, so a row between two clusters is normal to all of
   them. Where "neighbors" is asked, it takes no part in the median: with "rarity" it may
   overrule it. The score is then no less than 0.8 of the mean of these two, nor than 1.1
-  of the lesser one: what both see counts for more than what one of them sees. They lift
-  no row above the one in twenty on which most of the evidence agrees.
+  of the lesser one: what both see counts for more than what one of them sees.
 - "transformations" sees what an image shows, where all other kinds see how it looks, so
   it would never be among a majority. With it the score is the mean of all kinds.
 
@@ -24,8 +23,6 @@ TIE_BREAK = 1e-3
 # is heard only so. Their mean and their least, weighted so, may overrule the median.
 LOCAL, APART = ("neighbors", "rarity"), "neighbors"
 MEAN_OVERRULES, LEAST_OVERRULES = 0.8, 1.1
-# No further up than to one row in twenty: there the median decides alone.
-OVERRULED = float(np.log(20.0))
 
 # With this kind all are averaged.
 AVERAGED = "transformations"
@@ -51,8 +48,8 @@ def combined(names, minus_logs):
     result = _median([minus_logs[place] for place in voting])
     if local:
         heard, least = minus_logs[local].mean(0), minus_logs[local].min(0)
-        overruling = np.maximum(MEAN_OVERRULES * heard, LEAST_OVERRULES * least)
-        result = np.maximum(result, np.minimum(overruling, OVERRULED))
+        result = np.maximum(result, MEAN_OVERRULES * heard)
+        result = np.maximum(result, LEAST_OVERRULES * least)
     return result + TIE_BREAK * mean
 
 
@@ -81,8 +78,9 @@ def onnx(graph, names, minus_logs):
         heard = together(local)
         least = op.reduce_min(heard, op.const([1]), keepdims=0)
         least = op.mul(op.const(LEAST_OVERRULES), least)
-        overruling = op.max([op.mul(op.const(MEAN_OVERRULES), mean_of(heard)), least])
-        result = op.max([result, op.min([overruling, op.const(OVERRULED)])])
+        result = op.max(
+            [result, op.mul(op.const(MEAN_OVERRULES), mean_of(heard)), least]
+        )
     return op.add(result, op.mul(op.const(TIE_BREAK), mean))
 
 

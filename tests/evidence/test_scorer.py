@@ -332,7 +332,6 @@ def test_score_of_several_kinds_is_their_median_unless_local_kinds_overrule(fast
     local = np.maximum(
         0.8 * np.mean(surprises[-2:], axis=0), 1.1 * np.min(surprises[-2:], axis=0)
     )
-    local = np.minimum(local, np.log(20))
     assert TABLE_EVIDENCE[-2:] == ("rarity", "neighbors")
     assert 0 < (local > median).sum() < len(X)
     np.testing.assert_allclose(
