@@ -180,6 +180,17 @@ def test_n_iter_is_max_iter(fast, X):
     assert fast(max_iter=3).fit(X).n_iter_ == 3
 
 
+def test_number_of_steps_is_that_of_the_shape_of_the_rows(X):
+    of_table = NCAEDetector(random_state=0).fit(X)
+    images = np.random.default_rng(0).normal(size=(12, 8, 8))
+    of_images = NCAEDetector(evidence="reconstruction", random_state=0).fit(images)
+    assert of_table.n_iter_ == 70
+    assert of_images.n_iter_ == 200
+    for detector in (of_table, of_images):
+        losses = detector.history_["reconstruction_loss"]
+        assert losses.shape == (detector.n_iter_, 2)
+
+
 def test_device_is_named(fast, X):
     assert fast(device="cpu").fit(X).device_ == "cpu"
 

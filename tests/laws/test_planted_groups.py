@@ -60,3 +60,10 @@ def test_planted_group_is_found_as_by_an_isolation_forest(table, d, share):
     detector = NCAEDetector(random_state=0, n_estimators=4, max_iter=50).fit(X)
     ours = roc_auc_score(is_planted, -detector.score_samples(X))
     assert ours > roc_auc_score(is_planted, -forest.score_samples(X)) - 0.05
+
+
+@pytest.mark.parametrize("d", [2, 6])
+def test_row_alone_between_two_clusters_is_among_the_first(d):
+    X = two_clusters(np.random.default_rng(0), d, 1)
+    errors = -NCAEDetector(random_state=0).fit(X).score_samples(X)
+    assert (errors > errors[0]).sum() < 3
