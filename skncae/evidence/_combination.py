@@ -6,7 +6,9 @@ exceptions are built in.
 - Most kinds measure from one centre, so a row between two clusters is normal to all of
   them. Where "neighbors" is asked, it takes no part in the median: with "rarity" it may
   overrule it. The score is then no less than 0.8 of the mean of these two, nor than 1.1
-  of the lesser one: what both see counts for more than what one of them sees.
+  of the lesser one: what both see counts for more than what one of them sees. They lift
+  a row above the one in twenty on which most of the evidence agrees only as far as the
+  "dictionary", the third kind that looks for rows nearby, sees it too.
 - "transformations" sees what an image shows, where all other kinds see how it looks, so
   it would never be among a majority. With it the score is the mean of all kinds.
 
@@ -24,6 +26,9 @@ TIE_BREAK = 1e-3
 LOCAL, APART = ("neighbors", "rarity"), "neighbors"
 MEAN_OVERRULES, LEAST_OVERRULES = 0.8, 1.1
 
+# Beyond one row in twenty they have to have this witness.
+OVERRULED, WITNESS = float(np.log(20.0)), "dictionary"
+
 # With this kind all are averaged.
 AVERAGED = "transformations"
 
@@ -33,7 +38,7 @@ def combined(names, minus_logs):
 
     Parameters
     ----------
-    names : sequence of str
+    names : list of str
         Of the kinds.
     minus_logs : ndarray of shape (n_kinds, n_samples)
 
@@ -48,8 +53,11 @@ def combined(names, minus_logs):
     result = _median([minus_logs[place] for place in voting])
     if local:
         heard, least = minus_logs[local].mean(0), minus_logs[local].min(0)
-        result = np.maximum(result, MEAN_OVERRULES * heard)
-        result = np.maximum(result, LEAST_OVERRULES * least)
+        overruling = np.maximum(MEAN_OVERRULES * heard, LEAST_OVERRULES * least)
+        limit = OVERRULED
+        if WITNESS in names:
+            limit = np.maximum(limit, minus_logs[names.index(WITNESS)])
+        result = np.maximum(result, np.minimum(overruling, limit))
     return result + TIE_BREAK * mean
 
 
@@ -78,9 +86,11 @@ def onnx(graph, names, minus_logs):
         heard = together(local)
         least = op.reduce_min(heard, op.const([1]), keepdims=0)
         least = op.mul(op.const(LEAST_OVERRULES), least)
-        result = op.max(
-            [result, op.mul(op.const(MEAN_OVERRULES), mean_of(heard)), least]
-        )
+        overruling = op.max([op.mul(op.const(MEAN_OVERRULES), mean_of(heard)), least])
+        limit = op.const(OVERRULED)
+        if WITNESS in names:
+            limit = op.max([limit, minus_logs[names.index(WITNESS)]])
+        result = op.max([result, op.min([overruling, limit])])
     return op.add(result, op.mul(op.const(TIE_BREAK), mean))
 
 

@@ -333,6 +333,8 @@ def test_score_of_several_kinds_is_their_median_unless_local_kinds_overrule(fast
         0.8 * np.mean(surprises[-2:], axis=0), 1.1 * np.min(surprises[-2:], axis=0)
     )
     assert TABLE_EVIDENCE[-2:] == ("rarity", "neighbors")
+    witness = surprises[TABLE_EVIDENCE.index("dictionary")]
+    local = np.minimum(local, np.maximum(np.log(20), witness))
     assert 0 < (local > median).sum() < len(X)
     np.testing.assert_allclose(
         scores, -np.maximum(median, local) - np.mean(surprises, 0) / 1000
