@@ -144,10 +144,11 @@ class Ensemble:
         Z : ndarray of shape (n_samples, n_seen)
         """
         Z = seen_directions(Z, self.view)
-        is_far = (self.view.winsorized(X) != X).any(1)
+        near = self.view.winsorized(X)
+        is_far = (near != X).any(1)
         if is_far.any():
             Z = Z.copy(order="K")
-            Z[is_far] = seen_rows(X[is_far], self.view)
+            Z[is_far] = self.view.transform(near[is_far], n_last=MAX_DIRECTIONS)
         return Z
 
     @torch.no_grad()
