@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.harness.meter import Meter
+from benchmarks.harness.meter import Meter, cpu_seconds
 
 STEPS = 100
 
@@ -70,22 +70,15 @@ def products_s(n_members, d, recipe, product_s):
 
 
 def product_s(n_members, n_rows, n_in, n_out):
-    """CPU seconds of one layer's product, the mean of many."""
+    """CPU seconds of one layer's product."""
     import torch
 
     x, weight = (
         torch.randn(n_members, n_rows, n_in),
         torch.randn(n_members, n_in, n_out),
     )
-    bias, spent, n_calls = torch.randn(n_members, 1, n_out), 0.0, 50
-    # A clock of CPU time may tick a hundred times a second.
-    while spent < 0.1:
-        n_calls *= 2
-        start = time.process_time()
-        for _ in range(n_calls):
-            torch.baddbmm(bias, x, weight)
-        spent = time.process_time() - start
-    return spent / n_calls
+    bias = torch.randn(n_members, 1, n_out)
+    return cpu_seconds(lambda: torch.baddbmm(bias, x, weight), repeats=1)
 
 
 # --- the step on a GPU ---------------------------------------------------------

@@ -5,13 +5,13 @@ a matrix product), and the first two layers written in other ways.
 """
 
 import ast
-import time
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
 from benchmarks.harness import printing
+from benchmarks.harness.meter import cpu_seconds
 from benchmarks.harness.suite import Suite
 from skncae.networks._convolutional import _blocks_to_channels
 from skncae.networks._generators import MemberStreams
@@ -27,18 +27,6 @@ WAYS = (
     "6 x 6, stride 2, channels last",
     "LeNet: 5 x 5, then pooled",
 )
-
-
-def cpu_seconds(work, repeats=7, n=10):
-    """Least CPU seconds of one call, of several repeats: others share the machine."""
-    work()
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.process_time()
-        for _ in range(n):
-            work()
-        best = min(best, (time.process_time() - start) / n)
-    return best
 
 
 def matmul_rate():
@@ -80,7 +68,7 @@ def step_seconds(image_shape):
         generation_scale=0.1,
         sample_discriminator=True,
         latent_discriminator=True,
-        max_iter=10_000,
+        max_iter=10**6,
         batch_size=BATCH,
         learning_rate=3e-3,
         decay_steps=None,
@@ -89,7 +77,7 @@ def step_seconds(image_shape):
     rows = torch.randn(1000, int(np.prod(image_shape)))
     streams = MemberStreams(0, range(MEMBERS))
     trainer = Trainer(rows, streams, recipe, image_shape=image_shape)
-    return cpu_seconds(lambda: trainer.run(n_steps=5), n=1) / 5
+    return cpu_seconds(lambda: trainer.run(n_steps=5)) / 5
 
 
 def layer_seconds(size, n_in, n_out, way):
