@@ -1,6 +1,7 @@
 """The columns of a row, each by itself: how far out a value is, and how rare."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -258,6 +259,7 @@ def _of_a_constant(z, unseen):
     return z + reach, np.array([unseen, 0.0, 0.0, unseen])
 
 
+@lru_cache
 def _picked(n, n_knots):
     """Some of n ascending values: every one of the last ones, then fewer."""
     even = np.linspace(0, n - 1, n_knots // 2).round()
@@ -269,7 +271,8 @@ def _upper_tail_is_longer(z, counts):
     """Say whether a column is skewed to the right; absurd values have no say."""
     z, counts = _ordinary(z, counts)
     centred = z - counts @ z / counts.sum()
-    return counts @ centred**3 > 0
+    # A power of 3 takes numpy thirty times as long as two products.
+    return counts @ (centred * np.square(centred)) > 0
 
 
 def _usual(z, worth):

@@ -7,7 +7,7 @@ Equal bins say where to begin; within a bin it halves, all values at once.
 import numpy as np
 
 # Of fewer values the bins do not pay.
-FEW = 256
+FEW = 1000
 
 # Values that are searched for together: what they need stays in a cache.
 PIECE = 4096

@@ -94,7 +94,9 @@ def whitening(covariance, rows, n_features, directions=None, spread=0.0):
     shrunk_covariance = shrunk(covariance, len(rows), n_features) + spread
     # Where it is shrunk to nothing, that little tells the directions apart.
     _, vectors = np.linalg.eigh(shrunk_covariance + LITTLE * covariance)
-    skewness = (np.nan_to_num(rows @ vectors) ** 3).sum(0)
+    turned = np.nan_to_num(rows @ vectors)
+    # Without a power of 3, which takes numpy thirty times as long.
+    skewness = np.einsum("ij,ij,ij->j", turned, turned, turned)
     vectors = np.where(skewness < 0, -vectors, vectors)
     deviations = np.sqrt(((shrunk_covariance @ vectors) * vectors).sum(0))
     if directions is not None:
