@@ -1,11 +1,8 @@
 """More columns than rows cost no more than the rows do."""
 
-import time
-
 import numpy as np
 import pytest
 
-from skncae import NCAEDetector
 from skncae.scaling._calibration import calibrated_view
 from skncae.scaling._whitening import mahalanobis, shrunk
 
@@ -25,15 +22,3 @@ def test_distances_of_a_wide_table_are_those_of_its_covariance(n):
     covariance = shrunk(normal.T @ normal / len(normal), *normal.shape)
     slow = (Z @ np.linalg.inv(covariance) * Z).sum(1)
     np.testing.assert_allclose(mahalanobis(Z, is_normal), slow)
-
-
-def test_time_of_a_fit_is_linear_in_the_columns_beyond_the_rows():
-    def seconds(d):
-        X = np.random.default_rng(0).normal(size=(60, d))
-        start = time.process_time()
-        NCAEDetector(random_state=0, n_estimators=2, max_iter=10).fit(X)
-        return time.process_time() - start
-
-    seconds(500)
-    # A cube of the columns would take 64 times as long.
-    assert seconds(2000) < 12 * seconds(500)
