@@ -33,10 +33,10 @@ class NoLearning:
         from skncae import NCAEDetector
         from skncae._settings import settings_of
         from skncae.evidence._scorer import Scorer
-        from skncae.networks._ensemble import Ensemble
+        from skncae.networks._ensemble import MAX_DIRECTIONS, Ensemble
         from skncae.scaling._calibration import calibrated_view
 
-        self.row_shape = X.shape[1:]
+        self.row_shape = (min(X.shape[1], MAX_DIRECTIONS),)
         detector = NCAEDetector()
         detector.image_shape_ = None
         view = calibrated_view("whitened", X, rounds=5)

@@ -41,8 +41,9 @@ def test_squared_z_ignores_a_constant_column():
     np.testing.assert_allclose(baselines.SquaredZ().fit(X).decision_function(X), 1)
 
 
-def test_without_networks_a_row_far_from_the_centre_is_the_outlier():
-    X = np.random.default_rng(0).normal(size=(60, 3))
+@pytest.mark.parametrize("d", [3, 200])
+def test_without_networks_a_row_far_from_the_centre_is_the_outlier(d):
+    X = np.random.default_rng(0).normal(size=(300, d))
     X[7] = 9.0
     scores = baselines.NoLearning(seed=0).fit(X).decision_function(X)
     assert scores.argmax() == 7
