@@ -16,6 +16,10 @@ SAME_VALUE = 1e-4
 # The same beside a column that is constant; float32 has seven digits.
 SAME_AS_A_CONSTANT = 1e-5
 
+# A column whose skewness is less than this share of what either side adds to it is
+# symmetric, but for rounding.
+SYMMETRIC = 1e-6
+
 # Knots of the tail of a column: half of them at equal steps of its values, half of them
 # closer and closer to the end of the longer tail.
 MAX_KNOTS = 512
@@ -271,8 +275,9 @@ def _upper_tail_is_longer(z, counts):
     """Say whether a column is skewed to the right; absurd values have no say."""
     z, counts = _ordinary(z, counts)
     centred = z - counts @ z / counts.sum()
-    # A power of 3 takes numpy thirty times as long as two products.
-    return counts @ (centred * np.square(centred)) > 0
+    # A power of 3 would take numpy thirty times as long as two products.
+    cubes = counts * centred * np.square(centred)
+    return cubes.sum() > SYMMETRIC * np.abs(cubes).sum()
 
 
 def _usual(z, worth):

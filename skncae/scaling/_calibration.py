@@ -72,7 +72,8 @@ def calibrated_view(kind, X, rounds):
         # A table may be large.
         del Z
         distance = over_all_columns(distance, n_missing, X.shape[1])
-        view = _fit_view(kind, X, X[_nearest(distance, NORMAL_SHARE[kind])], view)
+        is_normal = _nearest(distance, NORMAL_SHARE[kind])
+        view = _fit_view(kind, X, X[is_normal], view, rows)
     return view
 
 
@@ -99,10 +100,11 @@ def _nearest(distance, share):
     return distance <= furthest * (1.0 + SAME_DISTANCE)
 
 
-def _fit_view(kind, X, X_normal, before=None):
+def _fit_view(kind, X, X_normal, before=None, completed=None):
     """Estimate the statistics of a view from its normal rows.
 
-    Incomplete rows count for a covariance as they are completed by the view `before`.
+    Incomplete rows count for a covariance as they are completed by the view `before`;
+    so `completed` has all rows, unless they are the normal ones.
     """
     if kind in IMAGE_VIEWS:
         return _pixel_view(X_normal, is_evened=kind == "contrast")
@@ -117,7 +119,8 @@ def _fit_view(kind, X, X_normal, before=None):
             turned = before.rotation * (scale / before.scale)[:, None]
             precision = turned @ turned.T
         Z, spread = expectation(Z, precision)
-    turned, back = whitening(Z.T @ Z / len(Z), Z, Z.shape[1], spread=spread)
+    rows = Z if completed is None else standardized(completed, center, scale)
+    turned, back = whitening(Z.T @ Z / len(Z), Z, rows, Z.shape[1], spread=spread)
     return View(center, scale, turned, back, KNEE[kind])
 
 

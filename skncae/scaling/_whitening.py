@@ -7,10 +7,16 @@ written down: distances come from the products of rows, directions from their sp
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
+from skncae.scaling._scaler import FURTHEST
+
 # Directions of this share of the longest one are none: they are made of rounding.
 LEAST_SPAN = 1e-8
 
-# Share of the covariance as it is in the one whose directions are sought.
+# Eigenvalues that differ by less than this share of the largest one are one value.
+SAME_VALUE = 1e-12
+
+# Share of the covariance as it is in one that is shrunk, to nothing maybe, where
+# completed rows spread beside.
 LITTLE = 1e-6
 
 
@@ -68,8 +74,10 @@ def rotation(Z, is_normal):
     """
     n_features = Z.shape[1]
     directions = None if n_features <= len(Z) else _span(Z)
-    rows = Z[is_normal] if directions is None else Z[is_normal] @ directions
-    return whitening(rows.T @ rows / len(rows), rows, n_features, directions)
+    rows = Z if directions is None else Z @ directions
+    normal = rows[is_normal]
+    covariance = normal.T @ normal / len(normal)
+    return whitening(covariance, normal, rows, n_features, directions)
 
 
 def _span(Z):
@@ -85,22 +93,42 @@ def _span(Z):
     return rows.T @ (vectors[:, is_there] / np.sqrt(values[is_there]))
 
 
-def whitening(covariance, rows, n_features, directions=None, spread=0.0):
-    """Return the whitening by the shrunk covariance of rows, and its inverse.
+def whitening(covariance, normal, rows, n_features, directions=None, spread=0.0):
+    """Return the whitening by the shrunk covariance of normal rows, and its inverse.
 
-    What they spread beside (of completed rows) is added after that. An eigenvector has
-    no sign of its own: it points to the longer tail of the rows.
+    What they spread beside (of completed rows) is added after that. All rows tell the
+    directions apart that no normal row lies in.
     """
-    shrunk_covariance = shrunk(covariance, len(rows), n_features) + spread
-    # Where it is shrunk to nothing, that little tells the directions apart.
-    _, vectors = np.linalg.eigh(shrunk_covariance + LITTLE * covariance)
-    turned = np.nan_to_num(rows @ vectors)
-    # Without a power of 3, which takes numpy thirty times as long.
-    skewness = np.einsum("ij,ij,ij->j", turned, turned, turned)
-    vectors = np.where(skewness < 0, -vectors, vectors)
+    shrunk_covariance = shrunk(covariance, len(normal), n_features) + spread
+    # Shrinking turns no direction, and takes the digits that tell them apart.
+    told = covariance
+    if np.any(spread):
+        told = shrunk_covariance + LITTLE * covariance
+    values, vectors = np.linalg.eigh(told)
+    n_alike = np.count_nonzero(values <= values[0] + SAME_VALUE * values[-1])
+    _towards_the_longer_tail(vectors, normal)
+    if n_alike > 1:
+        # Rounding would choose among them.
+        if directions is None:
+            # Networks see rows without what is far out.
+            rows = np.vstack([rows, np.clip(rows, -FURTHEST, FURTHEST)])
+        beyond = rows @ vectors[:, :n_alike]
+        vectors[:, :n_alike] @= np.linalg.eigh(beyond.T @ beyond)[1]
+        _towards_the_longer_tail(vectors[:, :n_alike], rows)
     deviations = np.sqrt(((shrunk_covariance @ vectors) * vectors).sum(0))
     if directions is not None:
         vectors = directions @ vectors
     back = (vectors * deviations).T
     vectors /= deviations
     return vectors, back
+
+
+def _towards_the_longer_tail(vectors, rows):
+    """Turn eigenvectors, which have no sign of their own, to where rows reach further.
+
+    They are changed in place.
+    """
+    turned = np.nan_to_num(rows @ vectors)
+    # Without a power of 3, which takes numpy thirty times as long.
+    skewness = np.einsum("ij,ij,ij->j", turned, turned, turned)
+    vectors[:, skewness < 0] *= -1.0

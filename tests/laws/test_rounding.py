@@ -97,3 +97,44 @@ def test_another_order_of_the_columns_is_no_evidence():
 def test_fit_on_float32_scores_float64_of_a_constant_table_as_inliers():
     detector = fitted(np.full((10, 1), 0.7, np.float32))
     assert detector.predict([[0.7]])[0] == 1
+
+
+CHANGED = {
+    "unit": lambda X, rng: X * 10.0 ** rng.integers(-6, 7, X.shape[1]),
+    "order": lambda X, rng: X[:, rng.permutation(X.shape[1])],
+    "one ulp": lambda X, rng: np.nextafter(X, np.inf),
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+@pytest.mark.parametrize("repeated", [0, 5])
+@pytest.mark.parametrize(("n", "d"), [(20, 20), (30, 25), (20, 40), (100, 90)])
+def test_few_rows_are_whitened_alike_however_they_are_rounded(n, d, repeated, change):
+    # The normal rows span fewer directions than there are, which then are as good as
+    # any others to them.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, d))
+    X[:repeated] = X[repeated : 2 * repeated]
+    changed = CHANGED[change](X, rng)
+    scores = fitted(X).score_samples(X)
+    assert moved(scores, fitted(changed).score_samples(changed)) < 1e-3
+
+
+def test_two_rare_flags_are_whitened_alike_in_any_order():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    X[:, 2:] = 0.0
+    X[:12, 2], X[9:20, 3] = 1.0, 1.0
+    scores = fitted(X).score_samples(X)
+    changed = X[:, [3, 0, 2, 1]]
+    assert moved(scores, fitted(changed).score_samples(changed)) < 1e-3
+
+
+@pytest.mark.parametrize("column", [[-2, -1, 1, 2], [0.1, 0.2, 0.4, 0.5]])
+def test_a_symmetric_column_has_no_longer_tail_by_rounding(column):
+    X = np.repeat(np.array(column, dtype=float), [5, 45, 45, 5])[:, None]
+    parameters = {"evidence": "tails", "contamination": 0.05}
+    scores = fitted(X, **parameters).score_samples(X)
+    for factor in (1e-3, 0.7, 3.1, 1e5):
+        changed = fitted(factor * X, **parameters).score_samples(factor * X)
+        assert moved(scores, changed) < 1e-3
