@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skncae._threshold import exceeds
+
 # Packages whose lines are not the caller's: their frames lie between us and him.
 BETWEEN = {"skncae", "sklearn", "pyod", "contextlib", "joblib"}
 
@@ -87,7 +89,7 @@ def raise_if_diverged(history, ended_finite, learning_rate):
 
 def warn_if_collapsed(scores, X):
     """Say so when all rows get one score although they differ; return whether."""
-    collapsed = len(scores) > 1 and np.ptp(scores) == 0 and _differ(X)
+    collapsed = len(scores) > 1 and _are_alike(scores) and _differ(X)
     if collapsed:
         warn_caller(
             "All training rows have the same score: the detector cannot tell them "
@@ -96,6 +98,11 @@ def warn_if_collapsed(scores, X):
             ConvergenceWarning,
         )
     return collapsed
+
+
+def _are_alike(scores):
+    """Say whether all scores are one, up to rounding."""
+    return not exceeds(-scores.min(), -scores.max())
 
 
 def _differ(X):
@@ -108,7 +115,7 @@ def warn_of_share(detector, asked):
     flagged = detector.contamination_
     if isinstance(asked, str):
         _warn_if_no_gap(flagged, detector.contamination_interval_)
-    elif isinstance(asked, float | int) and np.ptp(detector.training_scores_) > 0:
+    elif isinstance(asked, float | int) and not _are_alike(detector.training_scores_):
         # Of rows that are all alike nobody expects any to be flagged.
         n_rows = len(detector.training_scores_)
         far = abs(flagged - asked) > max(0.5 * asked, 1.0 / n_rows)
