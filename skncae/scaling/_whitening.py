@@ -74,10 +74,9 @@ def rotation(Z, is_normal):
     """
     n_features = Z.shape[1]
     directions = None if n_features <= len(Z) else _span(Z)
-    rows = Z if directions is None else Z @ directions
-    normal = rows[is_normal]
+    normal = (Z if directions is None else Z @ directions)[is_normal]
     covariance = normal.T @ normal / len(normal)
-    return whitening(covariance, normal, rows, n_features, directions)
+    return whitening(covariance, normal, Z, n_features, directions)
 
 
 def _span(Z):
@@ -106,15 +105,19 @@ def whitening(covariance, normal, rows, n_features, directions=None, spread=0.0)
         told = shrunk_covariance + LITTLE * covariance
     values, vectors = np.linalg.eigh(told)
     n_alike = np.count_nonzero(values <= values[0] + SAME_VALUE * values[-1])
-    _towards_the_longer_tail(vectors, normal)
+    _turn_to_the_longer_tail(vectors, normal @ vectors)
     if n_alike > 1:
         # Rounding would choose among them.
+        alike = vectors[:, :n_alike]
         if directions is None:
             # Networks see rows without what is far out.
             rows = np.vstack([rows, np.clip(rows, -FURTHEST, FURTHEST)])
-        beyond = rows @ vectors[:, :n_alike]
-        vectors[:, :n_alike] @= np.linalg.eigh(beyond.T @ beyond)[1]
-        _towards_the_longer_tail(vectors[:, :n_alike], rows)
+            beyond = rows @ alike
+        else:
+            beyond = rows @ (directions @ alike)
+        _, turned = np.linalg.eigh(beyond.T @ beyond)
+        alike @= turned
+        _turn_to_the_longer_tail(alike, beyond @ turned)
     deviations = np.sqrt(((shrunk_covariance @ vectors) * vectors).sum(0))
     if directions is not None:
         vectors = directions @ vectors
@@ -123,12 +126,12 @@ def whitening(covariance, normal, rows, n_features, directions=None, spread=0.0)
     return vectors, back
 
 
-def _towards_the_longer_tail(vectors, rows):
-    """Turn eigenvectors, which have no sign of their own, to where rows reach further.
+def _turn_to_the_longer_tail(vectors, turned):
+    """Turn eigenvectors, which have no sign of their own, in place.
 
-    They are changed in place.
+    They then point to where rows reach further, which `turned` has in their directions.
     """
-    turned = np.nan_to_num(rows @ vectors)
+    turned = np.nan_to_num(turned, copy=False)
     # Without a power of 3, which takes numpy thirty times as long.
     skewness = np.einsum("ij,ij,ij->j", turned, turned, turned)
     vectors[:, skewness < 0] *= -1.0
