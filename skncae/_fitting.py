@@ -219,7 +219,7 @@ def make_training(settings, rows, view, completion, make_trainer, device, earlie
         n_directions = view.transform(rows[:1]).shape[1]
         to_column_axes = view.to_column_axes(np.eye(n_directions))
         to_column_axes = seen_directions(to_column_axes.T, view).T
-        to_column_axes = torch.from_numpy(to_column_axes.astype(np.float32)).to(device)
+        to_column_axes = torch.from_numpy(to_column_axes).to(device)
     rows = seen_rows(rows, view)
     rows = torch.from_numpy(training_rows(rows)).to(device)
     trained = None

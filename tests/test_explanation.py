@@ -129,7 +129,8 @@ def test_whitened_difference_turned_by_column_is_that_of_the_symmetric_whitening
     # Z (cov^-1/2), the whitening whose coordinates correlate most with the columns.
     view = calibrated_view("whitened", X, 0)
     Z = (X - view.center) / view.scale
-    covariance = view.inverse_rotation.T @ view.inverse_rotation
+    basis = view.rotation * view.deviations**2
+    covariance = basis @ basis.T
     values, vectors = np.linalg.eigh(covariance)
     symmetric = Z @ (vectors / np.sqrt(values)) @ vectors.T
     np.testing.assert_allclose(

@@ -264,7 +264,7 @@ def test_distance_of_a_completed_row_is_that_of_its_observed_part(gaussian):
     completed = view.complete(holes)
     observed = ~np.isnan(holes)
     np.testing.assert_array_equal(completed[observed], holes[observed])
-    unscaled = view.inverse_rotation * view.scale
+    unscaled = (view.rotation * view.deviations**2).T * view.scale
     np.testing.assert_allclose(
         # The soft limit moves a distance by less than this.
         np.square(view.transform(completed)).sum(1),

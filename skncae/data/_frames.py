@@ -67,13 +67,18 @@ class Layout:
 
     @property
     def used(self):
-        """The columns that have a cell."""
-        return [column for column in self.columns if _is_used(column)]
+        """The columns that have a cell, in the order of the cells."""
+        return [self.columns[place] for place in self.places]
 
     @property
     def places(self):
-        """Where the columns that are used stand among all."""
-        return np.flatnonzero([_is_used(column) for column in self.columns])
+        """Where the columns that are used stand among all, by their names.
+
+        The order of the columns of a frame is no evidence.
+        """
+        names = self.names
+        places = [j for j, column in enumerate(self.columns) if _is_used(column)]
+        return np.array(sorted(places, key=names.__getitem__), dtype=int)
 
     @property
     def is_category(self):

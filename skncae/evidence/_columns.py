@@ -74,9 +74,12 @@ class _Columns:
         return cls._of(*_distinct(X))
 
     @classmethod
-    def _of(cls, center, scale, distinct):
+    def _of(cls, center, scale, ascending, is_first):
         """Learn from the distinct values of each column, and how often each came."""
-        columns = [cls._learnt(z, counts) for z, counts in distinct]
+        columns = [
+            cls._learnt(*_counted(*column))
+            for column in zip(ascending, is_first, strict=True)
+        ]
         n_knots = max(len(knots) for knots, _ in columns)
         values = np.full((n_knots, len(columns)), np.nan)
         worths = np.full((n_knots, len(columns)), np.nan)
@@ -221,7 +224,10 @@ class Rarity(_Columns):
 
 
 def _distinct(X):
-    """Centre and scale of each column, its distinct values and how often each came."""
+    """Centre and scale of each column, its ascending values, and which are distinct.
+
+    The last two are of shape (n_features, n_samples).
+    """
     X = np.asarray(X, dtype=np.float64)
     center, scale = reach_of(X)
     # A constant is its own unit.
@@ -230,13 +236,14 @@ def _distinct(X):
     same = np.maximum(SAME_VALUE, ROUNDING * (np.abs(center) / scale))
     # Missing values come last.
     ascending = np.sort(standardized(X, center, scale).T, axis=1)
-    n_values = len(X) - np.isnan(X).sum(0)
-    columns = zip(ascending, n_values, same, strict=True)
-    return center, scale, [_grouped(z[:n], width) for z, n, width in columns]
+    is_first = np.zeros(ascending.shape, bool)
+    for z, is_one, width in zip(ascending, is_first, same, strict=True):
+        is_one[_first_of_each(z[~np.isnan(z)], width)] = True
+    return center, scale, ascending, is_first
 
 
-def _grouped(z, same):
-    """Distinct values of an ascending column, and how often each came.
+def _first_of_each(z, same):
+    """Places of the distinct values of an ascending column.
 
     Those that are kept are at least half of `same` apart, and stand for what is less
     than twice that beyond them: there are no chains.
@@ -246,9 +253,14 @@ def _grouped(z, same):
     first = np.concatenate([np.zeros(min(len(z), 1), int), first])
     apart = np.ones(len(first), bool)
     apart[1:] = z[first[1:]] - z[first[:-1]] > same / 2
-    first = first[apart]
-    counts = np.append(first[1:], len(z)) - first if len(z) else first
-    return z[first], counts
+    return first[apart]
+
+
+def _counted(z, is_first):
+    """Distinct values of an ascending column, and how often each came."""
+    n_values = len(z) - np.count_nonzero(np.isnan(z))
+    first = np.flatnonzero(is_first)
+    return z[first], np.diff(first, append=n_values)
 
 
 def _ordinary(z, counts):

@@ -18,11 +18,14 @@ from skncae.evidence import _combination
 from skncae.evidence._base import Block, Evidence
 from skncae.evidence._kinds import KINDS
 from skncae.evidence._tail_probability import SMALLEST, TailProbability
-from skncae.networks._ensemble import Ensemble, blocks
+from skncae.networks._ensemble import BLOCK, Ensemble, blocks
 from skncae.scaling._missing import over_all_columns
 
 # Blocks of rows with so few columns are twice as long: they still fit into a cache.
 FEW_COLUMNS = 64
+
+# Numbers of rows that are scored together, in a thread, at most; but a block of rows.
+MAX_PIECE = 2**22
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,8 @@ class Scorer:
             errors[some] = self._combined(self.component_errors(X[some]))
 
         # So that only the errors themselves grow with the rows.
-        pieces = list(blocks(len(X), together=32))
+        together = MAX_PIECE // (BLOCK * X.shape[1])
+        pieces = list(blocks(len(X), together=min(max(together, 1), 32)))
         if len(self.ensemble.model.row_shape) > 1:
             # Convolutions: torch shares out each, and a piece takes much memory.
             for piece in pieces:

@@ -9,7 +9,14 @@ import numpy as np
 
 from skncae.scaling._location import location_and_scale, without_absurd
 from skncae.scaling._missing import expectation, over_all_columns, pairwise_precision
-from skncae.scaling._scaler import LARGEST, View, evened, light_of, standardized
+from skncae.scaling._scaler import (
+    FURTHEST,
+    LARGEST,
+    View,
+    evened,
+    light_of,
+    standardized,
+)
 from skncae.scaling._whitening import mahalanobis, rotation, whitening
 
 VIEWS = ("whitened", "standardized", "minmax")
@@ -73,7 +80,7 @@ def calibrated_view(kind, X, rounds):
         del Z
         distance = over_all_columns(distance, n_missing, X.shape[1])
         is_normal = _nearest(distance, NORMAL_SHARE[kind])
-        view = _fit_view(kind, X, X[is_normal], view, rows)
+        view = _fit_view(kind, X, X[is_normal], view)
     return view
 
 
@@ -88,8 +95,8 @@ def _whitened_view(X, rounds):
     Z = standardized(X, center, scale)
     # A table may be large, and there are several as large from here on.
     del X
-    turned, back = rotation(Z, is_normal)
-    return View(center, scale, turned, back, KNEE["whitened"])
+    turned, deviations = rotation(Z, is_normal)
+    return View(center, scale, turned, deviations, KNEE["whitened"])
 
 
 def _nearest(distance, share):
@@ -100,11 +107,10 @@ def _nearest(distance, share):
     return distance <= furthest * (1.0 + SAME_DISTANCE)
 
 
-def _fit_view(kind, X, X_normal, before=None, completed=None):
+def _fit_view(kind, X, X_normal, before=None):
     """Estimate the statistics of a view from its normal rows.
 
-    Incomplete rows count for a covariance as they are completed by the view `before`;
-    so `completed` has all rows, unless they are the normal ones.
+    Incomplete rows count for a covariance as they are completed by the view `before`.
     """
     if kind in IMAGE_VIEWS:
         return _pixel_view(X_normal, is_evened=kind == "contrast")
@@ -119,9 +125,10 @@ def _fit_view(kind, X, X_normal, before=None, completed=None):
             turned = before.rotation * (scale / before.scale)[:, None]
             precision = turned @ turned.T
         Z, spread = expectation(Z, precision)
-    rows = Z if completed is None else standardized(completed, center, scale)
-    turned, back = whitening(Z.T @ Z / len(Z), Z, rows, Z.shape[1], spread=spread)
-    return View(center, scale, turned, back, KNEE[kind])
+    # To tell directions apart by: what is missing tells columns apart, too.
+    rows = np.nan_to_num(standardized(X, center, scale), nan=FURTHEST)
+    turned, deviations = whitening(Z.T @ Z / len(Z), Z, rows, spread=spread)
+    return View(center, scale, turned, deviations, KNEE[kind])
 
 
 def _pixel_view(X, is_evened):

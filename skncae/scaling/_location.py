@@ -122,8 +122,8 @@ def _rare_scale(values, center):
     if is_far.any():
         share = is_far.mean()
         return float(np.median(far[is_far]) * np.sqrt(share * (1.0 - share)))
-    # A constant is its own unit.
-    return abs(float(center)) or 1.0
+    # A constant is its own unit, unless it is nothing but rounding.
+    return abs(float(center)) if abs(center) >= SMALLEST_NORMAL else 1.0
 
 
 def _moments(X):

@@ -24,7 +24,8 @@ class View:
     ----------
     center, scale : ndarray of shape (n_features,)
     rotation : ndarray of shape (n_features, n_directions) or None
-    inverse_rotation : ndarray of shape (n_directions, n_features) or None
+    deviations : ndarray of shape (n_directions,) or None
+        Of the rows in the directions of the rotation, before they were made 1.
     knee : float or None
     light : ndarray of shape (2,) or None
         With per-image normalisation of brightness and contrast (each row to mean 0 and
@@ -34,7 +35,7 @@ class View:
     center: np.ndarray
     scale: np.ndarray
     rotation: np.ndarray | None = None
-    inverse_rotation: np.ndarray | None = None
+    deviations: np.ndarray | None = None
     knee: float | None = None
     light: np.ndarray | None = None
 
@@ -87,8 +88,9 @@ class View:
         """
         if self.knee is not None:
             Z = self.knee * np.sinh(Z / self.knee)
-        if self.inverse_rotation is not None:
-            Z = Z @ self.inverse_rotation
+        if self.rotation is not None:
+            # The directions are at right angles.
+            Z = (Z * np.square(self.deviations)) @ self.rotation.T
         X = Z * self.scale + self.center
         if self.light is None:
             return X
@@ -109,12 +111,12 @@ class View:
 
     def associates_of(self, column, n_most=4, least=0.3):
         """Columns that correlate with a column, the most so first."""
-        if self.inverse_rotation is None:
+        if self.rotation is None:
             return []
-        basis = self.inverse_rotation
-        lengths = np.linalg.norm(basis, axis=0)
+        basis = self.rotation * np.square(self.deviations)
+        lengths = np.linalg.norm(basis, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            correlation = np.abs(basis[:, column] @ basis) / lengths / lengths[column]
+            correlation = np.abs(basis @ basis[column]) / lengths / lengths[column]
         correlation[column] = 0.0
         most = np.argsort(-correlation, kind="stable")[:n_most]
         return most[correlation[most] >= least].tolist()

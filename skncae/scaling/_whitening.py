@@ -4,6 +4,8 @@ The covariance is shrunk (OAS). Where there are more columns than rows it is nev
 written down: distances come from the products of rows, directions from their span.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
@@ -12,8 +14,13 @@ from skncae.scaling._scaler import FURTHEST
 # Directions of this share of the longest one are none: they are made of rounding.
 LEAST_SPAN = 1e-8
 
-# Eigenvalues that differ by less than this share of the largest one are one value.
-SAME_VALUE = 1e-12
+# Eigenvalues that differ by less than this share of their own, or by rounding of the
+# largest one, are one value.
+SAME_VALUE, ROUNDING = 1e-5, 1e-12
+
+# Rows reach as far on both sides of a direction whose skewness is less than this share
+# of what either side adds to it.
+SYMMETRIC = 1e-6
 
 # Share of the covariance as it is in one that is shrunk, to nothing maybe, where
 # completed rows spread beside.
@@ -68,15 +75,20 @@ def _solved(covariance, columns):
 
 
 def rotation(Z, is_normal):
-    """Whitening of centred rows by the covariance of some of them, and its inverse.
+    """Whitening of centred rows by the covariance of some of them, and deviations.
 
     It has no more directions than there are rows: those that rows lie in.
     """
     n_features = Z.shape[1]
-    directions = None if n_features <= len(Z) else _span(Z)
-    normal = (Z if directions is None else Z @ directions)[is_normal]
+    if n_features <= len(Z):
+        normal = Z[is_normal]
+        return whitening(normal.T @ normal / len(normal), normal, Z)
+    span = _span(Z)
+    inside = Z @ span
+    normal = inside[is_normal]
     covariance = normal.T @ normal / len(normal)
-    return whitening(covariance, normal, Z, n_features, directions)
+    turned, deviations = whitening(covariance, normal, inside, n_features)
+    return span @ turned, deviations
 
 
 def _span(Z):
@@ -92,46 +104,73 @@ def _span(Z):
     return rows.T @ (vectors[:, is_there] / np.sqrt(values[is_there]))
 
 
-def whitening(covariance, normal, rows, n_features, directions=None, spread=0.0):
-    """Return the whitening by the shrunk covariance of normal rows, and its inverse.
+def whitening(covariance, normal, rows, n_features=None, spread=0.0):
+    """Return the whitening by the shrunk covariance of normal rows, and deviations.
 
-    What they spread beside (of completed rows) is added after that. All rows tell the
-    directions apart that no normal row lies in.
+    The latter are along its directions. What rows spread beside (of completed ones) is
+    added to the covariance that is shrunk. Rows are in few directions of n_features,
+    unless that is None. All of them tell directions apart that the normal rows do not.
     """
-    shrunk_covariance = shrunk(covariance, len(normal), n_features) + spread
+    shrunk_covariance = shrunk(covariance, len(normal), n_features or rows.shape[1])
+    shrunk_covariance += spread
     # Shrinking turns no direction, and takes the digits that tell them apart.
     told = covariance
     if np.any(spread):
         told = shrunk_covariance + LITTLE * covariance
     values, vectors = np.linalg.eigh(told)
-    n_alike = np.count_nonzero(values <= values[0] + SAME_VALUE * values[-1])
-    _turn_to_the_longer_tail(vectors, normal @ vectors)
-    if n_alike > 1:
+    is_told = _turn_to_the_longer_tail(vectors, normal @ vectors)
+    groups = [
+        alike
+        for alike in _alike(values)
+        if alike.stop - alike.start > 1 or not is_told[alike]
+    ]
+    if groups:
         # Rounding would choose among them.
-        alike = vectors[:, :n_alike]
-        if directions is None:
+        if n_features is None:
             # Networks see rows without what is far out.
             rows = np.vstack([rows, np.clip(rows, -FURTHEST, FURTHEST)])
-            beyond = rows @ alike
-        else:
-            beyond = rows @ (directions @ alike)
-        _, turned = np.linalg.eigh(beyond.T @ beyond)
-        alike @= turned
-        _turn_to_the_longer_tail(alike, beyond @ turned)
+        _tell_apart(groups, vectors, rows, has_columns=n_features is None)
     deviations = np.sqrt(((shrunk_covariance @ vectors) * vectors).sum(0))
-    if directions is not None:
-        vectors = directions @ vectors
-    back = (vectors * deviations).T
     vectors /= deviations
-    return vectors, back
+    return vectors, deviations
+
+
+def _alike(values):
+    """Slices of ascending eigenvalues that are one value, up to rounding."""
+    same = np.maximum(SAME_VALUE * values[1:], ROUNDING * values[-1])
+    gaps = np.flatnonzero(np.diff(values) > same) + 1
+    return [slice(*edges) for edges in pairwise([0, *gaps.tolist(), len(values)])]
+
+
+def _tell_apart(groups, vectors, rows, has_columns):
+    """Turn directions that the normal rows do not tell apart as unlike rows do.
+
+    They are groups of those of columns with the same values, of symmetric ones, and of
+    none of the normal rows. No two rows have the same weight. In place.
+    """
+    weighted = np.random.default_rng(0).random((len(rows), 1)) * rows
+    if has_columns:
+        # A later row may lie where none does: there the columns do, as rows have them.
+        weighted = np.vstack([weighted, np.diag(weighted.mean(0))])
+    for alike in groups:
+        turned = weighted @ vectors[:, alike]
+        _, chosen = np.linalg.eigh(turned.T @ turned)
+        vectors[:, alike] @= chosen
+        _turn_to_the_longer_tail(vectors[:, alike], turned @ chosen)
 
 
 def _turn_to_the_longer_tail(vectors, turned):
     """Turn eigenvectors, which have no sign of their own, in place.
 
     They then point to where rows reach further, which `turned` has in their directions.
+    Return whether rows do reach further on one side than on the other.
     """
     turned = np.nan_to_num(turned, copy=False)
     # Without a power of 3, which takes numpy thirty times as long.
-    skewness = np.einsum("ij,ij,ij->j", turned, turned, turned)
+    cubes = turned * turned
+    cubes *= turned
+    skewness = cubes.sum(0)
+    size = np.abs(cubes, out=cubes).sum(0)
     vectors[:, skewness < 0] *= -1.0
+    is_symmetric = np.abs(skewness) <= SYMMETRIC * size
+    return ~is_symmetric & (size > LEAST_SPAN**3 * size.max())

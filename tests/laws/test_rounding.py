@@ -1,6 +1,7 @@
 """Rounding is no evidence, and a row's score is its own."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -94,6 +95,28 @@ def test_another_order_of_the_columns_is_no_evidence():
     assert moved(detector.score_samples(X), other.score_samples(X[:, order])) < 1e-3
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_another_order_of_the_columns_of_a_frame_is_no_evidence(seed):
+    rng = np.random.default_rng(seed)
+    city = rng.choice(list("abcde"), 150)
+    frame = pd.DataFrame(
+        {
+            "height": rng.normal(170, 10, 150),
+            "visits": rng.poisson(3, 150),
+            "city": city,
+            "country": np.where(np.isin(city, ["a", "b"]), "north", "south"),
+            "is_new": rng.random(150) < 0.1,
+            "day": pd.Timestamp("2020-01-01")
+            + pd.to_timedelta(rng.integers(0, 365, 150), "D"),
+        }
+    )
+    frame.loc[rng.random(150) < 0.1, "height"] = np.nan
+    frame.loc[rng.random(150) < 0.1, "city"] = None
+    detector = fitted(frame, allow_nan=True)
+    other = fitted(frame[rng.permutation(frame.columns)], allow_nan=True)
+    assert moved(detector.score_samples(frame), other.score_samples(frame)) < 1e-3
+
+
 def test_fit_on_float32_scores_float64_of_a_constant_table_as_inliers():
     detector = fitted(np.full((10, 1), 0.7, np.float32))
     assert detector.predict([[0.7]])[0] == 1
@@ -103,6 +126,18 @@ CHANGED = {
     "unit": lambda X, rng: X * 10.0 ** rng.integers(-6, 7, X.shape[1]),
     "order": lambda X, rng: X[:, rng.permutation(X.shape[1])],
     "one ulp": lambda X, rng: np.nextafter(X, np.inf),
+}
+
+EXCHANGEABLE = {
+    "flags": lambda rng, n, d: (rng.random((n, d)) < 0.1).astype(float),
+    "one-hot": lambda rng, n, d: np.eye(d)[rng.integers(0, d, n)],
+    "repeated rows": lambda rng, n, d: rng.normal(size=(n, d))[
+        rng.integers(0, n // 2, n)
+    ],
+    "counts": lambda rng, n, d: rng.poisson(1.0, (n, d)).astype(float),
+    "few directions": lambda rng, n, d: (
+        rng.normal(size=(n, 3)) @ rng.normal(size=(3, d))
+    ),
 }
 
 
@@ -138,3 +173,49 @@ def test_a_symmetric_column_has_no_longer_tail_by_rounding(column):
     for factor in (1e-3, 0.7, 3.1, 1e5):
         changed = fitted(factor * X, **parameters).score_samples(factor * X)
         assert moved(scores, changed) < 1e-3
+
+
+def changed_alike(change, *tables):
+    """Tables of the same columns, changed in the same way."""
+    return [CHANGED[change](X, np.random.default_rng(5)) for X in tables]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(EXCHANGEABLE)),
+    shape=st.sampled_from([(20, 20), (30, 25), (40, 12), (100, 30), (200, 8)]),
+    missing=st.sampled_from([0.0, 0.1, 0.3, 0.6]),
+    change=st.sampled_from(sorted(CHANGED)),
+    seed=st.integers(0, 9),
+)
+def test_columns_that_could_be_exchanged_are_told_apart_by_their_rows(
+    kind, shape, missing, change, seed
+):
+    # Equal eigenvalues have no directions of their own, and symmetric ones no sign.
+    rng = np.random.default_rng(seed)
+    X = EXCHANGEABLE[kind](rng, *shape)
+    X[rng.random(shape) < missing] = np.nan
+    (changed,) = changed_alike(change, X)
+    detector, other = fitted(X, allow_nan=True), fitted(changed, allow_nan=True)
+    assert moved(detector.score_samples(X), other.score_samples(changed)) < 1e-3
+
+
+@pytest.mark.parametrize("change", CHANGED)
+@pytest.mark.parametrize("kind", EXCHANGEABLE)
+def test_a_later_row_that_lies_where_none_did_scores_alike(kind, change):
+    rng = np.random.default_rng(0)
+    X = EXCHANGEABLE[kind](rng, 100, 12)
+    later = np.column_stack([rng.choice(column, 50) for column in X.T])
+    changed, changed_later = changed_alike(change, X, later)
+    scores = fitted(X).score_samples(later)
+    assert moved(scores, fitted(changed).score_samples(changed_later)) < 1e-3
+
+
+def test_a_constant_of_nothing_but_rounding_is_a_zero():
+    X = numbers(0)
+    X[:, 1] = 0.0
+    almost = X.copy()
+    almost[:, 1] = 5e-324
+    later = X[:20] + 0.1
+    scores = fitted(X).score_samples(later)
+    assert moved(scores, fitted(almost).score_samples(later)) < 1e-3
