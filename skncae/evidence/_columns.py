@@ -13,6 +13,10 @@ from skncae.scaling._scaler import standardized, standardized_onnx
 # Values this close, in units of what nine tenths of the values reach, are one value.
 SAME_VALUE = 1e-4
 
+# Cells of that width begin at this share of one, and values further apart than this
+# share of one stay apart. Prices and counts lie on a lattice that it is on no edge of.
+OFF_LATTICE = (3 - 5**0.5) / 2
+
 # The same beside a column that is constant; float32 has seven digits.
 SAME_AS_A_CONSTANT = 1e-5
 
@@ -245,14 +249,14 @@ def _distinct(X):
 def _first_of_each(z, same):
     """Places of the distinct values of an ascending column.
 
-    Those that are kept are at least half of `same` apart, and stand for what is less
-    than twice that beyond them: there are no chains.
+    Those that are kept are at least a third of `same` apart, and stand for what is less
+    than one and a half of it beyond them: there are no chains.
     """
-    cell = np.floor(z / same)
+    cell = np.floor(z / same - OFF_LATTICE)
     first = np.flatnonzero(cell[1:] != cell[:-1]) + 1
     first = np.concatenate([np.zeros(min(len(z), 1), int), first])
     apart = np.ones(len(first), bool)
-    apart[1:] = z[first[1:]] - z[first[:-1]] > same / 2
+    apart[1:] = z[first[1:]] - z[first[:-1]] > same * OFF_LATTICE
     return first[apart]
 
 

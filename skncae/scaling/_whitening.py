@@ -93,15 +93,19 @@ def rotation(Z, is_normal):
 
 def _span(Z):
     """Orthonormal directions that all rows lie in, (n_features, n_directions)."""
-    # A row that is far out would cost the others their digits.
-    length = np.linalg.norm(Z, axis=1, keepdims=True)
-    rows = Z / np.where(length > 0, length, 1.0)
+    rows = _of_length_1(Z)
     values, vectors = np.linalg.eigh(rows @ rows.T)
     is_there = values > LEAST_SPAN * max(values[-1], 1.0)
     if not is_there.any():
         # Rows that are all the same: any direction will do.
         return np.eye(Z.shape[1], 1)
     return rows.T @ (vectors[:, is_there] / np.sqrt(values[is_there]))
+
+
+def _of_length_1(rows):
+    """Rows of length 1, or 0: one that is far out would cost the others digits."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(length > 0, length, 1.0)
 
 
 def whitening(covariance, normal, rows, n_features=None, spread=0.0):
@@ -148,10 +152,12 @@ def _tell_apart(groups, vectors, rows, has_columns):
     They are groups of those of columns with the same values, of symmetric ones, and of
     none of the normal rows. No two rows have the same weight. In place.
     """
-    weighted = np.random.default_rng(0).random((len(rows), 1)) * rows
+    weights = np.random.default_rng(0).random((len(rows), 1))
+    weighted = weights * _of_length_1(rows)
     if has_columns:
         # A later row may lie where none does: there the columns do, as rows have them.
-        weighted = np.vstack([weighted, np.diag(weighted.mean(0))])
+        sizes = np.sqrt(np.square(weighted).mean(0))
+        weighted = np.vstack([weighted, np.diag(sizes)])
     for alike in groups:
         turned = weighted @ vectors[:, alike]
         _, chosen = np.linalg.eigh(turned.T @ turned)

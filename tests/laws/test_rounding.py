@@ -128,6 +128,26 @@ CHANGED = {
     "one ulp": lambda X, rng: np.nextafter(X, np.inf),
 }
 
+
+def on_a_lattice(seed):
+    """Amounts in cents, mostly small, nine tenths of which reach ten units from 0."""
+    rng = np.random.default_rng(seed)
+    small = rng.geometric(0.02, 440) / 1000
+    large = rng.integers(10_001, 15_000, 49) / 1000
+    middle = [0.0] * 20 + [-10.0, 10.0]
+    return np.concatenate([small, -small, middle, large, -large])
+
+
+@pytest.mark.parametrize("kind", ["tails", "rarity"])
+@pytest.mark.parametrize("factor", [1 / 2.54, 0.3, 7e-7])
+def test_values_on_a_lattice_are_grouped_alike_in_any_unit(kind, factor):
+    X = np.column_stack([on_a_lattice(seed) for seed in range(3)])
+    parameters = {"evidence": kind}
+    scores = fitted(X, **parameters).score_samples(X)
+    changed = fitted(factor * X, **parameters).score_samples(factor * X)
+    assert moved(scores, changed) < 1e-3
+
+
 EXCHANGEABLE = {
     "flags": lambda rng, n, d: (rng.random((n, d)) < 0.1).astype(float),
     "one-hot": lambda rng, n, d: np.eye(d)[rng.integers(0, d, n)],
