@@ -93,7 +93,8 @@ def rotation(Z, is_normal):
 
 def _span(Z):
     """Orthonormal directions that all rows lie in, (n_features, n_directions)."""
-    rows = _of_length_1(Z)
+    # A row that is far out would cost the others their digits.
+    rows = Z / _lengths(Z)[:, None]
     values, vectors = np.linalg.eigh(rows @ rows.T)
     is_there = values > LEAST_SPAN * max(values[-1], 1.0)
     if not is_there.any():
@@ -102,10 +103,10 @@ def _span(Z):
     return rows.T @ (vectors[:, is_there] / np.sqrt(values[is_there]))
 
 
-def _of_length_1(rows):
-    """Rows of length 1, or 0: one that is far out would cost the others digits."""
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(length > 0, length, 1.0)
+def _lengths(rows):
+    """Lengths of rows; 1 of those that have none."""
+    length = np.linalg.norm(rows, axis=1)
+    return np.where(length > 0, length, 1.0)
 
 
 def whitening(covariance, normal, rows, n_features=None, spread=0.0):
@@ -130,9 +131,6 @@ def whitening(covariance, normal, rows, n_features=None, spread=0.0):
     ]
     if groups:
         # Rounding would choose among them.
-        if n_features is None:
-            # Networks see rows without what is far out.
-            rows = np.vstack([rows, np.clip(rows, -FURTHEST, FURTHEST)])
         _tell_apart(groups, vectors, rows, has_columns=n_features is None)
     deviations = np.sqrt(((shrunk_covariance @ vectors) * vectors).sum(0))
     vectors /= deviations
@@ -152,17 +150,30 @@ def _tell_apart(groups, vectors, rows, has_columns):
     They are groups of those of columns with the same values, of symmetric ones, and of
     none of the normal rows. No two rows have the same weight. In place.
     """
-    weights = np.random.default_rng(0).random((len(rows), 1))
-    weighted = weights * _of_length_1(rows)
+    # In one product: there may be as many groups as columns.
+    places = np.concatenate([np.arange(alike.start, alike.stop) for alike in groups])
+    directions = vectors[:, places]
+    rng = np.random.default_rng(0)
+    turned, squares = _weighted(rows, directions, rng)
     if has_columns:
+        # Networks see rows without what is far out.
+        near = np.clip(rows, -FURTHEST, FURTHEST)
+        near_turned, near_squares = _weighted(near, directions, rng)
         # A later row may lie where none does: there the columns do, as rows have them.
-        sizes = np.sqrt(np.square(weighted).mean(0))
-        weighted = np.vstack([weighted, np.diag(sizes)])
-    for alike in groups:
-        turned = weighted @ vectors[:, alike]
-        _, chosen = np.linalg.eigh(turned.T @ turned)
+        sizes = np.sqrt((squares + near_squares) / (2 * len(rows)))
+        turned = np.vstack([turned, near_turned, sizes[:, None] * directions])
+    ends = np.cumsum([alike.stop - alike.start for alike in groups])
+    for alike, part in zip(groups, np.split(turned, ends[:-1], axis=1), strict=True):
+        _, chosen = np.linalg.eigh(part.T @ part)
         vectors[:, alike] @= chosen
-        _turn_to_the_longer_tail(vectors[:, alike], turned @ chosen)
+        _turn_to_the_longer_tail(vectors[:, alike], part @ chosen)
+
+
+def _weighted(rows, directions, rng):
+    """Rows of length 1 in some directions, times weights; sums of squares by column."""
+    weights = rng.random(len(rows)) / _lengths(rows)
+    turned = weights[:, None] * (rows @ directions)
+    return turned, np.einsum("i,ij,ij->j", np.square(weights), rows, rows)
 
 
 def _turn_to_the_longer_tail(vectors, turned):
