@@ -88,7 +88,7 @@ class View:
         """
         if self.knee is not None:
             Z = self.knee * np.sinh(Z / self.knee)
-        if self.rotation is not None:
+        if self.rotation is not None and self.deviations is not None:
             # The directions are at right angles.
             Z = (Z * np.square(self.deviations)) @ self.rotation.T
         X = Z * self.scale + self.center
@@ -111,7 +111,7 @@ class View:
 
     def associates_of(self, column, n_most=4, least=0.3):
         """Columns that correlate with a column, the most so first."""
-        if self.rotation is None:
+        if self.rotation is None or self.deviations is None:
             return []
         basis = self.rotation * np.square(self.deviations)
         lengths = np.linalg.norm(basis, axis=1)
