@@ -219,7 +219,9 @@ def make_training(settings, rows, view, completion, make_trainer, device, earlie
         n_directions = view.transform(rows[:1]).shape[1]
         to_column_axes = view.to_column_axes(np.eye(n_directions))
         to_column_axes = seen_directions(to_column_axes.T, view).T
-        to_column_axes = torch.from_numpy(to_column_axes).to(device)
+        # Apple's GPUs have no float64.
+        dtype = torch.float32 if device.type == "mps" else torch.float64
+        to_column_axes = torch.from_numpy(to_column_axes).to(device, dtype)
     rows = seen_rows(rows, view)
     rows = torch.from_numpy(training_rows(rows)).to(device)
     trained = None

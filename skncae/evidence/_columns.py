@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from skncae.evidence._interpolation import interpolated
-from skncae.scaling._location import ABSURD, ROUNDING, reach_of
+from skncae.scaling._location import ABSURD, ROUNDING, SYMMETRIC, reach_of
 from skncae.scaling._scaler import standardized, standardized_onnx
 
 # Values this close, in units of what nine tenths of the values reach, are one value.
@@ -19,10 +19,6 @@ OFF_LATTICE = (3 - 5**0.5) / 2
 
 # The same beside a column that is constant; float32 has seven digits.
 SAME_AS_A_CONSTANT = 1e-5
-
-# A column whose skewness is less than this share of what either side adds to it is
-# symmetric, but for rounding.
-SYMMETRIC = 1e-6
 
 # Knots of the tail of a column: half of them at equal steps of its values, half of them
 # closer and closer to the end of the longer tail.

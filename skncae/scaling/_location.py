@@ -18,6 +18,10 @@ SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
 # value is absurd: it says nothing about the others.
 REACH, ABSURD = 0.9, 20.0
 
+# A column, or a direction, whose skewness is less than this share of what either side
+# adds to it is symmetric, but for rounding.
+SYMMETRIC = 1e-6
+
 # Numbers that are looked at together.
 MAX_BLOCK = 2**21
 

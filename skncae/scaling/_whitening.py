@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
+from skncae.scaling._location import SYMMETRIC
 from skncae.scaling._scaler import FURTHEST
 
 # Directions of this share of the longest one are none: they are made of rounding.
@@ -17,10 +18,6 @@ LEAST_SPAN = 1e-8
 # Eigenvalues that differ by less than this share of their own, or by rounding of the
 # largest one, are one value.
 SAME_VALUE, ROUNDING = 1e-5, 1e-12
-
-# Rows reach as far on both sides of a direction whose skewness is less than this share
-# of what either side adds to it.
-SYMMETRIC = 1e-6
 
 # Share of the covariance as it is in one that is shrunk, to nothing maybe, where
 # completed rows spread beside.

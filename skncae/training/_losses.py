@@ -41,8 +41,8 @@ def observed_target(x, x_hat, is_observed, to_column_axes):
     x, x_hat : Tensor of shape (members, batch, features)
     is_observed : bool Tensor of shape (members, batch, features)
     to_column_axes : Tensor of shape (features, features)
-        Orthogonal; `View.to_column_axes` as a matrix, in float64: sums in float32
-        would hang on the order of the columns.
+        Orthogonal; `View.to_column_axes` as a matrix. Sums are of its type: in float32
+        they hang on the order of the columns.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def observed_target(x, x_hat, is_observed, to_column_axes):
         Without gradient.
     """
     x_hat = x_hat.detach()
-    residual = (x - x_hat).double() @ to_column_axes
+    residual = (x - x_hat).to(to_column_axes.dtype) @ to_column_axes
     return x_hat + ((residual * is_observed) @ to_column_axes.T).to(x_hat.dtype)
 
 

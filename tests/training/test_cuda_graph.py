@@ -90,9 +90,7 @@ def make(device="cpu", image_shape=None, is_missing=False, n_known=0, **changes)
     if is_missing:
         is_observed = torch.rand(rows.shape, generator=generator) < 0.8
         observed = {"is_observed": is_observed.to(device)}
-        observed["to_column_axes"] = torch.eye(
-            rows.shape[1], device=device, dtype=torch.float64
-        )
+        observed["to_column_axes"] = torch.eye(rows.shape[1], device=device)
     if n_known:
         observed["is_known"] = torch.arange(len(rows), device=device) < n_known
     streams = MemberStreams(0, range(2))
