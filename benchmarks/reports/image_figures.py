@@ -225,10 +225,8 @@ def draw_5(frame):
     ):
         part = frame[frame[other] == fixed]
         for dataset in SETS:
-            for score, style in (("auroc_reconstruction", "o-"), ("auroc", "s:")):
-                mean = 100 * part[part.dataset == dataset].groupby(name)[score].mean()
-                label = f"{dataset}, {'reconstruction' if style == 'o-' else 'default'}"
-                ax.plot(mean.index, mean, style, label=label)
+            mean = 100 * part[part.dataset == dataset].groupby(name).auroc.mean()
+            ax.plot(mean.index, mean, "o-", label=dataset)
         ax.set(xlabel=name, ylabel="AUROC, %", title=f"{other} = {fixed}")
     axes[0, 0].set_xscale("log")
     axes[0, 1].legend(fontsize=7)
@@ -236,16 +234,14 @@ def draw_5(frame):
 
 
 def draw_6(frame):
-    """One panel a data set and score: AUROC of each rule over rho."""
-    figure, axes = _subplots(1, 4, (12, 3.4))
-    panels = itertools.product(SETS, ("auroc_reconstruction", "auroc"))
-    for ax, (dataset, score) in zip(axes[0], panels, strict=True):
+    """One panel a data set: AUROC of each rule over rho."""
+    figure, axes = _subplots(1, 2, (8.5, 3.4))
+    for ax, dataset in zip(axes[0], SETS, strict=True):
         for rule in RULES:
             part = frame[(frame.dataset == dataset) & (frame.mining == rule)]
-            mean = 100 * part.groupby("rho")[score].mean()
+            mean = 100 * part.groupby("rho").auroc.mean()
             ax.plot(mean.index, mean, "o-", label=rule)
-        kind = "default score" if score == "auroc" else "reconstruction error"
-        ax.set(xlabel="rho", ylabel="AUROC, %", title=f"{dataset}, {kind}")
+        ax.set(xlabel="rho", ylabel="AUROC, %", title=dataset)
     axes[0, 0].legend(fontsize=7)
     return figure
 

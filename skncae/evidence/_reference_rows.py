@@ -57,9 +57,12 @@ class ReferenceRows:
         member_errors, n_missing = (np.concatenate(part, -1) for part in both)
         n_features = block.rows.shape[1]
         picked = [
-            random_state.permutation(
-                np.argsort(over_all_columns(errors, n_missing, n_features))[:n_sure]
-            )[:size]
+            drawn_surest(
+                over_all_columns(errors, n_missing, n_features),
+                n_sure,
+                size,
+                random_state,
+            )
             for errors in member_errors
         ]
         rows = drawn[np.concatenate(picked)]
@@ -122,6 +125,17 @@ class ReferenceRows:
             return x, *nearest_rows(x, self.references)
         is_observed = torch.from_numpy(block.is_observed)
         return x, *observed_distances(x, is_observed, self.references).min(-1)
+
+
+def drawn_surest(errors, n_sure, size, random_state):
+    """Draw places of rows out of those with the lowest errors.
+
+    Every row has its place in a line. So one row more that is sure, or one less, makes
+    one place another, and not all of them.
+    """
+    line = random_state.permutation(len(errors))
+    sure = np.argsort(errors, kind="stable")[:n_sure]
+    return sure[np.argsort(line[sure])[:size]]
 
 
 def nearest_distances(x, lengths, references):

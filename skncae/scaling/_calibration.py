@@ -7,7 +7,12 @@ misleads a network. Missing entries (NaN) are left out of these statistics.
 
 import numpy as np
 
-from skncae.scaling._location import location_and_scale, without_absurd
+from skncae.scaling._location import (
+    least_scale,
+    location_and_scale,
+    reach_of,
+    without_absurd,
+)
 from skncae.scaling._missing import expectation, over_all_columns, pairwise_precision
 from skncae.scaling._scaler import (
     FURTHEST,
@@ -62,16 +67,18 @@ def calibrated_view(kind, X, rounds):
         low, high = np.nan_to_num([np.fmin.reduce(X), np.fmax.reduce(X)])
         return View(low, np.where(high > low, high - low, 1.0))
     n_missing = np.isnan(X).sum(1)
-    if kind == "whitened" and not n_missing.any():
-        return _whitened_view(without_absurd(X), rounds)
     if kind in IMAGE_VIEWS:
-        X = np.clip(X, -LARGEST, LARGEST)
+        X, least = np.clip(X, -LARGEST, LARGEST), None
     else:
-        X = without_absurd(X)
-    view = _fit_view(kind, X, X)
+        median, reach = reach_of(X)
+        X = without_absurd(X, median, reach)
+        least = least_scale(X, median)
+    if kind == "whitened" and not n_missing.any():
+        return _whitened_view(X, least, rounds)
+    view = _fit_view(kind, X, X, least)
     if kind == "whitened":
         for _ in range(FIRST_STEPS - 1):
-            view = _fit_view(kind, X, X, view)
+            view = _fit_view(kind, X, X, least, view)
     for _ in range(rounds):
         rows = view.complete(X) if n_missing.any() else X
         Z = view.transform(rows)
@@ -80,18 +87,18 @@ def calibrated_view(kind, X, rounds):
         del Z
         distance = over_all_columns(distance, n_missing, X.shape[1])
         is_normal = _nearest(distance, NORMAL_SHARE[kind])
-        view = _fit_view(kind, X, X[is_normal], view)
+        view = _fit_view(kind, X, X[is_normal], least, view)
     return view
 
 
-def _whitened_view(X, rounds):
+def _whitened_view(X, least, rounds):
     """Whiten complete rows: their own directions are sought in the last round only."""
     is_normal = np.ones(len(X), bool)
     for _ in range(rounds):
-        center, scale = location_and_scale(X, X[is_normal])
+        center, scale = location_and_scale(X, X[is_normal], least)
         distance = mahalanobis(standardized(X, center, scale), is_normal)
         is_normal = _nearest(distance, NORMAL_SHARE["whitened"])
-    center, scale = location_and_scale(X, X[is_normal])
+    center, scale = location_and_scale(X, X[is_normal], least)
     Z = standardized(X, center, scale)
     # A table may be large, and there are several as large from here on.
     del X
@@ -107,14 +114,14 @@ def _nearest(distance, share):
     return distance <= furthest * (1.0 + SAME_DISTANCE)
 
 
-def _fit_view(kind, X, X_normal, before=None):
+def _fit_view(kind, X, X_normal, least, before=None):
     """Estimate the statistics of a view from its normal rows.
 
     Incomplete rows count for a covariance as they are completed by the view `before`.
     """
     if kind in IMAGE_VIEWS:
         return _pixel_view(X_normal, is_evened=kind == "contrast")
-    center, scale = location_and_scale(X, X_normal)
+    center, scale = location_and_scale(X, X_normal, least)
     if kind == "standardized":
         return View(center, scale, knee=KNEE[kind])
     Z, spread = standardized(X_normal, center, scale), 0.0

@@ -18,6 +18,9 @@ SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
 # value is absurd: it says nothing about the others.
 REACH, ABSURD = 0.9, 20.0
 
+# A column has a value that most have where fewer than this share have another.
+MOST = 0.5
+
 # A column, or a direction, whose skewness is less than this share of what either side
 # adds to it is symmetric, but for rounding.
 SYMMETRIC = 1e-6
@@ -65,21 +68,41 @@ def _without_empty(X):
     return (np.where(is_empty, 0.0, X) if is_empty.any() else X), is_empty
 
 
-def without_absurd(X):
+def without_absurd(X, median, reach):
     """Rows whose values are no further out than is worth counting."""
-    median, reach = reach_of(X)
     with np.errstate(over="ignore"):
         limit = np.where(reach > 0, ABSURD * reach, np.inf)
         return np.clip(X, median - limit, median + limit)
 
 
-def location_and_scale(X, X_normal):
+def least_scale(X, median):
+    """Least scale of columns most of whose values are one, such as flags; 0 of others.
+
+    What the rows beside have, and not how many of them still count as normal: without
+    the last of these, or with one left, a flag would be several times as far out.
+    """
+    return _by_columns(_least_scale, X, median[None])[0]
+
+
+def _least_scale(X, median):
+    """`least_scale` of some columns."""
+    with np.errstate(over="ignore"):
+        far = np.abs(X - median)
+    is_far = far > ROUNDING * np.maximum(np.abs(median), SMALLEST_NORMAL)
+    share = is_far.sum(0) / np.maximum((~np.isnan(far)).sum(0), 1)
+    scale = np.zeros_like(median)
+    for column in np.flatnonzero((share > 0) & (share < MOST)):
+        scale[:, column] = _rare_scale(far[is_far[:, column], column], share[column])
+    return scale
+
+
+def location_and_scale(X, X_normal, least):
     """Centre and scale of each column, as the normal rows have them.
 
-    What is constant among those is judged by the other rows; a column of nothing but
-    NaN has centre 0 and scale 1.
+    A scale is no less than `least`. What is constant among those rows is judged by the
+    other rows; a column of nothing but NaN has centre 0 and scale 1.
     """
-    return _by_columns(_location_and_scale, X, X_normal)
+    return _by_columns(_location_and_scale, X, X_normal, least[None])
 
 
 def _by_columns(function, *tables):
@@ -96,7 +119,7 @@ def _by_columns(function, *tables):
     return np.concatenate(found, axis=1)
 
 
-def _location_and_scale(X, X_normal):
+def _location_and_scale(X, X_normal, least):
     """`location_and_scale` of some columns."""
     center, scale = _moments(X_normal)
     if np.isnan(center).any():
@@ -106,28 +129,33 @@ def _location_and_scale(X, X_normal):
         scale = np.where(is_seen, scale, overall)
     size = np.fmax.reduce(np.abs(X_normal))
     size = np.where(np.isnan(size), np.abs(center), size)
+    scale = np.fmax(scale, least[0])
     # Below this a deviation is rounding.
     for column in np.flatnonzero(~(scale > ROUNDING * size)):
-        scale[column] = _rare_scale(X[:, column], center[column])
+        scale[column] = _scale_of_constant(X[:, column], center[column])
     return np.nan_to_num(center), np.nan_to_num(scale, nan=1.0)
 
 
-def _rare_scale(values, center):
-    """Scale of a column that is constant, but for a few rows at most.
-
-    The deviation of all rows if each of the few were as far out as their median: one
-    of them alone, however far out, does not set it.
-    """
+def _scale_of_constant(values, center):
+    """Scale of a column that is constant among the normal rows."""
     if np.isnan(center):
         return 1.0
     with np.errstate(over="ignore"):
         far = np.abs(values - center)
     is_far = far > ROUNDING * max(abs(center), SMALLEST_NORMAL)
     if is_far.any():
-        share = is_far.mean()
-        return float(np.median(far[is_far]) * np.sqrt(share * (1.0 - share)))
+        return _rare_scale(far[is_far], is_far.mean())
     # A constant is its own unit, unless it is nothing but rounding.
     return abs(float(center)) if abs(center) >= SMALLEST_NORMAL else 1.0
+
+
+def _rare_scale(far, share):
+    """Scale of a column whose values are one, but for a share that is so far from it.
+
+    The deviation of all if each of the share were as far out as their median: one of
+    them alone, however far out, does not set it.
+    """
+    return float(np.median(far) * np.sqrt(share * (1.0 - share)))
 
 
 def _moments(X):

@@ -8,7 +8,9 @@ from sklearn.metrics import roc_auc_score
 
 from skncae import NCAEDetector
 from skncae.evidence._kinds import TABLE_EVIDENCE
+from skncae.evidence._reference_rows import drawn_surest
 from skncae.scaling._calibration import calibrated_view
+from skncae.scaling._location import least_scale, location_and_scale, reach_of
 
 ABSURD = (1e5, 1e6, -9999.0, 1e20, 1e300)
 
@@ -88,3 +90,58 @@ def test_scale_is_that_of_the_other_rows(value, kind):
     spoilt[-1, 1] = value
     scale = calibrated_view(kind, spoilt, 5).scale
     np.testing.assert_allclose(scale, calibrated_view(kind, X, 5).scale, rtol=0.1)
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10**6), one=st.integers(0, 99))
+def test_one_row_more_or_less_that_is_sure_changes_one_reference(seed, one):
+    errors = np.random.default_rng(seed).random(100)
+    changed = errors.copy()
+    changed[one] = 1.0 - changed[one]
+
+    def drawn(errors):
+        return set(drawn_surest(errors, 80, 32, np.random.RandomState(seed)).tolist())
+
+    references = drawn(errors)
+    assert references <= set(np.argsort(errors)[:80]) and len(references) == 32
+    assert len(references - drawn(changed)) <= 1
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    n_flagged=st.integers(1, 49),
+    n_missing=st.sampled_from([0, 10]),
+    normal=st.sampled_from([60, 80]),
+    unit=st.sampled_from([1.0, 1e-6, 1e9]),
+    seed=st.integers(0, 10**6),
+)
+def test_flag_is_as_far_out_however_many_normal_rows_have_it(
+    n_flagged, n_missing, normal, unit, seed
+):
+    rng = np.random.default_rng(seed)
+    values = np.r_[np.full(n_flagged, unit), np.zeros(100 - n_flagged)]
+    values = np.r_[values, np.full(n_missing, np.nan)]
+    X = rng.permutation(values)[:, None]
+    median, _ = reach_of(X)
+    least = least_scale(X, median)
+    share = n_flagged / 100
+    np.testing.assert_allclose(least, unit * np.sqrt(share * (1 - share)))
+    # Those of the flagged rows that look normal, from none to all.
+    order = np.argsort(np.nan_to_num(X[:, 0]), kind="stable")
+    _, scale = location_and_scale(X, X[order[:normal]], least)
+    assert least <= scale <= max(unit / 2, least[0]) * 1.001
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    kind=st.sampled_from(["standardized", "whitened"]),
+    value=st.sampled_from(ABSURD),
+    seed=st.integers(0, 10**6),
+)
+def test_absurd_value_does_not_change_how_far_out_flags_are(kind, value, seed):
+    rng = np.random.default_rng(seed)
+    X = np.hstack([rng.normal(size=(60, 20)), rng.random((60, 20)) < 0.1])
+    spoilt = X.copy()
+    spoilt[-1, 0] = value
+    before, after = (calibrated_view(kind, some, 5).scale for some in (X, spoilt))
+    np.testing.assert_allclose(after[20:], before[20:], rtol=0.25)
