@@ -8,6 +8,7 @@ import pytest
 from benchmarks.harness import records
 from benchmarks.harness import suite as harness
 from benchmarks.suites import (
+    absurd,
     criterion,
     frames,
     images,
@@ -35,6 +36,7 @@ OF_SUITES = {
     "figure6": mining,
     "missing": missing,
     "planted": planted,
+    "absurd": absurd,
     "criterion": criterion,
     "thresholds": thresholds,
     "pvalues": pvalues,
