@@ -69,10 +69,15 @@ def _without_empty(X):
 
 
 def without_absurd(X, median, reach):
-    """Rows whose values are no further out than is worth counting."""
+    """Rows with the median of the column in place of absurd values.
+
+    All rows count as normal at first. Where one value says what the scale of a column
+    is, outliers in that column are normal too, and remain so.
+    """
     with np.errstate(over="ignore"):
         limit = np.where(reach > 0, ABSURD * reach, np.inf)
-        return np.clip(X, median - limit, median + limit)
+        is_absurd = (X < median - limit) | (X > median + limit)
+    return np.where(is_absurd, median, X)
 
 
 def least_scale(X, median):

@@ -62,6 +62,27 @@ def test_absurd_value_does_not_hide_outliers_in_a_single_column_of_many(value):
     assert lost(value, 1, (300, 40), n_out=1) < 0.01
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    value=st.sampled_from(ABSURD),
+    kind=st.sampled_from(["standardized", "whitened"]),
+    column=st.integers(0, 59),
+)
+def test_absurd_value_does_not_make_outliers_in_its_column_normal(value, kind, column):
+    lost = []
+    for seed in range(10):
+        X = np.random.default_rng(seed).normal(size=(60, 60))
+        X[:2, 0] += 5.0
+        X[:2, 1] -= 4.0
+        spoilt = X.copy()
+        spoilt[-1, column] = value
+        views = (calibrated_view(kind, rows, 5) for rows in (X, spoilt))
+        lengths = [np.square(view.transform(X)).sum(1)[:-1] for view in views]
+        before, after = (roc_auc_score(np.arange(59) < 2, some) for some in lengths)
+        lost.append(before - after)
+    assert np.mean(lost) < 0.01
+
+
 @pytest.mark.parametrize("kind", TABLE_EVIDENCE)
 @pytest.mark.parametrize("value", [-9999.0, 1e20])
 def test_no_component_is_blinded_by_five_absurd_values(kind, value):
