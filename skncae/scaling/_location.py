@@ -18,6 +18,9 @@ SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
 # value is absurd: it says nothing about the others.
 REACH, ABSURD = 0.9, 20.0
 
+# A few absurd values are mistakes: so many, or this share of the rows.
+FEW, FEW_SHARE = 5, 0.01
+
 # A column has a value that most have where fewer than this share have another.
 MOST = 0.5
 
@@ -69,15 +72,21 @@ def _without_empty(X):
 
 
 def without_absurd(X, median, reach):
-    """Rows with the median of the column in place of absurd values.
+    """Rows with the median of the column in place of its absurd values, if few.
 
     All rows count as normal at first. Where one value says what the scale of a column
-    is, outliers in that column are normal too, and remain so.
+    is, outliers in that column are normal too, and remain so. Many are rows of a kind,
+    and are no further out than is worth counting.
     """
     with np.errstate(over="ignore"):
         limit = np.where(reach > 0, ABSURD * reach, np.inf)
-        is_absurd = (X < median - limit) | (X > median + limit)
-    return np.where(is_absurd, median, X)
+        low, high = median - limit, median + limit
+        is_absurd = (X < low) | (X > high)
+    is_absurd &= is_absurd.sum(0) <= max(FEW, FEW_SHARE * len(X))
+    moved = np.clip(X, low, high)
+    # In place: a table may be large.
+    np.copyto(moved, median, where=is_absurd)
+    return moved
 
 
 def least_scale(X, median):

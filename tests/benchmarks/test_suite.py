@@ -247,7 +247,7 @@ def test_suite_of_the_command_line_is_run(capsys, tmp_path, monkeypatch):
 
 
 def test_unknown_suite_is_refused_with_the_known_ones():
-    with pytest.raises(SystemExit, match="no 'odds'. Choose from categories, .*tables"):
+    with pytest.raises(SystemExit, match="no 'odds'. Choose from absurd, .*tables"):
         command.main(["odds"])
     with pytest.raises(SystemExit, match="no 'nope'. .*report tables"):
         command.main(["report", "nope"])
