@@ -18,9 +18,6 @@ SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
 # value is absurd: it says nothing about the others.
 REACH, ABSURD = 0.9, 20.0
 
-# A few absurd values are mistakes: so many, or this share of the rows.
-FEW, FEW_SHARE = 5, 0.01
-
 # A column has a value that most have where fewer than this share have another.
 MOST = 0.5
 
@@ -72,25 +69,19 @@ def _without_empty(X):
 
 
 def without_absurd(X, median, reach):
-    """Rows with the median of the column in place of its absurd values, if few.
+    """Rows with the median of the column in place of absurd values.
 
     All rows count as normal at first. Where one value says what the scale of a column
-    is, outliers in that column are normal too, and remain so. Many are rows of a kind,
-    and are no further out than is worth counting.
+    is, outliers in that column are normal too, and remain so.
     """
     with np.errstate(over="ignore"):
         limit = np.where(reach > 0, ABSURD * reach, np.inf)
-        low, high = median - limit, median + limit
-        is_absurd = (X < low) | (X > high)
-    is_absurd &= is_absurd.sum(0) <= max(FEW, FEW_SHARE * len(X))
-    moved = np.clip(X, low, high)
-    # In place: a table may be large.
-    np.copyto(moved, median, where=is_absurd)
-    return moved
+        is_absurd = (X < median - limit) | (X > median + limit)
+    return np.where(is_absurd, median, X)
 
 
 def least_scale(X, median):
-    """Least scale of columns most of whose values are one, such as flags; 0 of others.
+    """Least scale of flags, columns of two values of which most have one; 0 of others.
 
     What the rows beside have, and not how many of them still count as normal: without
     the last of these, or with one left, a flag would be several times as far out.
@@ -106,7 +97,9 @@ def _least_scale(X, median):
     share = is_far.sum(0) / np.maximum((~np.isnan(far)).sum(0), 1)
     scale = np.zeros_like(median)
     for column in np.flatnonzero((share > 0) & (share < MOST)):
-        scale[:, column] = _rare_scale(far[is_far[:, column], column], share[column])
+        others = far[is_far[:, column], column]
+        if np.ptp(others) <= ROUNDING * others[0]:
+            scale[:, column] = _rare_scale(others, share[column])
     return scale
 
 
