@@ -16,6 +16,8 @@ The column is the ``first``, which tells the outliers, or the ``last``. AUROC is
 all other rows.
 """
 
+from itertools import product
+
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
@@ -37,18 +39,11 @@ def cases(options):
     """Yield every detector on every table, as it is and with one value changed."""
     changes = [(AS_IT_IS, PLACES[0])]
     changes += [(value, place) for value in VALUES for place in PLACES]
-    for seed in options.seeds:
-        for table in TABLES:
-            for n in ROWS:
-                for d in COLUMNS:
-                    case = {"table": table, "n": n, "d": d, "seed": seed}
-                    for detector in options.detectors:
-                        for value, place in changes:
-                            yield case | {
-                                "value": value,
-                                "place": place,
-                                "detector": detector,
-                            }
+    names = ("seed", "table", "n", "d", "detector")
+    tables = product(options.seeds, TABLES, ROWS, COLUMNS, options.detectors)
+    for table, (value, place) in product(tables, changes):
+        case = dict(zip(names, table, strict=True))
+        yield case | {"value": value, "place": place}
 
 
 def prepare(case, options):
