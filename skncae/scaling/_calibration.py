@@ -67,14 +67,12 @@ def calibrated_view(kind, X, rounds):
         low, high = np.nan_to_num([np.fmin.reduce(X), np.fmax.reduce(X)])
         return View(low, np.where(high > low, high - low, 1.0))
     n_missing = np.isnan(X).sum(1)
+    if kind == "whitened" and not n_missing.any():
+        return _whitened_view(X, rounds)
     if kind in IMAGE_VIEWS:
         X, least = np.clip(X, -LARGEST, LARGEST), None
     else:
-        median, reach = reach_of(X)
-        X = without_absurd(X, median, reach)
-        least = least_scale(X, median)
-    if kind == "whitened" and not n_missing.any():
-        return _whitened_view(X, least, rounds)
+        X, least = _ordinary(X)
     view = _fit_view(kind, X, X, least)
     if kind == "whitened":
         for _ in range(FIRST_STEPS - 1):
@@ -91,8 +89,17 @@ def calibrated_view(kind, X, rounds):
     return view
 
 
-def _whitened_view(X, least, rounds):
+def _ordinary(X):
+    """Rows without absurd values, and the least scales of their columns."""
+    median, reach = reach_of(X)
+    X = without_absurd(X, median, reach)
+    return X, least_scale(X, median)
+
+
+def _whitened_view(X, rounds):
     """Whiten complete rows: their own directions are sought in the last round only."""
+    # Not handed in: who calls would keep them.
+    X, least = _ordinary(X)
     is_normal = np.ones(len(X), bool)
     for _ in range(rounds):
         center, scale = location_and_scale(X, X[is_normal], least)
