@@ -70,9 +70,9 @@ def calibrated_view(kind, X, rounds):
     if kind == "whitened" and not n_missing.any():
         return _whitened_view(X, rounds)
     if kind in IMAGE_VIEWS:
-        X, least = np.clip(X, -LARGEST, LARGEST), None
+        X, least, beyond = np.clip(X, -LARGEST, LARGEST), None, None
     else:
-        X, least = _ordinary(X)
+        X, least, beyond = _ordinary(X)
     view = _fit_view(kind, X, X, least)
     if kind == "whitened":
         for _ in range(FIRST_STEPS - 1):
@@ -83,6 +83,8 @@ def calibrated_view(kind, X, rounds):
         distance = np.square(Z, out=Z).sum(1)
         # A table may be large.
         del Z
+        if beyond is not None:
+            distance += _squared(beyond, view.scale)
         distance = over_all_columns(distance, n_missing, X.shape[1])
         is_normal = _nearest(distance, NORMAL_SHARE[kind])
         view = _fit_view(kind, X, X[is_normal], least, view)
@@ -90,20 +92,29 @@ def calibrated_view(kind, X, rounds):
 
 
 def _ordinary(X):
-    """Rows without absurd values, and the least scales of their columns."""
+    """Rows without absurd values, least scales of columns, and how far these are."""
     median, reach = reach_of(X)
-    X = without_absurd(X, median, reach)
-    return X, least_scale(X, median)
+    X, beyond = without_absurd(X, median, reach)
+    return X, least_scale(X, median), beyond
+
+
+def _squared(beyond, scale):
+    """Squared distance that the absurd values of each row add, (n_samples,)."""
+    far = beyond.copy()
+    with np.errstate(over="ignore"):
+        far.data = np.square(far.data / scale[far.indices])
+    return far.sum(1)
 
 
 def _whitened_view(X, rounds):
     """Whiten complete rows: their own directions are sought in the last round only."""
     # Not handed in: who calls would keep them.
-    X, least = _ordinary(X)
+    X, least, beyond = _ordinary(X)
     is_normal = np.ones(len(X), bool)
     for _ in range(rounds):
         center, scale = location_and_scale(X, X[is_normal], least)
         distance = mahalanobis(standardized(X, center, scale), is_normal)
+        distance += _squared(beyond, scale)
         is_normal = _nearest(distance, NORMAL_SHARE["whitened"])
     center, scale = location_and_scale(X, X[is_normal], least)
     Z = standardized(X, center, scale)

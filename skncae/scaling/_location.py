@@ -6,6 +6,7 @@ is judged by the column itself.
 """
 
 import numpy as np
+from scipy.sparse import csr_array
 
 # Values that differ by less than this share of their size are one value, rounded in
 # several ways.
@@ -73,11 +74,17 @@ def without_absurd(X, median, reach):
 
     All rows count as normal at first. Where one value says what the scale of a column
     is, outliers in that column are normal too, and remain so.
+
+    Returns
+    -------
+    ordinary : ndarray of shape (n_samples, n_features)
+    beyond : sparse array of shape (n_samples, n_features)
+        How far from the median an absurd value is at least, where one is.
     """
     with np.errstate(over="ignore"):
         limit = np.where(reach > 0, ABSURD * reach, np.inf)
         is_absurd = (X < median - limit) | (X > median + limit)
-    return np.where(is_absurd, median, X)
+    return np.where(is_absurd, median, X), csr_array(is_absurd).multiply(limit).tocsr()
 
 
 def least_scale(X, median):

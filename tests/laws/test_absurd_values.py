@@ -101,6 +101,21 @@ def test_rows_with_one_absurd_value_of_many_are_the_most_outlying():
     assert auroc(X, np.arange(500) < 20, np.arange(500)) > 0.98
 
 
+@pytest.mark.parametrize("has_missing", [False, True])
+@pytest.mark.parametrize("kind", ["standardized", "whitened"])
+def test_rows_with_absurd_values_do_not_count_as_normal(kind, has_missing):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 5))
+    X[:16] += 1.0
+    far_out = X.copy()
+    X[:16, 4], far_out[:16] = 1e6, 50.0
+    if has_missing:
+        X[100, 0] = far_out[100, 0] = np.nan
+    view, expected = (calibrated_view(kind, rows, 5) for rows in (X, far_out))
+    np.testing.assert_allclose(view.center, expected.center, rtol=1e-6)
+    np.testing.assert_allclose(view.scale, expected.scale, rtol=1e-6)
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     value=st.sampled_from(ABSURD), kind=st.sampled_from(["standardized", "whitened"])
