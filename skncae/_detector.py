@@ -139,8 +139,8 @@ default="auto"
         "auto" takes the first six for a table, and "reconstruction" with the last four
         for images.
     dictionary_size : int, default=64
-        Number of rows in the dictionary of each member, drawn from the rows that it
-        reconstructs best.
+        Number of rows in the dictionary of each member, drawn from those that it
+        reconstructs well and that are near to the median row.
     max_iter : int or "auto", default="auto"
         Number of gradient steps. "auto" is 70 for a table, 200 for images.
     batch_size : int, default=128

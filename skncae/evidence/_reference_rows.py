@@ -6,15 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from skncae.evidence._distance import Distance
 from skncae.evidence._neighbors import LOST
+from skncae.evidence._tail_probability import TailProbability
 from skncae.networks._ensemble import blocks
 from skncae.scaling._missing import over_all_columns
 from skncae.scaling._scaler import View
 
-# Reference rows are of the lowest error only: this share of the rows ...
+# Reference rows are of the lowest error and distance only: this share of the rows ...
 SURE_SHARE = 0.8
 # ... among at most this many.
 MAX_POOL = 4096
+
+# Doubts that are this close are one, and rounding does not choose among them.
+SAME_DOUBT = 1e-9
 
 # Values that are this close are one value, rounded in another way by a runtime.
 ROUNDING = 1e-12
@@ -22,10 +27,12 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class ReferenceRows:
-    """Distance to the nearest of 64 reference rows with low reconstruction error.
+    """Distance to the nearest of 64 reference rows that are surely normal.
 
-    The mean over members, each of which has its own. Large where no normal row is like
-    it. (The dictionary of Eq. 7 is another one: of generated rows, in latent space.)
+    Those have a low reconstruction error and are near to the median row: an outlier
+    that the networks have learnt would hide all that are like it. The mean over
+    members, each of which has its own. Large where no normal row is like it. (The
+    dictionary of Eq. 7 is another one: of generated rows, in latent space.)
 
     Parameters
     ----------
@@ -43,27 +50,17 @@ class ReferenceRows:
 
     @classmethod
     def learn(cls, block, settings, random_state):
-        """Give each member random rows out of those it reconstructs best."""
+        """Give each member random rows out of those that are surely normal to it."""
         view = block.standardized_view(settings.calibration_rounds)
         drawn = random_state.permutation(len(block))[:MAX_POOL]
         n_sure = math.ceil(SURE_SHARE * len(drawn))
         # At most half of them: references that are all rows would hold every outlier
         # that got past the networks, for every member.
         size = min(settings.dictionary_size, math.ceil(n_sure / 2))
-        # In blocks that are not kept: residuals of all members take much memory.
-        pool = (block.take(drawn[some]) for some in blocks(len(drawn)))
-        parts = [(part.member_errors, part.n_missing) for part in pool]
-        both = zip(*parts, strict=True)
-        member_errors, n_missing = (np.concatenate(part, -1) for part in both)
-        n_features = block.rows.shape[1]
+        center = Distance.learn(block, settings, random_state)
         picked = [
-            drawn_surest(
-                over_all_columns(errors, n_missing, n_features),
-                n_sure,
-                size,
-                random_state,
-            )
-            for errors in member_errors
+            drawn_surest(doubts, n_sure, size, random_state)
+            for doubts in _doubts(block, drawn, center)
         ]
         rows = drawn[np.concatenate(picked)]
         references = view.transform(block.take(rows).completed)
@@ -127,14 +124,36 @@ class ReferenceRows:
         return x, *observed_distances(x, is_observed, self.references).min(-1)
 
 
-def drawn_surest(errors, n_sure, size, random_state):
-    """Draw places of rows out of those with the lowest errors.
+def _doubts(block, rows, center):
+    """How rare is the error of some rows, or their distance: what is rarer of the two.
+
+    Returns
+    -------
+    doubts : ndarray of shape (members, n_rows)
+        Minus log tail probabilities.
+    """
+    parts = []
+    # In blocks that are not kept: residuals of all members take much memory.
+    for some in blocks(len(rows)):
+        part = block.take(rows[some])
+        parts.append(
+            np.vstack([part.member_errors, center.errors(part), part.n_missing])
+        )
+    *errors, n_missing = np.hstack(parts)
+    errors = [over_all_columns(row, n_missing, block.rows.shape[1]) for row in errors]
+    *of_members, of_distance = (TailProbability.of(row)(row) for row in errors)
+    return np.maximum(of_members, of_distance)
+
+
+def drawn_surest(doubts, n_sure, size, random_state):
+    """Draw places of rows out of those with the least doubt, and all that tie.
 
     Every row has its place in a line. So one row more that is sure, or one less, makes
     one place another, and not all of them.
     """
-    line = random_state.permutation(len(errors))
-    sure = np.argsort(errors, kind="stable")[:n_sure]
+    line = random_state.permutation(len(doubts))
+    most = np.partition(doubts, n_sure - 1)[n_sure - 1]
+    sure = np.flatnonzero(doubts <= most + SAME_DOUBT)
     return sure[np.argsort(line[sure])[:size]]
 
 
