@@ -281,9 +281,9 @@ def with_value(value, dtype=float):
 
 
 REFUSED = {
-    "nan": (with_value(np.nan), ValueError, "contains NaN"),
-    "inf": (with_value(np.inf), ValueError, "contains infinity"),
-    "minus inf": (with_value(-np.inf), ValueError, "contains infinity"),
+    "nan": (with_value(np.nan), ValueError, "contains NaN in column 1, first in row 3"),
+    "inf": (with_value(np.inf), ValueError, "infinity in column 1, first in row 3"),
+    "minus inf": (with_value(-np.inf), ValueError, "infinity in column 1, first"),
     "none": (with_value(None, object), ValueError, "NaN"),
     "sparse": (scipy.sparse.csr_array(np.eye(4)), TypeError, "[Ss]parse"),
     "text": (with_value("red", object), ValueError, "could not convert.*'red'"),
@@ -307,6 +307,13 @@ def test_fit_refuses_such_rows_before_any_work(fast, no_training, rows, error, m
     with pytest.raises(error, match=message):
         detector.fit(rows)
     assert vars(detector) == before
+
+
+def test_infinity_in_a_frame_is_named_by_its_column(fast, rng):
+    frame = pd.DataFrame(rng.normal(size=(20, 2)), columns=["depth", "width"])
+    frame.loc[4, "width"] = -np.inf
+    with pytest.raises(ValueError, match="infinity in column 'width', first in row 4"):
+        fast().fit(frame)
 
 
 @REFUSED_ROWS

@@ -11,7 +11,7 @@ from skncae.data import _frames, _images
 from skncae.data._arrays import as_array
 from skncae.data._chunks import Chunks
 from skncae.data._frames import Layout
-from skncae.data._reading import is_all_numeric, library_of
+from skncae.data._reading import columns_of, is_all_numeric, library_of, names_of
 
 
 def check_rows(estimator, X, *, reset):
@@ -162,15 +162,35 @@ def _checked_rows(estimator, X, reset):
     except (TypeError, ValueError) as error:
         if "contains NaN" in str(error):
             raise ValueError(
-                "Input X contains NaN. Fit with allow_nan=True to leave missing "
-                "entries out of the training and of the scores, or fill them in, for "
-                "example with sklearn.impute.SimpleImputer."
+                f"Input X contains NaN{_first_place(X, np.isnan)}. Fit with "
+                "allow_nan=True to leave missing entries out of the training and of "
+                "the scores, or fill them in, for example with "
+                "sklearn.impute.SimpleImputer."
+            ) from error
+        if "contains infinity" in str(error):
+            raise ValueError(
+                f"Input X contains infinity{_first_place(X, np.isinf)}. Replace it by "
+                "a number, or by NaN with allow_nan=True."
             ) from error
         if not reset and library_of(X) is not None:
             _raise_if_changed(X, error)
         if "could not convert" in str(error):
             error.add_note(_NO_TABLE)
         raise
+
+
+def _first_place(X, is_bad):
+    """Say in which column and row of X the first such value is."""
+    if library_of(X) is None:
+        names, values = None, np.asarray(X, dtype=np.float64)
+    else:
+        names = names_of(X)
+        values = np.stack([raw.values for raw in columns_of(X)], axis=1)
+    columns, rows = np.nonzero(is_bad(values).T)
+    if not len(columns):
+        return ""
+    column = columns[0] if names is None else repr(names[columns[0]])
+    return f" in column {column}, first in row {rows[0]}"
 
 
 def _raise_if_changed(X, error):
