@@ -23,7 +23,7 @@ demo: .venv/plot.stamp
 
 check: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -o addopts="--strict-markers" \
-	  $(wildcard tests/data tests/evidence tests/files tests/networks tests/training)
+	  $(wildcard tests/data tests/evidence tests/files tests/networks tests/scaling tests/training)
 
 # One thread a worker: the two workers already fill a small machine.
 test: lint

@@ -18,7 +18,7 @@ from skncae._diagnostics import (
     warn_if_collapsed,
     warn_if_forgetting,
     warn_if_too_few_to_select,
-    warn_of_aside,
+    warn_of_lost,
     warn_of_share,
 )
 from skncae._explanation import Explanation, columns_of, typed_columns_of
@@ -356,7 +356,7 @@ default="auto"
             rows = self._training_rows(X, reset=not goes_on)
             is_known = read_outliers(outliers, X, rows)
             if not goes_on:
-                warn_of_aside(self._layout)
+                warn_of_lost(self._layout)
             sample = self._fit(rows, X, y, goes_on, is_known=is_known)
             self._sample = None
             self.n_samples_seen_ = rows.n_rows
@@ -1245,7 +1245,7 @@ default="auto"
             size = _fitting.MAX_TRAINING_ROWS
             seed = seed_of(private_random_state(self.random_state))
             if columns is not None:
-                warn_of_aside(self._layout)
+                warn_of_lost(self._layout)
                 sample = ColumnSample.empty(size, seed).extended(columns)
                 return self._layout.encode(sample.columns), sample
             sample = Sample.empty(size, seed, piece)

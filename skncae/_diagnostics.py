@@ -59,9 +59,9 @@ def warn_if_empty(X):
         )
 
 
-def warn_of_aside(layout):
-    """Say which columns of a typed table are set aside."""
-    message = "" if layout is None else layout.set_aside()
+def warn_of_lost(layout):
+    """Say what of a typed table is not looked at."""
+    message = "" if layout is None else layout.lost()
     if message:
         warn_caller(message)
 

@@ -29,7 +29,7 @@ from sklearn.utils.validation import check_is_fitted
 from skncae._diagnostics import (
     all_or_nothing,
     warn_if_collapsed,
-    warn_of_aside,
+    warn_of_lost,
     warn_of_share,
 )
 from skncae._fitting import MAX_TRAINING_ROWS
@@ -111,7 +111,7 @@ def fit(detector, X, *, client=None):
         if typed_columns(detector, _example(X), reset=True) is None:
             check_rows(detector, _example(X), reset=True)
         else:
-            warn_of_aside(set_layout(detector, _sampled_columns(client, X)))
+            warn_of_lost(set_layout(detector, _sampled_columns(client, X)))
         rows = _RowsOfPartitions(client, X, _checker(detector))
         trainer_type = partial(_GroupTrainer, client, detector.device)
         sample = detector._fit(rows, X, trainer_type=trainer_type)

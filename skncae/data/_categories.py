@@ -8,10 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from skncae.data._numbers import NEARLY_ALL, missing_share
+from skncae.data._reading import FEW, as_text
 from skncae.data._slips import meant_by
 
-# Text has few values where there are at most so many, or that share of the rows.
-FEW, FEW_SHARE = 20, 1 / 3
+# Text has few values where there are FEW, or at most that share of the rows.
+FEW_SHARE = 1 / 3
 # A category is rare where at most this share of the rows has one as rare.
 RARE = 0.05
 
@@ -252,15 +253,6 @@ class AsideColumn:
         return np.full(len(codes), None, dtype=object)
 
 
-def as_text(values):
-    """Values as text, None for what is missing."""
-    if values.dtype != object:
-        texts, codes = np.unique(values, return_inverse=True)
-        named = np.array([None if v != v else _text(v) for v in texts], dtype=object)
-        return named[codes]
-    return np.array([_text(value) for value in values], dtype=object)
-
-
 def _keys(raw):
     """Values of a column as text, "True" and "False" of booleans of any type."""
     if raw.kind != "boolean":
@@ -280,20 +272,6 @@ def reason_to_set_aside(raw):
     if n >= 3 and n_values >= min(NEARLY_ALL * n, n):
         return "identifier" if n > NEARLY_ALL * len(raw.values) else "free text"
     return None if n_values <= max(FEW, FEW_SHARE * n) else "free text"
-
-
-def _text(value):
-    """A value as text, None where it is missing."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    if isinstance(value, Integral):
-        return str(int(value))
-    if isinstance(value, Number | np.number):
-        number = float(str(value))
-        return str(int(number)) if number.is_integer() else repr(number)
-    return str(value)
 
 
 def _type_of(raw):

@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skncae.data._categories import as_text
 from skncae.data._frames import joined, taken
-from skncae.data._reading import Raw
+from skncae.data._reading import Raw, as_text
 from skncae.data._sample import Sample
 
 

@@ -8,14 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from skncae.data._numbers import missing_share, usual_range
-from skncae.data._reading import Raw, seconds
+from skncae.data._reading import READABLE, Raw, seconds
 
 DAY = 86_400.0
 # A day of the week says something where this many weeks were seen, a month where
 # this many years.
 LEAST_PERIODS = 2
-# Text is taken for dates where this share of its values can be read as one.
-READABLE = 0.95
 
 _DATE = re.compile(
     r"\d{4}-\d{2}-\d{2}"
@@ -47,6 +45,8 @@ class DateColumn:
         The cycles that span and resolution bear: "hour", "weekday", "month".
     n_values : int
     missing_share : float
+    unread : tuple of str
+        Some of the text that was read as missing.
     """
 
     is_category: ClassVar[bool] = False
@@ -63,9 +63,10 @@ class DateColumn:
     has: tuple
     n_values: int
     missing_share: float
+    unread: tuple = ()
 
     @classmethod
-    def of(cls, raw, form=""):
+    def of(cls, raw, form="", unread=()):
         """Learn the column from seconds."""
         seen = raw.values[~np.isnan(raw.values)]
         step = next(s for s in (DAY, 3600.0, 60.0, 1.0, 1e-6) if _fits(seen, s))
@@ -82,6 +83,7 @@ class DateColumn:
             has=_cycles_of(raw.kind, seen, step),
             n_values=len(np.unique(seen)),
             missing_share=missing_share(np.isnan(raw.values)),
+            unread=unread,
         )
 
     @property

@@ -5,15 +5,16 @@ number, the seconds of a date, the place of a category; NaN is missing. What bec
 a type of column is in a file of its own: `_numbers`, `_dates`, `_categories`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from numbers import Integral
 
 import numpy as np
 
 from skncae.data._categories import AsideColumn, CategoryColumn, reason_to_set_aside
 from skncae.data._dates import DateColumn, read_text, text_form
+from skncae.data._number_text import read_numbers, writing_of
 from skncae.data._numbers import NumberColumn, is_identifier
-from skncae.data._reading import Raw, columns_of, library_of
+from skncae.data._reading import Raw, columns_of, library_of, unread
 
 _FAMILIES = {
     cls.__name__: cls for cls in (NumberColumn, DateColumn, CategoryColumn, AsideColumn)
@@ -184,7 +185,17 @@ class Layout:
             for column in self.columns
         ]
 
-    def set_aside(self):
+    def lost(self):
+        """Say what is set aside, and which text counts as missing; "" of nothing."""
+        listed = ", ".join(
+            f"{column.name!r} ({', '.join(map(repr, column.unread))})"
+            for column in self.columns
+            if getattr(column, "unread", ())
+        )
+        unread = f"Read as missing: {listed}." if listed else ""
+        return " ".join(part for part in (self._set_aside(), unread) if part)
+
+    def _set_aside(self):
         """Say which columns are set aside, and how to force them in; "" of none."""
         aside = [c for c in self.columns if isinstance(c, AsideColumn)]
         if not aside:
@@ -231,7 +242,9 @@ class Layout:
 def refuse_onnx(layout):
     """Say which columns keep a typed table from being written to ONNX."""
     typed = [
-        f"{c.name!r} ({c.understood})" for c in layout.used if c.family != "number"
+        f"{c.name!r} ({c.understood})"
+        for c in layout.used
+        if c.family != "number" or c.writing
     ]
     raise ValueError(
         "to_onnx writes the scoring of numbers. This NCAEDetector was fitted on a "
@@ -350,7 +363,15 @@ def _column(raw, is_forced):
         return DateColumn.of(raw)
     form = text_form(raw)
     if form:
-        return DateColumn.of(read_text(raw), form)
+        read = read_text(raw)
+        return DateColumn.of(read, form, unread(raw.values, read.values))
+    writing = writing_of(raw.values) if raw.kind == "text" else None
+    if writing:
+        numbers = read_numbers(raw.values, writing)
+        read = replace(raw, kind="number", values=numbers)
+        if is_identifier(read):
+            return AsideColumn.of(raw, "identifier")
+        return NumberColumn.of(read, astuple(writing), unread(raw.values, numbers))
     reason = reason_to_set_aside(raw)
     return CategoryColumn.of(raw) if reason is None else AsideColumn.of(raw, reason)
 
@@ -376,6 +397,8 @@ def _plural(column):
     """What a column held, in words."""
     words = {"number": "numbers", "category": "categories", "date": "dates"}
     words |= {"time": "times of the day", "duration": "durations"}
+    if column.family == "number" and column.writing:
+        return "numbers written as text"
     return words.get(column.family, "identifiers")
 
 

@@ -5,6 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from skncae.data._number_text import Writing, read_numbers
+
 # Integers all of which differ are an identifier where so many of them would meet by
 # chance were they numbers of that range ...
 CHANCE_MEETINGS = 10
@@ -30,6 +32,10 @@ class NumberColumn:
     n_values : int
         Number of different values.
     missing_share : float
+    writing : tuple of str
+        Of numbers written as text, the parameters of `Writing`; else empty.
+    unread : tuple of str
+        Some of the text that was read as missing.
     """
 
     family: ClassVar[str] = "number"
@@ -44,9 +50,11 @@ class NumberColumn:
     is_whole: bool
     n_values: int
     missing_share: float
+    writing: tuple = ()
+    unread: tuple = ()
 
     @classmethod
-    def of(cls, raw):
+    def of(cls, raw, writing=(), unread=()):
         """Learn the column from its values."""
         seen = raw.values[~np.isnan(raw.values)]
         return cls(
@@ -59,12 +67,15 @@ class NumberColumn:
             is_whole=bool((seen == np.round(seen)).all()),
             n_values=len(np.unique(seen)),
             missing_share=missing_share(np.isnan(raw.values)),
+            writing=writing,
+            unread=unread,
         )
 
     @property
     def understood(self):
         """What the column is, in words."""
-        return "whole number" if self.is_whole else "number"
+        number = "whole number" if self.is_whole else "number"
+        return f"{number} written as text" if self.writing else number
 
     @property
     def use(self):
@@ -73,6 +84,8 @@ class NumberColumn:
 
     def told(self):
         """What sentences need to know of the column."""
+        if self.writing:
+            return {"kind": "category"}
         low, high = self.usual
         return {
             "kind": "number",
@@ -84,10 +97,16 @@ class NumberColumn:
 
     def accepts(self, raw):
         """Say whether a column that comes in later is of this type."""
-        return raw.kind in ("number", "boolean") and not raw.is_category
+        if self.writing and raw.kind == "text":
+            return True
+        # Without a unit, numbers are what their text was read as.
+        is_plain = not self.writing or not Writing(*self.writing).has_unit
+        return is_plain and raw.kind in ("number", "boolean") and not raw.is_category
 
     def encode(self, raw):
-        """Codes of the values: themselves, (n_samples,)."""
+        """Codes of the values: themselves, (n_samples,); NaN of unreadable text."""
+        if raw.kind == "text":
+            return read_numbers(raw.values, Writing(*self.writing))
         if np.isinf(raw.values).any():
             raise ValueError(
                 f"Column {self.name!r} contains infinity. Replace it by a number, or "
@@ -106,7 +125,12 @@ class NumberColumn:
     def decode(self, codes):
         """Return codes that are expected as values that can be, within those seen."""
         codes = np.clip(codes, self.low, self.high)
-        return np.round(codes) if self.is_whole else codes
+        codes = np.round(codes) if self.is_whole else codes
+        if not self.writing:
+            return codes
+        writing = Writing(*self.writing)
+        texts = [writing.write(code, self.decimals) for code in codes]
+        return np.array(texts, dtype=object)
 
 
 def is_identifier(raw):

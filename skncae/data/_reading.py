@@ -7,12 +7,18 @@ import datetime
 import sys
 from dataclasses import dataclass
 from decimal import Decimal
-from numbers import Number
+from fractions import Fraction
+from numbers import Integral, Real
 
 import numpy as np
 
 # Microseconds in a second: what dates and times are counted in.
 MICROSECONDS = 1e6
+
+# Text has few values where there are at most so many.
+FEW = 20
+# Text is taken for dates or numbers where this share of its values can be read as one.
+READABLE = 0.95
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,7 @@ def objects_of(X, names):
             of_column = _listed(X.column(at[name]).to_pylist())
         # A number that is compared with what was expected.
         values[:, place] = [
-            float(value) if isinstance(value, Decimal) else value for value in of_column
+            float(v) if isinstance(v, Decimal | Fraction) else v for v in of_column
         ]
     return values
 
@@ -260,6 +266,35 @@ def _from_objects(name, values, dtype, kind=None):
     return Raw(name, kind, numbers, False, dtype, zone)
 
 
+def as_text(values):
+    """Values as text, None for what is missing."""
+    if values.dtype != object:
+        texts, codes = np.unique(values, return_inverse=True)
+        named = np.array([None if v != v else _text(v) for v in texts], dtype=object)
+        return named[codes]
+    return np.array([_text(value) for value in values], dtype=object)
+
+
+def unread(values, codes):
+    """Some of the texts that are there and could not be read, three at most."""
+    texts = as_text(values[np.isnan(codes)])
+    return tuple(sorted(set(texts) - {None})[:3])
+
+
+def _text(value):
+    """A value as text, None where it is missing."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, float | np.floating | Decimal):
+        number = float(str(value))
+        return str(int(number)) if number.is_integer() else repr(number)
+    return str(value)
+
+
 def _is_missing(value):
     """Say whether a value is None, NaN, NaT or NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
@@ -274,7 +309,8 @@ def _kind_of(values):
     for kind, types in _TYPES.items():
         if all(isinstance(value, types) for value in values):
             return kind
-    is_plain = all(isinstance(value, str | Number | np.bool_) for value in values)
+    plain = str | Real | Decimal | np.bool_
+    is_plain = all(isinstance(value, plain) for value in values)
     return "text" if is_plain else "other"
 
 
@@ -302,7 +338,7 @@ def seconds(values):
 # The first kind that all values have; True is an int, and a datetime a date.
 _TYPES: dict[str, tuple] = {
     "boolean": (bool, np.bool_),
-    "number": (int, float, np.number, Decimal),
+    "number": (int, float, np.integer, np.floating, Decimal, Fraction),
     "date": (datetime.date,),
     "time": (datetime.time,),
     "duration": (datetime.timedelta,),

@@ -1,0 +1,113 @@
+"""Numbers that are written as text: a price, a percentage, a decimal comma.
+
+A column of a file is text as soon as one value has a unit, a mark between thousands, or
+a mark for what is missing.
+"""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from skncae.data._reading import FEW, READABLE, as_text
+
+# What stands where a value is missing.
+_MISSING = {"", "?", "-", "--", ".", "*", "na", "n/a", "n.a.", "nan", "none", "null"}
+_MISSING |= {"missing", "unknown"}
+
+# A sign, what stands before the digits (no letter: those of codes do), the digits with
+# their marks, and what stands behind them, such as a unit.
+_PARTS = re.compile(
+    r"(?P<sign>[+\-\u2212]?)(?P<before>[^\w.,+\-\u2212]*)"
+    r"(?P<number>[.,]?\d(?:[\d.,' \u00a0\u202f]*\d)?[.,]?(?:[eE][+-]?\d+)?)"
+    r"(?P<after>\D*)"
+)
+# Numbers by what stands before their decimals.
+_NUMBERS = {
+    ".": re.compile(r"(\d{1,3}(?:[,' \u00a0\u202f]\d{3})+|\d*)(\.\d*)?([eE][+-]?\d+)?"),
+    ",": re.compile(r"(\d{1,3}(?:[.' \u00a0\u202f]\d{3})+|\d*)(,\d*)?([eE][+-]?\d+)?"),
+}
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How the numbers of a column are written.
+
+    Parameters
+    ----------
+    before, after : str
+        What stands before and behind the digits, such as "$" or " kg".
+    point : {".", ","}
+        What stands before the decimals.
+    """
+
+    before: str
+    after: str
+    point: str
+
+    @property
+    def has_unit(self):
+        """Whether the digits alone are not the number."""
+        return bool(self.before.strip() or self.after.strip())
+
+    def read(self, text):
+        """The number that a text is; NaN of another text."""
+        parts = _PARTS.fullmatch(text.strip())
+        if parts is None or _units(parts) != (self.before.strip(), self.after.strip()):
+            return np.nan
+        found = _NUMBERS[self.point].fullmatch(parts["number"])
+        if found is None:
+            return np.nan
+        whole, decimals, exponent = (part or "" for part in found.groups())
+        digits = re.sub(r"\D", "", whole) + decimals.replace(self.point, ".")
+        return float(parts["sign"].replace("\u2212", "-") + digits + exponent)
+
+    def write(self, number, decimals):
+        """The text of a number with so many decimals; None of NaN."""
+        if np.isnan(number):
+            return None
+        digits = f"{abs(number):.{decimals}f}".replace(".", self.point)
+        sign = "-" if number < 0 else ""
+        return f"{sign}{self.before}{digits}{self.after}"
+
+
+def read_numbers(values, writing):
+    """Read text as numbers.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n_samples,)
+        NaN for what is missing or cannot be read.
+    """
+    texts = as_text(values)
+    numbers = {text: writing.read(text) for text in set(texts) - {None}}
+    return np.array([numbers.get(text, np.nan) for text in texts], dtype=np.float64)
+
+
+def writing_of(values):
+    """Say how the numbers of a column of text are written.
+
+    None where it holds others than numbers, few values, or codes: digits alone, or some
+    that begin with zero.
+    """
+    every = [text.strip() for text in as_text(values) if text is not None]
+    texts = [text for text in every if text.lower() not in _MISSING]
+    if len(set(texts)) <= FEW or all(text.isdecimal() for text in every):
+        return None
+    found = [parts for parts in map(_PARTS.fullmatch, texts) if parts]
+    padded = sum(re.match(r"0\d", parts["number"]) is not None for parts in found)
+    if padded > (1 - READABLE) * len(texts) or not found:
+        return None
+    around = Counter((parts["before"], parts["after"]) for parts in found)
+    for point in _NUMBERS:
+        writing = Writing(*around.most_common(1)[0][0], point)
+        is_read = [not np.isnan(writing.read(text)) for text in texts]
+        if np.mean(is_read) >= READABLE:
+            return writing
+    return None
+
+
+def _units(parts):
+    """What stands before and behind the digits, without what is blank."""
+    return parts["before"].strip(), parts["after"].strip()

@@ -1,0 +1,204 @@
+"""Numbers that are written as text."""
+
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skncae import NCAEDetector
+from skncae.data._number_text import Writing, read_numbers, writing_of
+from tests.scores import assert_same_scores
+
+FAST = {"n_estimators": 2, "max_iter": 10, "random_state": 0}
+
+POINTS = st.sampled_from(".,")
+BEFORE = st.sampled_from(["", "$", "€ ", "£"])
+AFTER = st.sampled_from(["", "%", " kg", "km²", " EUR"])
+WRITINGS = st.builds(Writing, BEFORE, AFTER, POINTS)
+
+
+def texts(*values):
+    return np.array(values, dtype=object)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    writing=WRITINGS,
+    number=st.floats(-1e9, 1e9).map(lambda number: round(number, 3)),
+    apart=st.sampled_from(["", "'", " ", "\u00a0", "point"]),
+)
+def test_number_that_was_written_is_read(writing, number, apart):
+    text = writing.write(number, 3)
+    assert writing.read(text) == number
+    assert writing.read(f" {text} ") == number
+    grouped = f"{abs(number):,.3f}".replace(".", "|")
+    apart = {"point": {".": ",", ",": "."}[writing.point]}.get(apart, apart)
+    grouped = grouped.replace(",", apart).replace("|", writing.point)
+    sign = "-" if number < 0 else ""
+    assert writing.read(f"{sign}{writing.before}{grouped}{writing.after}") == number
+
+
+@settings(max_examples=100, deadline=None)
+@given(writing=WRITINGS, seed=st.integers(0, 10**6), decimals=st.integers(1, 3))
+def test_writing_of_a_column_is_found(writing, seed, decimals):
+    rng = np.random.default_rng(seed)
+    # So many digits that a point is no mark between thousands.
+    numbers = np.round(rng.normal(size=60) * 1e4, decimals) + 10.0 ** -(decimals + 1)
+    written = texts(*(writing.write(number, decimals + 1) for number in numbers))
+    written[::20] = "n/a", "?", None
+    found = writing_of(written)
+    assert found == writing
+    back = read_numbers(written, found)
+    assert np.isnan(back[::20]).all()
+    there = ~np.isnan(back)
+    assert there.sum() == 57
+    np.testing.assert_allclose(back[there], numbers[there], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1,234.5", 1234.5),
+        ("1234.50", 1234.5),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("+7", 7.0),
+        ("\u22127", -7.0),
+        ("1.5e3", 1500.0),
+        ("1,23.4", None),
+        ("1.2.3", None),
+        ("12:30", None),
+        ("12 to 30", None),
+        ("twelve", None),
+        ("", None),
+        ("١٢", 12.0),
+    ],
+)
+def test_text_is_the_number_that_it_says_or_none(text, number):
+    read = Writing("", "", ".").read(text)
+    assert np.isnan(read) if number is None else read == number
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [f"{code:05d}" for code in range(100, 190)],
+        [str(code) for code in range(100, 190)],
+        [f"K{code}" for code in range(100, 190)],
+        [f"{code}-{code + 1}" for code in range(100, 190)],
+        [f"1.{code}.7" for code in range(90)],
+        [f"12:{code:02d}" for code in range(60)],
+        [f"note {code} of some" for code in range(90)],
+        [f"{code} {'kg' if code % 2 else 'lb'}" for code in range(90)],
+        ["1.5", "2.5", "3.5"] * 30,
+        [None] * 90,
+        [],
+    ],
+)
+def test_codes_and_other_text_are_no_numbers(column):
+    assert writing_of(texts(*column)) is None
+
+
+@pytest.fixture(scope="module")
+def sales():
+    """Prices in dollars, ages of which some are unknown, and shares."""
+    rng = np.random.default_rng(0)
+    price = np.round(rng.lognormal(8, 0.5, 300), 2)
+    frame = pd.DataFrame(
+        {
+            "price": [f"${value:,.2f}" for value in price],
+            "age": rng.integers(18, 80, 300).astype(str),
+            "share": [f"{value:.1f}".replace(".", ",") + " %" for value in price / 50],
+            "cost": price * 0.3 + rng.normal(size=300),
+        }
+    )
+    frame.loc[5, "age"] = "?"
+    frame.loc[9, "price"] = "$9,999,999.00"
+    return frame
+
+
+@pytest.fixture(scope="module")
+def fitted(sales):
+    with pytest.warns(UserWarning, match=r"^Read as missing: 'age' \('\?'\)\.$"):
+        return NCAEDetector(**FAST).fit(sales)
+
+
+def test_frame_says_which_numbers_were_read_from_text(fitted):
+    assert fitted.columns_["type"].tolist() == [
+        "number written as text",
+        "whole number written as text",
+        "number written as text",
+        "number",
+    ]
+    assert fitted.columns_["missing"].tolist() == [0, 1 / 300, 0, 0]
+
+
+def test_number_in_text_that_is_far_out_stands_out(fitted, sales):
+    explanation = fitted.explain(sales)
+    assert explanation.top(1).index.tolist() == [9]
+    why = explanation.top(1).why[9]
+    assert "$9,999,999.00" in why and "is expected" in why
+    cell = explanation.cells(k=1).set_index("row").loc[9]
+    assert cell.feature == "price" and cell.expected.startswith("$")
+
+
+def test_numbers_in_text_score_as_the_numbers_do(sales):
+    # A frame of nothing but numbers is an array.
+    written = sales.drop(columns="age").assign(kind=["a", "b", "b"] * 100)
+    numbers = written.assign(
+        price=written["price"].str.replace(r"[$,]", "", regex=True).astype(float),
+        share=written["share"].str.strip(" %").str.replace(",", ".").astype(float),
+    )
+    detectors = [NCAEDetector(**FAST).fit(frame) for frame in (written, numbers)]
+    assert "price" in detectors[0].columns_.query("use == 'number'")["name"].tolist()
+    assert np.array_equal(*(detector.training_scores_ for detector in detectors))
+
+
+@pytest.mark.parametrize("library", [pl.from_pandas, pa.Table.from_pandas])
+def test_libraries_read_the_same_numbers(fitted, sales, library):
+    scores = fitted.score_samples(library(sales))
+    assert_same_scores(scores, fitted.score_samples(sales))
+
+
+def test_later_rows_may_hold_numbers_where_the_text_had_no_unit(fitted, sales):
+    later = sales.iloc[20:40]
+    numbers = later.assign(age=later["age"].astype(int))
+    assert_same_scores(fitted.score_samples(numbers), fitted.score_samples(later))
+    message = "Column 'price' held numbers written as text in fit and has the type"
+    with pytest.raises(ValueError, match=message):
+        fitted.score_samples(later.assign(price=1.0))
+
+
+def test_file_keeps_how_numbers_are_written(fitted, sales, tmp_path):
+    fitted.save(tmp_path / "detector.skncae")
+    loaded = NCAEDetector.load(tmp_path / "detector.skncae")
+    assert np.array_equal(loaded.score_samples(sales), fitted.score_samples(sales))
+    assert loaded.columns_.equals(fitted.columns_)
+
+
+def test_numbers_in_text_are_not_written_to_onnx(fitted):
+    with pytest.raises(ValueError, match=r"'price' \(number written as text\)"):
+        fitted.to_onnx("detector.onnx")
+
+
+def test_identifiers_in_text_with_a_gap_are_set_aside(sales):
+    rng = np.random.default_rng(0)
+    keys = rng.permutation(np.arange(1000, 1300)).astype(str).astype(object)
+    keys[7] = "?"
+    with pytest.warns(UserWarning, match=r"'key' \(identifier\)"):
+        NCAEDetector(**FAST).fit(sales.assign(key=keys))
+
+
+def test_complex_numbers_are_set_aside_and_fractions_are_numbers(sales):
+    frame = sales[["cost"]].assign(
+        wave=[complex(k, 1) for k in range(300)],
+        part=[Fraction(k % 70, 7) for k in range(300)],
+    )
+    with pytest.warns(UserWarning, match=r"'wave' \(values of other types\)"):
+        detector = NCAEDetector(**FAST).fit(frame)
+    assert detector.columns_["use"].tolist() == ["number", "set aside", "number"]
