@@ -91,21 +91,30 @@ def writing_of(values):
     None where it holds others than numbers, few values, or codes: digits alone, or some
     that begin with zero.
     """
-    every = [text.strip() for text in as_text(values) if text is not None]
-    texts = [text for text in every if text.lower() not in _MISSING]
-    if len(set(texts)) <= FEW or all(text.isdecimal() for text in every):
+    every = Counter(text.strip() for text in as_text(values) if text is not None)
+    counts = {text: n for text, n in every.items() if text.lower() not in _MISSING}
+    if len(counts) <= FEW or all(text.isdecimal() for text in every):
         return None
-    found = [parts for parts in map(_PARTS.fullmatch, texts) if parts]
-    padded = sum(re.match(r"0\d", parts["number"]) is not None for parts in found)
-    if padded > (1 - READABLE) * len(texts) or not found:
+    found = {text: parts for text in counts if (parts := _PARTS.fullmatch(text))}
+    least = READABLE * sum(counts.values())
+    plain = [text for text in found if not re.match(r"0\d", found[text]["number"])]
+    if _total(counts, plain) < least:
         return None
-    around = Counter((parts["before"], parts["after"]) for parts in found)
+    units: Counter[tuple] = Counter()
+    for text, parts in found.items():
+        units[parts["before"], parts["after"]] += counts[text]
+    (before, after), _ = units.most_common(1)[0]
     for point in _NUMBERS:
-        writing = Writing(*around.most_common(1)[0][0], point)
-        is_read = [not np.isnan(writing.read(text)) for text in texts]
-        if np.mean(is_read) >= READABLE:
+        writing = Writing(before, after, point)
+        is_read = [text for text in found if not np.isnan(writing.read(text))]
+        if _total(counts, is_read) >= least:
             return writing
     return None
+
+
+def _total(counts, texts):
+    """How many values some texts are."""
+    return sum(counts[text] for text in texts)
 
 
 def _units(parts):
