@@ -1,14 +1,16 @@
 """Columns of dates, times of the day and durations in a typed table."""
 
 import datetime
+import itertools
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from skncae.data._numbers import missing_share, usual_range
-from skncae.data._reading import READABLE, Raw, seconds
+from skncae.data._reading import READABLE, Raw
 
 DAY = 86_400.0
 # A day of the week says something where this many weeks were seen, a month where
@@ -19,6 +21,15 @@ _DATE = re.compile(
     r"\d{4}-\d{2}-\d{2}"
     r"([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?(Z|[+-]\d{2}:?\d{2})?"
 )
+_YEAR = re.compile(r"\b\d{4}\b")
+# Other ways to write a day, and a time behind it.
+_DAYS = (
+    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d"),
+    *("%Y.%m.%d", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"),
+)
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+# So many texts are tried first.
+N_TRIED = 100
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 
 
@@ -38,8 +49,8 @@ class DateColumn:
         The resolution: the largest of a day, an hour, a minute, a second and a
         microsecond that all values are multiples of.
     form : str
-        "" for values of a date type, else the text that they are read from: "date",
-        "date and time" or "time".
+        "" for values of a date type, else the text that they are read from: "date" or
+        "date and time" as in ISO 8601, "time", or a format of `strptime`.
     zone : str or None
     has : tuple of str
         The cycles that span and resolution bear: "hour", "weekday", "month".
@@ -121,7 +132,7 @@ class DateColumn:
 
     def encode(self, raw):
         """Seconds, NaN for what is missing or, of text, cannot be read."""
-        return read_text(raw).values if self.form else raw.values
+        return read_text(raw, self.form).values if self.form else raw.values
 
     def numbers(self, codes):
         """What components of numbers see: the position and points on circles."""
@@ -164,18 +175,20 @@ class DateColumn:
         return moment.astimezone(_zone(self.zone))
 
 
-def read_text(raw):
-    """Read text as dates or times of the day.
+def read_text(raw, form):
+    """Read text of a form as dates or times of the day.
 
     Returns
     -------
     read : Raw
-        With NaN for what cannot be read; None where most of it cannot.
+        With NaN for what cannot be read.
     """
-    forms = {value: _read(value) for value in set(raw.values) if isinstance(value, str)}
-    numbers = np.array([forms.get(v, np.nan) for v in raw.values], dtype=np.float64)
-    is_clock = any(_CLOCK.fullmatch(value) for value in list(forms)[:100])
-    return Raw(raw.name, "time" if is_clock else "date", numbers, False, raw.dtype)
+    texts = {value for value in raw.values if isinstance(value, str)}
+    found = {text: _read(text, form) for text in texts}
+    numbers = np.array([found.get(v, np.nan) for v in raw.values], dtype=np.float64)
+    return Raw(
+        raw.name, "time" if form == "time" else "date", numbers, False, raw.dtype
+    )
 
 
 def text_form(raw):
@@ -184,28 +197,56 @@ def text_form(raw):
     is_text = bool(texts) and not raw.is_category
     if not is_text or not all(isinstance(value, str) for value in texts):
         return ""
-    for pattern, form in ((_CLOCK, "time"), (_DATE, "date")):
-        matches = [pattern.fullmatch(value) is not None for value in texts]
-        if np.mean(matches) < READABLE:
-            continue
-        read = read_text(raw).values
-        if np.isfinite(read).sum() < READABLE * len(texts):
-            return ""
-        if form == "date" and np.median([len(value) for value in texts]) > 10:
-            return "date and time"
-        return form
-    return ""
+    counts = Counter(texts)
+    if _is_readable(counts, "time"):
+        return "time"
+    if _is_readable(counts, "date"):
+        lengths = [len(value) for value in texts]
+        return "date and time" if np.median(lengths) > 10 else "date"
+    return _written_form(counts)
 
 
-def _read(text):
+def _is_readable(counts, form):
+    """Say whether nearly all texts are of a form."""
+    return _n_read(counts, form) >= READABLE * sum(counts.values())
+
+
+def _n_read(counts, form):
+    """How many values can be read."""
+    return sum(n for text, n in counts.items() if not np.isnan(_read(text, form)))
+
+
+def _written_form(counts):
+    """The form of days that are not written as ISO has them; "" of none.
+
+    That which reads most. Where no day is beyond the twelfth, days may be months.
+    """
+    few = dict(itertools.islice(counts.items(), N_TRIED))
+    if np.mean([_YEAR.search(text) is not None for text in few]) < READABLE:
+        return ""
+    forms = [day + clock for day in _DAYS for clock in _CLOCKS]
+    for some in (few, counts):
+        forms = [form for form in forms if _is_readable(some, form)]
+    n_read = {form: _n_read(counts, form) for form in forms}
+    best = [form for form in forms if n_read[form] == max(n_read.values())]
+    readings = {tuple(_read(text, form) for text in counts) for form in best}
+    return best[0] if len(readings) == 1 else ""
+
+
+def _read(text, form):
     """Seconds of the text of a date or a time; NaN of another text."""
     try:
-        if _CLOCK.fullmatch(text):
+        if form == "time":
+            if not _CLOCK.fullmatch(text):
+                return np.nan
             parts = [int(part) for part in text.split(":")]
             return sum(part * size for part, size in zip(parts, (3600, 60, 1)))  # noqa: B905
-        if not _DATE.fullmatch(text):
+        if "%" in form:
+            moment = datetime.datetime.strptime(text.strip(), form)
+        elif _DATE.fullmatch(text):
+            moment = datetime.datetime.fromisoformat(text)
+        else:
             return np.nan
-        moment = datetime.datetime.fromisoformat(text)
     except ValueError:
         return np.nan
     if moment.tzinfo is None:
@@ -215,6 +256,8 @@ def _read(text):
 
 def _text(moment, form):
     """The text of a date."""
+    if "%" in form:
+        return moment.strftime(form)
     if form == "date":
         return moment.strftime("%Y-%m-%d")
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -275,6 +318,3 @@ def _phase(codes, cycle):
     part = (days - months).astype(float) / 31
     phase[there] = (months.astype("int64") % 12 + part) / 12
     return phase
-
-
-__all__ = ["DateColumn", "read_text", "seconds", "text_form"]

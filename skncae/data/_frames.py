@@ -363,7 +363,7 @@ def _column(raw, is_forced):
         return DateColumn.of(raw)
     form = text_form(raw)
     if form:
-        read = read_text(raw)
+        read = read_text(raw, form)
         return DateColumn.of(read, form, unread(raw.values, read.values))
     writing = writing_of(raw.values) if raw.kind == "text" else None
     if writing:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from skncae.data._dates import text_form
+from skncae.data._dates import _CLOCKS, _DAYS, text_form
 from skncae.data._frames import Layout, read
 from skncae.data._numbers import is_identifier
 from skncae.data._reading import Raw
@@ -159,6 +159,42 @@ def test_counters_and_keys_are_identifiers_and_measurements_are_not():
 )
 def test_text_of_dates_is_read(text, form):
     assert text_form(raw([text] * 30 + [None], "text")) == form
+
+
+FORMS = [day + clock for day in _DAYS for clock in _CLOCKS]
+
+
+@LAWS
+@given(form=st.sampled_from(FORMS), seed=st.integers(0, 10**6))
+def test_dates_are_read_however_they_are_written(form, seed):
+    rng = np.random.default_rng(seed)
+    seconds = rng.integers(-(10**9), 2 * 10**9, size=60) // 60 * 60
+    moments = pd.to_datetime(seconds, unit="s")
+    moments = moments if "%M" in form else moments.normalize()
+    texts = [moment.strftime(form) for moment in moments]
+    (column,) = Layout.of(read(pd.DataFrame({"d": texts}))).columns
+    assert column.family == "date" and column.understood == "date written as text"
+    codes = column.encode(raw(texts, "text"))
+    assert (
+        codes.tolist()
+        == (moments - pd.Timestamp("1970-01-01")).total_seconds().tolist()
+    )
+    assert column.decode(codes).tolist() == texts
+
+
+def test_days_that_may_be_months_are_no_dates():
+    texts = [f"{d}/{m}/2021" for d in range(1, 13) for m in range(1, 13)]
+    assert text_form(raw(texts, "text")) == ""
+    assert text_form(raw([*texts, "13/1/2021"], "text")) == "%d/%m/%Y"
+    assert text_form(raw([*texts, "1/13/2021"], "text")) == "%m/%d/%Y"
+    years = [f"in {year} or so" for year in range(1900, 2000)]
+    assert text_form(raw(years, "text")) == ""
+
+
+def test_dates_that_cannot_be_read_are_named():
+    texts = [f"{d}.03.2021" for d in range(1, 31)]
+    layout = Layout.of(read(pd.DataFrame({"d": [*texts, "soon"]})))
+    assert layout.lost() == "Read as missing: 'd' ('soon')."
 
 
 def test_text_of_dates_comes_back_as_it_was_written():
