@@ -361,11 +361,18 @@ def _column(raw, is_forced):
         if not _is_there(raw).any():
             return AsideColumn.of(raw, "no values")
         return DateColumn.of(raw)
+    if raw.kind == "other":
+        return AsideColumn.of(raw, reason_to_set_aside(raw))
+    return _text_column(raw)
+
+
+def _text_column(raw):
+    """Learn a column of text: of dates or numbers, of categories, or set aside."""
     form = text_form(raw)
     if form:
         read = read_text(raw, form)
         return DateColumn.of(read, form, unread(raw.values, read.values))
-    writing = writing_of(raw.values) if raw.kind == "text" else None
+    writing = writing_of(raw.values)
     if writing:
         numbers = read_numbers(raw.values, writing)
         read = replace(raw, kind="number", values=numbers)
