@@ -20,6 +20,9 @@ MAX_REFERENCES = 128
 # stand together may be.
 SHARE = 0.15
 
+# A squared distance of less than this share of the squared lengths is none.
+ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class RowNeighbors:
@@ -98,9 +101,11 @@ class RowNeighbors:
         """Squared distances in observed columns, (n_samples, n_references)."""
         is_observed = block.is_observed.astype(np.float64)
         Z = Z * is_observed
-        square = is_observed @ np.square(self.references).T
-        square += np.square(Z).sum(1)[:, None] - 2.0 * Z @ self.references.T
-        return np.maximum(square, 0.0)
+        lengths = is_observed @ np.square(self.references).T
+        lengths += np.square(Z).sum(1)[:, None]
+        square = lengths - 2.0 * Z @ self.references.T
+        # What is left of two lengths that are equal is rounding.
+        return np.where(square > ROUNDING * lengths, square, 0.0)
 
     def _rank(self):
         """Which neighbor the distance is to; the first is 1."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skncae import NCAEDetector
@@ -208,6 +208,7 @@ def changed_alike(change, *tables):
     change=st.sampled_from(sorted(CHANGED)),
     seed=st.integers(0, 9),
 )
+@example(kind="one-hot", shape=(20, 20), missing=0.3, change="one ulp", seed=4)
 def test_columns_that_could_be_exchanged_are_told_apart_by_their_rows(
     kind, shape, missing, change, seed
 ):
