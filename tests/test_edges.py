@@ -316,6 +316,13 @@ def test_infinity_in_a_frame_is_named_by_its_column(fast, rng):
         fast().fit(frame)
 
 
+def test_column_without_a_value_is_named_when_rows_are_scored(fast, rng):
+    frame = pd.DataFrame(rng.normal(size=(20, 2)), columns=["depth", "width"])
+    detector = fast(allow_nan=False).fit(frame)
+    with pytest.raises(ValueError, match="NaN in column 'width', first in row 0"):
+        detector.score_samples(frame.assign(width=None))
+
+
 @REFUSED_ROWS
 @pytest.mark.parametrize("method", ["score_samples", "reconstruct"])
 def test_scoring_refuses_such_rows(fast, rng, rows, error, message, method):

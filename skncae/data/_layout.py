@@ -185,7 +185,9 @@ def _first_place(X, is_bad):
         names, values = None, np.asarray(X, dtype=np.float64)
     else:
         names = names_of(X)
+        # A column without a value holds None.
         values = np.stack([raw.values for raw in columns_of(X)], axis=1)
+        values = values.astype(np.float64)
     columns, rows = np.nonzero(is_bad(values).T)
     if not len(columns):
         return ""
