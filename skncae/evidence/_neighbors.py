@@ -25,24 +25,34 @@ NEAREST, FURTHEST = 0.05, 0.1
 LOST, PIECE = 1e-6, 2**21
 
 
-def squared_distances(Z, references):
+def squared_distances(Z, references, is_observed=None):
     """Squared distance of every row to every reference, (n_samples, n_references).
 
-    Small ones have all their digits too, so that they do not depend on the rows beside.
+    In the observed columns of each row. Small ones have all their digits too, so that
+    they do not depend on the rows beside.
     """
-    of_row, of_reference = np.square(Z).sum(1)[:, None], np.square(references).sum(1)
+    if is_observed is None:
+        of_reference = np.square(references).sum(1)
+    else:
+        Z = Z * is_observed
+        of_reference = is_observed @ np.square(references).T
+    of_row = np.square(Z).sum(1)[:, None]
     square = Z @ (-2.0 * references.T)
     square += of_row
     square += of_reference
     # The expanded square loses the digits of a distance that is small beside lengths.
     # Few rows are near to any reference; only these are looked through.
-    nearest, longest = square.min(1), of_row[:, 0] + of_reference.max()
+    nearest, longest = square.min(1), of_row[:, 0] + of_reference.max(-1)
     near = np.flatnonzero(nearest < LOST * longest)
-    row, reference = np.nonzero(square[near] < LOST * (of_row[near] + of_reference))
+    lengths = of_row[near] + np.broadcast_to(of_reference, square.shape)[near]
+    row, reference = np.nonzero(square[near] < LOST * lengths)
     row = near[row]
     for some in np.array_split(np.arange(len(row)), 1 + len(row) * Z.shape[1] // PIECE):
         pair = row[some], reference[some]
-        square[pair] = np.square(Z[pair[0]] - references[pair[1]]).sum(1)
+        difference = Z[pair[0]] - references[pair[1]]
+        if is_observed is not None:
+            difference *= is_observed[pair[0]]
+        square[pair] = np.square(difference).sum(1)
     return square
 
 

@@ -20,9 +20,6 @@ MAX_REFERENCES = 128
 # stand together may be.
 SHARE = 0.15
 
-# A squared distance of less than this share of the squared lengths is none.
-ROUNDING = 1e-12
-
 
 @dataclass(frozen=True)
 class RowNeighbors:
@@ -57,16 +54,14 @@ class RowNeighbors:
         k = self._rank()
         if block.missing is None:
             return kth_distances(z, lengths, self.references, k)
-        square = self._observed_squares(z[:-1].T, block)
+        square = squared_distances(z[:-1].T, self.references, block.is_observed)
         return np.sqrt(np.partition(square, k - 1)[:, k - 1])
 
     def contributions(self, block):
         """Squared distance of each column over the distance."""
         Z = self.view.transform(block.completed)
-        if block.missing is None:
-            squares = squared_distances(Z, self.references)
-        else:
-            squares = self._observed_squares(Z, block)
+        is_observed = None if block.missing is None else block.is_observed
+        squares = squared_distances(Z, self.references, is_observed)
         nearest = np.argpartition(squares, self._rank() - 1)
         square = np.square(Z - self.references[nearest[:, self._rank() - 1]])
         # A distance is its square over itself; nothing adds to a distance of zero.
@@ -96,16 +91,6 @@ class RowNeighbors:
         # The expanded square loses the digits of a small distance.
         rows = op.gather(op.const(self.references), op.squeeze(last, op.const([1])))
         return op.sqrt(graph.sum_of_squares(op.sub(z, rows)))
-
-    def _observed_squares(self, Z, block):
-        """Squared distances in observed columns, (n_samples, n_references)."""
-        is_observed = block.is_observed.astype(np.float64)
-        Z = Z * is_observed
-        lengths = is_observed @ np.square(self.references).T
-        lengths += np.square(Z).sum(1)[:, None]
-        square = lengths - 2.0 * Z @ self.references.T
-        # What is left of two lengths that are equal is rounding.
-        return np.where(square > ROUNDING * lengths, square, 0.0)
 
     def _rank(self):
         """Which neighbor the distance is to; the first is 1."""
