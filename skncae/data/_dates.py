@@ -208,12 +208,8 @@ def text_form(raw):
 
 def _is_readable(counts, form):
     """Say whether nearly all texts are of a form."""
-    return _n_read(counts, form) >= READABLE * sum(counts.values())
-
-
-def _n_read(counts, form):
-    """How many values can be read."""
-    return sum(n for text, n in counts.items() if not np.isnan(_read(text, form)))
+    n_read = sum(n for text, n in counts.items() if not np.isnan(_read(text, form)))
+    return n_read >= READABLE * sum(counts.values())
 
 
 def _written_form(counts):
@@ -225,12 +221,14 @@ def _written_form(counts):
     if np.mean([_YEAR.search(text) is not None for text in few]) < READABLE:
         return ""
     forms = [day + clock for day in _DAYS for clock in _CLOCKS]
-    for some in (few, counts):
-        forms = [form for form in forms if _is_readable(some, form)]
-    n_read = {form: _n_read(counts, form) for form in forms}
-    best = [form for form in forms if n_read[form] == max(n_read.values())]
-    readings = {tuple(_read(text, form) for text in counts) for form in best}
-    return best[0] if len(readings) == 1 else ""
+    forms = [form for form in forms if _is_readable(few, form)]
+    readings = {form: tuple(_read(text, form) for text in counts) for form in forms}
+    sizes = np.array(list(counts.values()))
+    n_read = {form: sizes @ ~np.isnan(readings[form]) for form in forms}
+    most = max(n_read.values(), default=0)
+    best = [form for form in forms if n_read[form] == most]
+    is_one = len({readings[form] for form in best}) == 1
+    return best[0] if is_one and most >= READABLE * sizes.sum() else ""
 
 
 def _read(text, form):

@@ -2,7 +2,8 @@
 
 Learnt once, in `fit`. A *cell* of a row is the code of one column that is used: a
 number, the seconds of a date, the place of a category; NaN is missing. What becomes of
-a type of column is in a file of its own: `_numbers`, `_dates`, `_categories`.
+a type of column is in a file of its own: `_numbers`, `_dates`, `_categories`; how
+numbers are read from text in `_number_text`.
 """
 
 from dataclasses import astuple, dataclass, replace

@@ -23,10 +23,13 @@ _PARTS = re.compile(
     r"(?P<number>[.,]?\d(?:[\d.,' \u00a0\u202f]*\d)?[.,]?(?:[eE][+-]?\d+)?)"
     r"(?P<after>\D*)"
 )
-# Numbers by what stands before their decimals.
+# Numbers by what stands before their decimals; the other mark is one of thousands.
 _NUMBERS = {
-    ".": re.compile(r"(\d{1,3}(?:[,' \u00a0\u202f]\d{3})+|\d*)(\.\d*)?([eE][+-]?\d+)?"),
-    ",": re.compile(r"(\d{1,3}(?:[.' \u00a0\u202f]\d{3})+|\d*)(,\d*)?([eE][+-]?\d+)?"),
+    point: re.compile(
+        rf"(\d{{1,3}}(?:[{other}' \u00a0\u202f]\d{{3}})+|\d*)"
+        rf"([{point}]\d*)?([eE][+-]?\d+)?"
+    )
+    for point, other in (".,", ",.")
 }
 
 
@@ -54,7 +57,11 @@ class Writing:
     def read(self, text):
         """The number that a text is; NaN of another text."""
         parts = _PARTS.fullmatch(text.strip())
-        if parts is None or _units(parts) != (self.before.strip(), self.after.strip()):
+        return np.nan if parts is None else self.number(parts)
+
+    def number(self, parts):
+        """The number of a text that was taken apart; NaN of another writing."""
+        if _units(parts) != (self.before.strip(), self.after.strip()):
             return np.nan
         found = _NUMBERS[self.point].fullmatch(parts["number"])
         if found is None:
@@ -106,7 +113,9 @@ def writing_of(values):
     (before, after), _ = units.most_common(1)[0]
     for point in _NUMBERS:
         writing = Writing(before, after, point)
-        is_read = [text for text in found if not np.isnan(writing.read(text))]
+        is_read = [
+            t for t, parts in found.items() if not np.isnan(writing.number(parts))
+        ]
         if _total(counts, is_read) >= least:
             return writing
     return None

@@ -175,6 +175,11 @@ class Block:
         return self.ensemble.view.transform(self.completed)
 
     @cached_property
+    def median(self):
+        """Median of the scaled rows, (n_directions,)."""
+        return np.median(self.scaled, axis=0)
+
+    @cached_property
     def _reconstruction(self):
         seen = self.ensemble.seen(self.completed, self.scaled)
         return self.ensemble.reconstruct_scaled(seen)

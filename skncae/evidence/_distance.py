@@ -26,7 +26,7 @@ class Distance:
     @classmethod
     def learn(cls, block, settings, random_state):
         """Take the median of the scaled rows."""
-        return cls(np.median(block.scaled, axis=0))
+        return cls(block.median)
 
     def errors(self, block):
         """Squared distance of each row, (n_samples,)."""

@@ -92,7 +92,7 @@ def calibrated_view(kind, X, rounds):
 
 
 def _ordinary(X):
-    """Rows without absurd values, least scales of columns, and how far these are."""
+    """Rows without absurd values, least scales of columns, and how far those are."""
     median, reach = reach_of(X)
     X, beyond = without_absurd(X, median, reach)
     return X, least_scale(X, median), beyond
