@@ -25,9 +25,11 @@ check: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -q -o addopts="--strict-markers" \
 	  $(wildcard tests/data tests/evidence tests/files tests/networks tests/scaling tests/training)
 
-# One thread a worker: the two workers already fill a small machine.
+# One thread a worker: the two workers already fill a small machine. A test that hangs
+# fails, with where it stood; it would hold CI up for as long as CI may take.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov \
+	  -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
 
 # In an environment of its own. Of torch no build for the CPU alone is as old as 2.4
 # everywhere, so that one is the newest: its declared minimum is what the code asks for.

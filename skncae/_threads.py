@@ -1,8 +1,8 @@
 """Limits torch and BLAS to one thread while fitting and scoring."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from queue import SimpleQueue
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -85,20 +85,57 @@ one_thread = _OneThread()
 def in_threads(function, items):
     """Call a function on each of the items, in as many threads as torch may use.
 
-    Each call keeps to one thread: what is shared out is items, not operations.
+    Each call keeps to one thread: what is shared out is items, not operations. After an
+    error or an interrupt no other item is begun, and those that were are waited for.
     """
     n_threads = min(torch.get_num_threads(), len(items))
-
-    def in_one_thread(item):
-        # A thread of the pool has settings of its own.
-        with undisturbed(), one_thread():
-            function(item)
-
-    if n_threads < 2:
-        with one_thread():
+    with one_thread():
+        if n_threads < 2:
             for item in items:
                 function(item)
-        return
-    with one_thread(), ThreadPoolExecutor(n_threads) as pool:
-        # What it raises is raised here.
-        list(pool.map(in_one_thread, items))
+        else:
+            _share_out(function, items, n_threads)
+
+
+def _share_out(function, items, n_threads):
+    """Call a function on each of the items, in so many threads.
+
+    Python's pools hand over with locks that are written in Python. An interrupt in one
+    of them leaves it taken, and then both sides wait for ever. These steps have none;
+    but a thread that is interrupted as it starts may never get to its first item.
+    """
+    todo, news = iter(items), SimpleQueue[None]()
+    outcomes: list[BaseException | None] = []
+
+    def leave_the_rest():
+        for _ in todo:
+            outcomes.append(None)
+
+    def work():
+        for item in todo:
+            try:
+                # A thread has settings of its own.
+                with undisturbed(), one_thread():
+                    function(item)
+            except BaseException as error:
+                leave_the_rest()
+                outcomes.append(error)
+            else:
+                outcomes.append(None)
+            news.put(None)
+
+    def wait():
+        while len(outcomes) < len(items):
+            news.get()
+
+    try:
+        for _ in range(n_threads):
+            threading.Thread(target=work, daemon=True).start()
+        wait()
+    except BaseException:
+        leave_the_rest()
+        wait()
+        raise
+    for error in outcomes:
+        if error is not None:
+            raise error

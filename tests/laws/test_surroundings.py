@@ -308,13 +308,15 @@ def test_an_interrupt_while_scoring_gives_all_threads_back():
         before = blas_threads()
         with two_threads():
             for delay in np.linspace(1e-4, 2e-2, 20):
-                # In a lock of Python's own pool it can become an error about that.
+                # In a lock of a thread that starts it can become an error about that,
+                # and in a callback of a weak reference Python ignores it: once more.
                 with pytest.raises((KeyboardInterrupt, RuntimeError)) as caught:
-                    signal.setitimer(signal.ITIMER_REAL, delay)
+                    signal.setitimer(signal.ITIMER_REAL, delay, 1.0)
                     while True:
                         in_threads(work, range(6))
-                reason = caught.value.__context__ or caught.value
-                assert isinstance(reason, KeyboardInterrupt)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                reasons = (caught.value, caught.value.__context__)
+                assert any(isinstance(reason, KeyboardInterrupt) for reason in reasons)
                 # What is on the way out still holds the frames of those inside.
                 gc.collect()
                 assert torch.get_num_threads() == 2
