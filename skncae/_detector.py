@@ -593,7 +593,7 @@ default="auto"
         else:
             raise_if_trained_on(self, -self._scorer.errors(rows))
             calibration = Calibration.split(rows, self._scorer)
-        self._calibration = calibration
+        self._calibration = self._taught(calibration, self._scorer)
         return self
 
     @undisturbed()

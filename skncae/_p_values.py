@@ -50,9 +50,11 @@ class Fold:
     errors: np.ndarray
 
     @classmethod
-    def of(cls, scorer, rows, own):
+    def of(cls, scorer, rows, own, judge=None):
         """Judge the rows by a scorer, or by the detector's own."""
-        return cls(scorer, rows, np.sort((scorer or own).errors(rows)))
+        who = scorer or own
+        errors = judge(who, rows) if judge else who.errors(rows)
+        return cls(scorer, rows, np.sort(errors))
 
 
 @dataclass(frozen=True)
@@ -126,20 +128,21 @@ class Calibration:
             at_least += len(fold.errors) - np.searchsorted(fold.errors, lowest)
         return at_least / (1 + self.n_rows)
 
-    def again(self, own, change=None):
+    def again(self, own, change, judge=None):
         """Return the calibration of scorers that have changed since.
 
         Parameters
         ----------
         own : Scorer
             The detector's own, changed.
-        change : callable, optional
+        change : callable
             `change(scorer)` returns what becomes of the scorer of a fold.
+        judge : callable, optional
+            `judge(scorer, rows)` returns the errors of calibration rows.
         """
-        change = change or (lambda scorer: scorer)
         return Calibration(
             tuple(
-                Fold.of(fold.scorer and change(fold.scorer), fold.rows, own)
+                Fold.of(fold.scorer and change(fold.scorer), fold.rows, own, judge)
                 for fold in self.folds
             )
         )

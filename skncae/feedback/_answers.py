@@ -66,6 +66,10 @@ class Answers:
             np.concatenate([self.n_inlier[stays], later.n_inlier])[order],
         )
 
+    def where(self, chosen):
+        """Return some of the answers, by a mask or by positions."""
+        return Answers(self.rows[chosen], self.n_outlier[chosen], self.n_inlier[chosen])
+
     def hold(self, X):
         """Say of each row of X whether it was answered."""
         return np.isin(_keys(_plain(X)), _keys(self.rows))
@@ -91,6 +95,8 @@ def read_labels(labels, n_samples, index=None):
     ValueError
         For anything else.
     """
+    if hasattr(labels, "columns") and hasattr(labels, "iloc"):
+        labels = _only_column(labels)
     if hasattr(labels, "index") and hasattr(labels, "to_numpy"):
         positions = _positions(labels.index, n_samples, index)
         values = labels.to_numpy()
@@ -164,15 +170,26 @@ def read_outliers(outliers, X, source):
     return is_known if is_known.any() else None
 
 
+def _only_column(labels):
+    """The answers of a frame such as a page saves."""
+    names = labels.columns.tolist()
+    if len(names) != 1:
+        raise ValueError(
+            f"labels is a frame with the columns {names}. Give the one that holds the "
+            "answers, with an index that names their rows: labels.set_index(...)[...]."
+        )
+    return labels.iloc[:, 0]
+
+
 def _numbers(values):
     """Labels as floats, 0 where there is none."""
     try:
         numbers = np.nan_to_num(values.astype(np.float64))
     except (TypeError, ValueError):
         numbers = np.full(len(values), np.inf)
-    wrong = np.flatnonzero(~np.isin(numbers, (-1, 0, 1)))
-    if values.dtype == bool:
-        wrong = np.arange(len(values))
+    # True would be an inlier, False a row that nobody looked at.
+    is_bool = [isinstance(value, bool | np.bool_) for value in values.tolist()]
+    wrong = np.flatnonzero(~np.isin(numbers, (-1, 0, 1)) | np.array(is_bool, bool))
     if len(wrong):
         raise ValueError(
             f"labels[{wrong[0]}] is {values[wrong[0]]!r}. A label is -1 (an outlier), "

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -9,14 +10,11 @@ import numpy as np
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from skncae import _fitting
-from skncae._parameters import private_random_state, seed_of
 from skncae._surroundings import undisturbed
 from skncae._threshold import (
     Threshold,
     quantile_threshold,
     threshold_at,
-    threshold_of,
 )
 from skncae.data._layout import check_rows, feature_names
 from skncae.evidence._scorer import Scorer
@@ -42,8 +40,8 @@ class AnswersMixin:
     # Of the detector.
     contamination: Any
     contamination_: float
+    contamination_interval_: Any
     image_shape_: Any
-    random_state: Any
     training_scores_: np.ndarray
     _calibration: Any
     _reference: np.ndarray
@@ -67,8 +65,8 @@ class AnswersMixin:
             The rows that the labels are about: the training rows, or any others.
         labels : array-like of shape (n_samples,) or pandas Series
             -1 for an outlier, 1 for an inlier, 0 or NaN where nobody looked. A Series
-            may hold the answers alone: its index names rows of the frame X, or
-            positions in an array.
+            may hold the answers alone, and so may a frame of one column: its index
+            names rows of the frame X, or positions in an array.
 
         Returns
         -------
@@ -91,8 +89,9 @@ class AnswersMixin:
         Notes
         -----
         Refined `training_scores_` are of all training rows where X holds them, in their
-        order; else of a sample of at most 2,000 that `fit` keeps. A share that is
-        flagged stays what it is; "auto" and thresholders are asked again.
+        order; else of a sample of at most 2,000 that `fit` keeps. The share that is
+        flagged stays what it is, also that of "auto" and of thresholders; but "auto"
+        flags no fewer than were called outliers. `set_threshold` asks them again.
 
         Examples
         --------
@@ -120,14 +119,11 @@ class AnswersMixin:
         if isinstance(earlier, RefinedScorer):
             answers = earlier.answers.followed_by(answers)
 
-        def refined(scorer):
-            return RefinedScorer.learn(plain(scorer), answers, self._reference)
-
-        scorer = refined(self._scorer)
+        scorer = RefinedScorer.learn(plain(earlier), answers, self._reference)
         known = rows if self._was_fitted_on(rows) else self._reference
         errors = scorer.errors(known)
-        threshold = self._same_cut(errors, scorer)
-        calibration = self._calibration and self._calibration.again(scorer, refined)
+        threshold = self._same_cut(errors, known, answers)
+        calibration = self._calibration and self._taught(self._calibration, scorer)
         if self._unrefined is None:
             self._unrefined = {name: getattr(self, name) for name in OF_SCORES}
         self._scorer, self._calibration = scorer, calibration
@@ -176,6 +172,8 @@ class AnswersMixin:
         """
         check_is_fitted(self)
         check_scalar(n, "n", Integral, min_val=1)
+        if isinstance(n, bool):
+            raise TypeError(f"n is {n!r}. Give the number of rows to ask about.")
         self._raise_if_images("next_to_review")
         rows = check_rows(self, X, reset=False)
         if isinstance(self._scorer, RefinedScorer):
@@ -277,6 +275,25 @@ class AnswersMixin:
                     rows.append(lessons.row(column, names[column]))
         return _pandas().DataFrame(rows, columns=columns)
 
+    def _taught(self, calibration, scorer):
+        """Return the calibration of a scorer that answers may have taught."""
+        if not isinstance(scorer, RefinedScorer):
+            return calibration
+
+        def learn(of_fold):
+            if not len(scorer.answers):
+                raise ValueError(
+                    "calibrate(cv=...) fits again, and this NCAEDetector does not hold "
+                    "the answers that it has learnt from. Calibrate it on rows that it "
+                    "has not seen, or forget the answers."
+                )
+            return RefinedScorer.learn(plain(of_fold), scorer.answers, self._reference)
+
+        def judge(who, rows):
+            return who.errors_as_new(rows, self._reference)
+
+        return calibration.again(scorer, learn, judge)
+
     def _raise_if_images(self, method):
         if self.image_shape_ is not None:
             raise ValueError(
@@ -295,17 +312,16 @@ class AnswersMixin:
         errors = plain(self._scorer).errors(rows[probes])
         return np.allclose(-errors, scores[probes], rtol=1e-6, atol=1e-9)
 
-    def _same_cut(self, errors, scorer):
-        """The threshold that flags what was asked for, among other errors."""
-        contamination = self.contamination
-        if not (isinstance(contamination, str) or hasattr(contamination, "eval")):
-            # Not the parameter: set_threshold may have moved the share.
-            return threshold_at(
-                errors, quantile_threshold(errors, 1 - self.contamination_)
-            )
-        seed = seed_of(private_random_state(self.random_state))
-        n_learnt = min(len(errors), _fitting.MAX_TRAINING_ROWS)
-        return threshold_of(contamination, errors, scorer.tails, n_learnt, seed)
+    def _same_cut(self, errors, known, answers):
+        """The threshold that flags the share that was flagged, among other errors."""
+        share, interval = self.contamination_, self.contamination_interval_
+        if isinstance(self.contamination, str):
+            # Who called a row an outlier has seen more than the estimate.
+            found = np.mean(answers.where(answers.share > 0.5).hold(known))
+            if found > share:
+                share, interval = found, None
+        threshold = threshold_at(errors, quantile_threshold(errors, 1.0 - share))
+        return replace(threshold, interval=interval)
 
 
 def plain(scorer):

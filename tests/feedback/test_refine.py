@@ -465,3 +465,92 @@ def test_p_values_follow_the_answers_and_files_keep_them(detector, tmp_path, cv)
     np.testing.assert_array_equal(loaded.p_values(new), after)
     assert after[UNWANTED].mean() > before[UNWANTED].mean()
     np.testing.assert_array_equal(detector.forget().p_values(new), before)
+
+
+@pytest.mark.parametrize("cv", [None, 3])
+def test_calibration_before_or_after_the_answers_is_one(detector, cv):
+    others = np.random.default_rng(7).normal(size=(100, N_FEATURES))
+    labels = labels_of(WANTED[:4], UNWANTED[:4])
+    other = pickle.loads(pickle.dumps(detector))
+    before = detector.calibrate(others, cv=cv).refine(rows(), labels)
+    after = other.refine(rows(), labels).calibrate(others, cv=cv)
+    np.testing.assert_array_equal(before.p_values(rows()), after.p_values(rows()))
+
+
+def test_cross_fitting_without_the_answers_is_refused(detector):
+    copy = detector.refine(rows(), labels_of(WANTED)).without_answers()
+    with pytest.raises(ValueError, match="does not hold the answers"):
+        copy.calibrate(rows(), cv=2)
+
+
+@pytest.mark.parametrize("cv", [None, 2])
+def test_answers_about_calibration_rows_keep_the_promise_of_p_values(cv):
+    share = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        train, others, new = (rng.normal(size=(n, 4)) for n in (200, 200, 1_000))
+        detector = NCAEDetector(n_estimators=2, max_iter=30, random_state=seed)
+        asked = others if cv is None else train
+        detector.fit(train).calibrate(asked, cv=cv)
+        for _ in range(4):
+            normal = pd.Series(1, index=detector.next_to_review(asked, 5))
+            detector.refine(asked, normal)
+        share.append((detector.p_values(new) <= 0.02).mean())
+    assert np.mean(share) < 0.02 + 2 * np.std(share) / np.sqrt(len(share) - 1)
+
+
+def test_answered_row_is_judged_as_a_new_one_by_the_other_answers(detector):
+    detector.refine(rows(), labels_of(inliers=WANTED))
+    scorer, reference = detector._scorer, detector._reference
+    as_new = scorer.errors_as_new(rows(), reference)
+    known = scorer.errors(rows())
+    assert (as_new[WANTED] > known[WANTED]).all()
+    np.testing.assert_array_equal(np.delete(as_new, WANTED), np.delete(known, WANTED))
+
+
+def test_only_answer_teaches_nothing_about_its_own_row(detector):
+    before = detector.score_samples(rows())
+    scorer = detector.refine(rows(), labels_of(inliers=[3]))._scorer
+    as_new = scorer.errors_as_new(rows(), detector._reference)
+    kept = scorer.errors(rows())
+    # As rare among the training rows as it was.
+    assert as_new[3] >= kept[3]
+    assert abs((before < before[3]).mean() - (as_new > as_new[3]).mean()) < 0.01
+
+
+@pytest.mark.filterwarnings("ignore:contamination=:UserWarning")
+@pytest.mark.parametrize("contamination", ["auto", 0.05])
+def test_share_that_is_flagged_stays_after_answers(contamination):
+    X = rows()
+    detector = NCAEDetector(contamination, max_iter=30, random_state=0).fit(X)
+    before = detector.contamination_
+    assert before > 0
+    detector.refine(X, labels_of(WANTED[:2], UNWANTED[:3]))
+    assert detector.contamination_ == pytest.approx(before, abs=1 / N_ROWS)
+    assert (detector.predict(X)[WANTED[:2]] == -1).all()
+
+
+@pytest.mark.filterwarnings("ignore:contamination=:UserWarning")
+def test_auto_flags_no_fewer_rows_than_were_called_outliers():
+    X = np.random.default_rng(0).normal(size=(N_ROWS, N_FEATURES))
+    detector = NCAEDetector("auto", max_iter=30, random_state=0).fit(X)
+    assert detector.contamination_ == 0
+    detector.refine(X, labels_of(WANTED))
+    assert detector.contamination_ == pytest.approx(len(WANTED) / N_ROWS)
+
+
+def test_answers_may_be_a_frame_of_one_column(detector):
+    answers = pd.DataFrame({"label": [-1, 1]}, index=[3, 5])
+    one = pickle.loads(pickle.dumps(detector)).refine(rows(), answers)
+    assert_same(one, detector.refine(rows(), answers["label"]))
+    with pytest.raises(ValueError, match="the columns .*'index', 'label'"):
+        detector.refine(rows(), answers.reset_index())
+
+
+def test_truth_values_among_labels_are_refused(detector):
+    labels = np.array([None] * N_ROWS, dtype=object)
+    labels[3] = True
+    with pytest.raises(ValueError, match="True.*A label is -1"):
+        detector.refine(rows(), labels)
+    with pytest.raises(TypeError, match="n is True"):
+        detector.next_to_review(rows(), n=True)
