@@ -39,6 +39,9 @@ KNEE = {"standardized": 1.0, "whitened": 100.0}
 # with; each calibration round adds one.
 FIRST_STEPS = 3
 
+# Scales of a column that differ by more have another unit.
+SAME_UNIT = 1e8
+
 # Squared distances whose ratio is closer to 1 are one distance.
 SAME_DISTANCE = 1e-9
 
@@ -144,10 +147,11 @@ def _fit_view(kind, X, X_normal, least, before=None):
         return View(center, scale, knee=KNEE[kind])
     Z, spread = standardized(X_normal, center, scale), 0.0
     if np.isnan(Z).any():
-        if before is None:
+        change = np.ones(1) if before is None else scale / before.scale
+        if before is None or change.max() > SAME_UNIT or change.min() < 1 / SAME_UNIT:
             precision = pairwise_precision(Z)
         else:
-            turned = before.rotation * (scale / before.scale)[:, None]
+            turned = before.rotation * change[:, None]
             precision = turned @ turned.T
         Z, spread = expectation(Z, precision)
     # To tell directions apart by: what is missing tells columns apart, too.

@@ -70,10 +70,11 @@ def _without_empty(X):
 
 
 def without_absurd(X, median, reach):
-    """Rows with the median of the column in place of absurd values.
+    """Rows with the median of the column in place of absurd values, and of rounding.
 
     All rows count as normal at first. Where one value says what the scale of a column
-    is, outliers in that column are normal too, and remain so.
+    is, outliers in that column are normal too, and remain so. Where the normal rows of
+    a column are one value but for rounding, that is no scale.
 
     Returns
     -------
@@ -84,7 +85,10 @@ def without_absurd(X, median, reach):
     with np.errstate(over="ignore"):
         limit = np.where(reach > 0, ABSURD * reach, np.inf)
         is_absurd = (X < median - limit) | (X > median + limit)
-    return np.where(is_absurd, median, X), csr_array(is_absurd).multiply(limit).tocsr()
+        far = np.abs(X - median)
+    is_median = far <= ROUNDING * np.maximum(np.abs(median), reach)
+    beyond = csr_array(is_absurd).multiply(limit).tocsr()
+    return np.where(is_absurd | is_median, median, X), beyond
 
 
 def least_scale(X, median):
