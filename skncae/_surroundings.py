@@ -19,13 +19,16 @@ def undisturbed():
     Switched off inside: numpy's error handling, inference mode and disabled gradients,
     autocast, and a default device that is not the CPU.
     """
-    with ExitStack() as stack:
-        stack.enter_context(np.errstate(all="ignore"))
-        stack.enter_context(torch.inference_mode(False))
-        for kind in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
-        # It is slow where it is not needed: torch asks it at every operation.
-        if torch.get_default_device().type != "cpu":
-            stack.enter_context(torch.device("cpu"))
-        yield
+    before = np.geterr()
+    try:
+        with np.errstate(all="ignore"), torch.inference_mode(False), ExitStack() as off:
+            for kind in ("cpu", "cuda"):
+                if torch.is_autocast_enabled(kind):
+                    off.enter_context(torch.autocast(kind, enabled=False))
+            # It is slow where it is not needed: torch asks it at every operation.
+            if torch.get_default_device().type != "cpu":
+                off.enter_context(torch.device("cpu"))
+            yield
+    finally:
+        # An interrupt on the way in leaves nobody to go out.
+        np.seterr(**before)

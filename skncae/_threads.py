@@ -1,5 +1,6 @@
 """Limits torch and BLAS to one thread while fitting and scoring."""
 
+import os
 import threading
 from contextlib import contextmanager
 from queue import SimpleQueue
@@ -78,8 +79,21 @@ class _OneThread:
                 for library, n in zip(self._blas, self._blas_threads, strict=False):
                     library.set_num_threads(n)
 
+    def after_fork(self):
+        """Start anew in a child process, which has no thread but the one that forked.
+
+        Another one may have held the lock, or been inside.
+        """
+        self._lock = threading.Lock()
+        was_inside, self._n_inside = self._n_inside, int(self._is_inside())
+        if was_inside and not self._n_inside:
+            for library, n in zip(self._blas, self._blas_threads, strict=True):
+                library.set_num_threads(n)
+
 
 one_thread = _OneThread()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=one_thread.after_fork)
 
 
 def in_threads(function, items):

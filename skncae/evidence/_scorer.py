@@ -156,14 +156,17 @@ class Scorer:
 
         # So that only the errors themselves grow with the rows.
         together = MAX_PIECE // (BLOCK * X.shape[1])
-        pieces = list(blocks(len(X), together=min(max(together, 1), 32)))
+        self.in_pieces(score, blocks(len(X), together=min(max(together, 1), 32)))
+        return errors
+
+    def in_pieces(self, function, pieces):
+        """Call a function on pieces of the rows; of a table in threads."""
         if len(self.ensemble.model.row_shape) > 1:
             # Convolutions: torch shares out each, and a piece takes much memory.
             for piece in pieces:
-                score(piece)
+                function(piece)
         else:
-            in_threads(score, pieces)
-        return errors
+            in_threads(function, list(pieces))
 
     def component_errors(self, X):
         """Errors of each kind, (n_kinds, n_samples)."""
@@ -187,10 +190,13 @@ class Scorer:
             Mean reconstruction of the members, in the units of X.
         """
         contributions, expected = np.empty(X.shape), np.empty(X.shape)
-        for some in blocks(len(X)):
+
+        def explain(some):
             block = self.block(X[some])
             contributions[some] = self.attributed(block).sum(1)
             expected[some] = self._expected(block)
+
+        self.in_pieces(explain, blocks(len(X)))
         return contributions, expected
 
     def block(self, X):
@@ -231,8 +237,11 @@ class Scorer:
     def reconstruct(self, X):
         """Mean reconstruction of the members, in the units of X."""
         expected = np.empty(X.shape)
-        for some in blocks(len(X)):
-            expected[some] = self._expected(Block(self.ensemble, X[some]))
+
+        def expect(some):
+            expected[some] = self._expected(self.block(X[some]))
+
+        self.in_pieces(expect, blocks(len(X)))
         return expected
 
     def deviations(self, errors):

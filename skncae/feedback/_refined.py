@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skncae._threads import in_threads
 from skncae.evidence._scorer import Scorer, shared_out
 from skncae.evidence._tail_probability import TailProbability
 from skncae.feedback._answers import Answers
@@ -226,7 +225,8 @@ class RefinedScorer:
         As `Scorer.explain`, but each column of each kind of evidence has its weight.
         """
         contributions, expected = np.empty(X.shape), np.empty(X.shape)
-        for some in blocks(len(X)):
+
+        def explain(some):
             block = self.scorer.block(X[some])
             parts = self.scorer.attributed(block)
             thought = self._expected_of(parts)
@@ -235,6 +235,8 @@ class RefinedScorer:
             by_column = (parts * self.learnt.weights).sum(1)
             contributions[some] = shared_out(errors, by_column, block.is_observed)
             expected[some] = block.expected
+
+        self.scorer.in_pieces(explain, blocks(len(X)))
         return contributions, expected
 
     def without_answers(self):
@@ -262,7 +264,7 @@ class RefinedScorer:
         def expect(some):
             expected[some] = self._expected_of(_parts(self.scorer, X[some]))
 
-        in_threads(expect, list(blocks(len(X), together=8)))
+        self.scorer.in_pieces(expect, blocks(len(X), together=8))
         return expected
 
     def _expected_of(self, parts):
@@ -337,8 +339,11 @@ def _times(weight):
 def _parts(scorer, X):
     """What each column adds to each error by kind, (n_samples, n_kinds, n_features)."""
     parts = np.empty((len(X), len(scorer.components), X.shape[1]))
-    for some in blocks(len(X)):
+
+    def attribute(some):
         parts[some] = scorer.attributed(scorer.block(X[some]))
+
+    scorer.in_pieces(attribute, blocks(len(X)))
     return parts
 
 

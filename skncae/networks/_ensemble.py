@@ -5,12 +5,14 @@ rows beside it.
 """
 
 import math
+from contextlib import nullcontext
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+from skncae._threads import one_thread
 from skncae.data._frames import Layout
 from skncae.networks._autoencoder import Autoencoder, latent_noise
 from skncae.networks._state import network_from_state, network_state
@@ -177,10 +179,12 @@ class Ensemble:
     def encode(self, X):
         """Latent features of each member, (members, n_samples, latent)."""
         latent = []
-        for block in blocks(len(X)):
-            rows, _ = self.complete(self.numbers(X[block]))
-            z = torch.from_numpy(seen_rows(rows, self.view))
-            latent.append(self.model.encoder(z.expand(self.model.n_members, *z.shape)))
+        with self._threads():
+            for block in blocks(len(X)):
+                rows, _ = self.complete(self.numbers(X[block]))
+                z = torch.from_numpy(seen_rows(rows, self.view))
+                z = z.expand(self.model.n_members, *z.shape)
+                latent.append(self.model.encoder(z))
         return torch.cat(latent, 1).numpy()
 
     @torch.no_grad()
@@ -191,14 +195,19 @@ class Ensemble:
         )
         mu = self.model.mu
         rows = np.empty((n_samples, len(self.view.center)))
-        for block in blocks(n_samples):
-            size = block.stop - block.start
-            shape = (len(mu), size, mu.shape[-1])
-            noise = torch.randn(shape, generator=generator, dtype=mu.dtype)
-            generated = self.model.decoder(latent_noise(mu, variance, noise))
-            members = random_state.randint(len(mu), size=size)
-            generated = generated[members, np.arange(size)]
-            generated = F.pad(generated, (self.n_directions - self.n_seen, 0))
-            rows[block] = self.view.inverse_transform(generated.numpy())
+        with self._threads():
+            for block in blocks(n_samples):
+                size = block.stop - block.start
+                shape = (len(mu), size, mu.shape[-1])
+                noise = torch.randn(shape, generator=generator, dtype=mu.dtype)
+                generated = self.model.decoder(latent_noise(mu, variance, noise))
+                members = random_state.randint(len(mu), size=size)
+                generated = generated[members, np.arange(size)]
+                generated = F.pad(generated, (self.n_directions - self.n_seen, 0))
+                rows[block] = self.view.inverse_transform(generated.numpy())
         rows[:, self.is_empty] = np.nan
         return rows
+
+    def _threads(self):
+        """What small products run in; convolutions are worth sharing out."""
+        return one_thread() if len(self.model.row_shape) == 1 else nullcontext()
