@@ -127,8 +127,10 @@ def _options_of_reports(command):
 @click.option("--save", metavar="MODEL", help="Keep the fitted detector in a file.")
 def find(contamination, seed, save, quiet, top, output, form, check, **tables):
     """Find the rows of FILE... that stand out: CSV, parquet, or "-" for a pipe."""
+    from skncae.files._results import check_results
+
     form = _form(form, output)
-    _check_folders(output, save)
+    check_results({"--save": save, "--output": output}, tables["files"])
     tables = _tables(tables)
     detector = _fitted(tables, _share(contamination), seed, quiet)
     if save:
@@ -179,8 +181,10 @@ def score(model, form, check, quiet, **options):
 @_options_of_reports
 def explain(model, quiet, top, output, form, check, **tables):
     """Say why rows of FILE... stand out, with a MODEL that `find --save` wrote."""
+    from skncae.files._results import check_results
+
     form = _form(form, output)
-    _check_folders(output)
+    check_results({"--output": output}, (model, *tables["files"]))
     _report(_loaded(model), _tables(tables), top, output, form, check, quiet)
 
 
@@ -196,8 +200,11 @@ def refine(model, answers, save, quiet, **options):
     normal row. FILE... and --index are those that the report was made of.
     """
     from skncae.data._tables import answers_of
+    from skncae.files._results import check_results
 
-    _check_folders(save)
+    # In place of the model is what the command promises, in place of the rest is not.
+    save = model if save is None else save
+    check_results({"--save": save}, (answers, *options["files"]))
     detector, tables = _loaded(model), _tables(options)
     rows = list(_for_model(detector, tables, quiet))
     labels = answers_of(answers, [frame.index for frame in rows])
@@ -206,8 +213,8 @@ def refine(model, answers, save, quiet, **options):
         if part.any():
             with _naming(tables.paths):
                 detector.refine(frame, part)
-    detector.save(save or model)
-    _say(quiet, f"learnt {n_answers} answers, saved {save or model}")
+    detector.save(save)
+    _say(quiet, f"learnt {n_answers} answers, saved {save}")
 
 
 def _tables(options):
@@ -227,15 +234,6 @@ def _share(text):
     raise ValueError(
         f'--contamination must be a share in (0, 0.5] or "auto", got {text!r}'
     )
-
-
-def _check_folders(*paths):
-    """Refuse a result that could not be written, before the work and not after it."""
-    from pathlib import Path
-
-    for path in paths:
-        if path not in (None, "-") and not Path(path).parent.is_dir():
-            raise ValueError(f"{path}: no folder {str(Path(path).parent)!r}")
 
 
 def _form(form, output):

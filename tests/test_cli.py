@@ -297,7 +297,50 @@ def test_version_is_that_of_the_package():
 def test_folder_of_the_result_is_looked_for_before_the_work(folder, model, command):
     files = ["data.csv"] if command == "find" else [model, "data.csv"]
     line = failed(command, *files, "--index=id", "-o", "nowhere/out.html")
-    assert line == "skncae: nowhere/out.html: no folder 'nowhere'"
+    assert line == "skncae: --output nowhere/out.html: no folder 'nowhere'"
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ("find data.csv --save data.csv", "--save data.csv: data.csv is read"),
+        ("find data.csv -o ./data.csv", "--output ./data.csv: data.csv is read"),
+        ("find data.csv first.csv -o first.csv", "--output first.csv: first.csv is"),
+        ("find data.csv --save soft.csv", "--save soft.csv: data.csv is read"),
+        ("find data.csv -o hard.csv", "--output hard.csv: data.csv is read"),
+        ("find data.csv -o new --save ./new", "--output new: --save writes that"),
+        ("explain model data.csv -o model", "--output model: model is read"),
+        ("explain model data.csv -o data.csv", "--output data.csv: data.csv is read"),
+        ("refine model answers.csv data.csv --save data.csv", "--save data.csv: data"),
+        ("refine model answers.csv data.csv --save answers.csv", "--save answers.csv:"),
+        ("refine data.csv answers.csv data.csv", "--save data.csv: data.csv is read"),
+        ("find data.csv -o .", "--output .: is a folder"),
+        ("find data.csv --save .", "--save .: is a folder"),
+        ("find data.csv -o new/", "--output new/: no folder 'new'"),
+        ("find data.csv --save -", "--save '-': a result needs the name of a file"),
+        ("find data.csv --output=", "--output '': a result needs the name of a file"),
+    ],
+)
+def test_result_that_would_destroy_what_is_read_is_refused_before_the_work(
+    folder, model, arguments, said
+):
+    (folder / "model").write_bytes(Path(model).read_bytes())
+    (folder / "answers.csv").write_text("index,label\nr1,1\n")
+    (folder / "soft.csv").symlink_to("data.csv")
+    (folder / "hard.csv").hardlink_to("data.csv")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    line = failed(*arguments.split())
+    assert line.startswith(f"skncae: {said}")
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_refine_without_save_writes_in_place_of_the_model(folder, model):
+    (folder / "model").write_bytes(Path(model).read_bytes())
+    (folder / "answers.csv").write_text("index,label\nr40,-1\n")
+    command = ("refine", "model", "answers.csv", "data.csv", "--index=id")
+    assert run(*command).exit_code == 0
+    assert run(*command, "--save", "model").exit_code == 0
+    assert len(NCAEDetector.load("model").lessons_) > 0
 
 
 @pytest.mark.parametrize("share", ["0", "0.9", "-1", "nan", "some"])
