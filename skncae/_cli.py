@@ -199,7 +199,7 @@ def refine(model, answers, save, quiet, **options):
     ANSWERS is a CSV file with the columns index and label: -1 for an outlier, 1 for a
     normal row. FILE... and --index are those that the report was made of.
     """
-    from skncae.data._tables import answers_of
+    from skncae.data._answer_files import answers_of
     from skncae.files._results import check_results
 
     # In place of the model is what the command promises, in place of the rest is not.
@@ -339,7 +339,7 @@ def _write_scores(columns, form, is_first):
 @contextlib.contextmanager
 def _naming(paths):
     """Put the names of the files before an error of the detector."""
-    from skncae.data._tables import TableError
+    from skncae.data._csv_files import TableError
 
     try:
         yield

@@ -1,5 +1,6 @@
 """The command line: results, progress, exit status, and errors in one line."""
 
+import gzip
 import io
 import json
 import os
@@ -36,6 +37,7 @@ def folder(frame, tmp_path, monkeypatch):
     """Return a folder to work in, with the table in several files."""
     monkeypatch.chdir(tmp_path)
     frame.to_csv("data.csv", index=False)
+    frame.to_csv("data.csv.gz", index=False)
     frame.to_parquet("data.parquet", index=False)
     frame[:50].to_csv("first.csv", index=False)
     frame[50:].to_csv("second.csv", index=False)
@@ -95,7 +97,7 @@ def test_format_is_that_of_the_name_or_the_one_asked_for(folder, model, form):
 
 @pytest.mark.parametrize(
     "files",
-    [["data.parquet"], ["first.csv", "second.csv"], ["-"], ["data.csv"]],
+    [["data.parquet"], ["first.csv", "second.csv"], ["-"], ["data.csv.gz"]],
     ids=str,
 )
 @pytest.mark.parametrize(
@@ -110,6 +112,16 @@ def test_files_of_every_kind_give_the_same_rows(folder, model, files, chunks):
     assert scores.index.tolist() == frame.index.tolist()
     np.testing.assert_allclose(scores.score, detector.score_samples(frame), rtol=1e-9)
     assert (scores.label == detector.predict(frame)).all()
+
+
+def test_packed_file_is_read_from_a_pipe_and_its_slips_are_named(folder, model):
+    packed = (folder / "data.csv.gz").read_bytes()
+    read = run("score", model, "-", "--index", "id", text=packed)
+    assert read.stdout == run("score", model, "data.csv", "--index", "id").stdout
+    text = gzip.decompress(packed).replace(b"\nr99,", b"\nr99,x")
+    (folder / "bad.csv.gz").write_bytes(gzip.compress(text))
+    line = failed("score", model, "bad.csv.gz", "--index", "id")
+    assert line.startswith("skncae: bad.csv.gz, line 101, column 'a'")
 
 
 def test_rows_without_an_index_are_counted_over_all_files(folder, model):
@@ -159,12 +171,42 @@ def test_answers_of_a_report_are_learnt(folder, model):
         ("r1,1\n", "answers.csv, line 1: the columns must be index and label"),
         ("index,label\nr1,1\nr2,2\n", "answers.csv, line 3, column 'label': '2' is"),
         ("index,label\nr999,1\n", "answers.csv, line 2: no row has the index 'r999'"),
+        (
+            "index,label\nr1,1\nr2,1\nr1,-1\n",
+            "answers.csv, line 4: -1 for the row 'r1', which has 1 in line 2. Keep one",
+        ),
+        ("index,label\nr1,1\n\xff,1\n", "answers.csv, line 3: not UTF-8 text. Conv"),
+        ('index,label\nr1,1\n"' + 140_000 * "x", "answers.csv: field larger than"),
     ],
 )
 def test_answers_that_cannot_be_read_are_named_by_line(folder, model, text, said):
-    (folder / "answers.csv").write_text(text)
+    (folder / "answers.csv").write_bytes(text.encode("latin-1"))
     line = failed("refine", model, "answers.csv", "data.csv", "--index=id")
     assert line.startswith(f"skncae: {said}")
+
+
+@pytest.mark.parametrize("chunks", [(), ("--chunk-rows", "20")], ids=["whole", "parts"])
+def test_answer_about_a_name_that_several_rows_have_is_refused(
+    folder, model, frame, chunks
+):
+    frame.replace({"id": {"r90": "r3"}}).to_csv("twice.csv", index=False)
+    command = ("refine", model, "answers.csv", "twice.csv", "--index=id", *chunks)
+    (folder / "answers.csv").write_text("index,label\nr4,1\nr3,1\n")
+    line = failed(*command)
+    assert line.startswith(
+        "skncae: answers.csv, line 3: 2 rows have the index 'r3', such as rows 3 and 90"
+    )
+    # Nothing is open where nobody answered about them.
+    (folder / "answers.csv").write_text("index,label\nr4,1\nr4,1\n")
+    assert run(*command, "--save", "better").exit_code == 0
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_answers_that_a_spreadsheet_saved_are_read(folder, model, separator):
+    text = "index,label\nr40,1\nr7,-1\n".replace(",", separator)
+    (folder / "answers.csv").write_text(text, encoding="utf-8-sig")
+    refined = run("refine", model, "answers.csv", "data.csv", "--index=id", "--save=m")
+    assert "learnt 2 answers" in refined.stderr
 
 
 # --- errors ----------------------------------------------------------------------
@@ -207,6 +249,8 @@ def test_slip_in_a_later_chunk_or_new_file_is_named_too(folder, model, chunks):
         ("a,b\n", "bad.csv: no rows"),
         ("a,b\n1,\xff\n", "bad.csv, line 2: not UTF-8 text"),
         ('a,b\n1,"2\n', "bad.csv, row 1: a quote that is not closed"),
+        ("PK\3\4\xff\xfe", "bad.csv: a spreadsheet or a zip archive, and no CSV file"),
+        ("\x1f\x8b\x08", "bad.csv: damaged, gzip cannot unpack it: "),
     ],
 )
 def test_file_that_cannot_be_read_is_named_with_the_line(folder, text, said):
