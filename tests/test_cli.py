@@ -114,6 +114,45 @@ def test_files_of_every_kind_give_the_same_rows(folder, model, files, chunks):
     assert (scores.label == detector.predict(frame)).all()
 
 
+@pytest.mark.parametrize(
+    "chunks", [(), ("--chunk-rows", "50")], ids=["whole", "chunks"]
+)
+def test_names_of_rows_stay_the_text_of_the_file(folder, model, frame, chunks):
+    names = [f"{i:05d}" for i in range(120)]
+    names[:6] = ["NA", "null", "", "1e3", "2024-01-01", "5.0"]
+    named = frame.assign(id=names)
+    # The last is a column of the same name, which no row is named by.
+    named.assign(d=1).to_csv("named.csv", index=False, header=[*named.columns, "id"])
+    options = ("--index=id", "-q", *chunks)
+    scored = run("score", model, "named.csv", *options).stdout
+    scores = pd.read_csv(io.StringIO(scored), dtype={"index": str}, na_filter=False)
+    assert scores["index"].tolist() == names
+    report = run("explain", model, "named.csv", *options, "--format=json", "--top=1")
+    assert json.loads(report.stdout)[0]["index"] == "00040"
+    (folder / "answers.csv").write_text('index,label\n00040,1\nNA,-1\n"",-1\n')
+    command = ("refine", model, "answers.csv", "named.csv", "--save=better", *options)
+    assert run(*command).exit_code == 0
+    assert NCAEDetector.load("better").lessons_.n_rows.sum() == 3
+
+
+@pytest.mark.parametrize("chunks", [(), ("--chunk-rows", "50")])
+@pytest.mark.parametrize("step", [1, 3, np.pi])
+def test_names_of_rows_in_parquet_keep_their_type(folder, model, frame, chunks, step):
+    names = [100 + step * i for i in range(120)]
+    # Equal steps pandas stores as a range, and not as a column.
+    frame.assign(id=names).set_index("id").to_parquet("ids.parquet")
+    command = ("score", model, "ids.parquet", "--index=id", "--format=json", *chunks)
+    rows = [json.loads(line) for line in run(*command).stdout.splitlines()]
+    assert [row["index"] for row in rows] == pytest.approx(names)
+    assert {type(row["index"]) for row in rows} == {type(names[0])}
+
+
+@pytest.mark.parametrize("chunks", [(), ("--chunk-rows", "50")])
+def test_numbers_of_rows_that_pandas_stored_are_no_column(folder, model, frame, chunks):
+    frame.to_parquet("counted.parquet")
+    assert "left out: id\n" in run("score", model, "counted.parquet", *chunks).stderr
+
+
 def test_packed_file_is_read_from_a_pipe_and_its_slips_are_named(folder, model):
     packed = (folder / "data.csv.gz").read_bytes()
     read = run("score", model, "-", "--index", "id", text=packed)
@@ -264,6 +303,7 @@ def test_file_or_column_that_is_not_there_is_named(folder, model):
     assert "data.csv: no column 'key' (it has id, a, b, c)" in failed(
         "find", "data.csv", "--index", "key"
     )
+    assert "no column '' (it has" in failed("find", "data.csv", "--index", "")
     assert "data.csv: no column 'b', which the model needs" in failed(
         "score", model, "data.csv", "--drop", "b"
     )
@@ -284,6 +324,22 @@ def test_value_of_an_option_that_is_wrong_is_named(folder):
     )
     assert run("find", "data.csv", "--top", "0").exit_code == 2
     assert run("find").exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["data.csv", "data.parquet"])
+def test_columns_that_options_leave_none_of_are_told(folder, name):
+    line = failed("find", name, "--index", "id", "--drop", "id")
+    assert line.startswith("skncae: --index and --drop both name the column 'id'")
+    drop = [f"--drop={column}" for column in "abc"]
+    for index in ("--index=id", "--drop=id"):
+        line = failed("find", name, index, *drop)
+        assert line.startswith(f"skncae: {name}: no column is left to learn from (it h")
+
+
+def test_slip_in_a_column_that_is_dropped_is_none(folder):
+    text = (folder / "data.csv").read_text().replace("\nr99,", "\nr99,x")
+    (folder / "bad.csv").write_text(text)
+    assert run("find", "bad.csv", "--index=id", "--drop=a", "-q").exit_code == 0
 
 
 def test_separator_is_that_of_the_first_line(folder, frame, model):

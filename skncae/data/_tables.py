@@ -23,6 +23,8 @@ from skncae.data._csv_files import (
 # Files that are larger together than this are read a chunk at a time.
 LARGE_BYTES = 2**30
 CHUNK_ROWS = 50_000
+# Before the name of a row while pandas reads it, so that 007 and NA stay what they are.
+MARK = "="
 # A column of text is one of numbers with slips where so many of its values are numbers.
 MOSTLY_NUMBERS = 0.9
 
@@ -36,7 +38,8 @@ class Tables:
     paths : sequence of str
         "-" is the standard input.
     index : str or None
-        The column that names the rows; None counts them, from 0, over all files.
+        The column that names the rows, as the text that a CSV file has there; None
+        counts them, from 0, over all files.
     drop : sequence of str
         Columns to leave out.
     missing : sequence of str
@@ -54,6 +57,11 @@ class Tables:
 
     def __post_init__(self):
         self._stdin = None
+        if self.index in self.drop:
+            raise TableError(
+                f"--index and --drop both name the column {self.index!r}. Leave out "
+                "--drop: a column that names the rows is not learnt from"
+            )
         for path in self.paths:
             if path != "-" and not Path(path).is_file():
                 kind = "is a folder" if Path(path).is_dir() else "no such file"
@@ -82,8 +90,8 @@ class Tables:
                     names = list(frame.columns)
                 elif list(frame.columns) != names:
                     raise TableError(f"{path}: {_difference(frame.columns, names)}")
-                frame = self._typed(frame, path, first)
-                yield self._labelled(frame, path, n_before)
+                frame = self._typed(self._kept(frame, path), path, first)
+                yield self._labelled(frame, n_before)
                 n_before += len(frame)
         if not n_before:
             raise TableError(f"{', '.join(self.paths)}: no rows")
@@ -113,10 +121,12 @@ class Tables:
             separator = separator_of(source)
             warn_of_twins(path, source, separator)
             options = {"sep": separator, "na_values": list(self.missing)}
+            if self.index is not None:
+                options["converters"] = {self.index: _marked}
             if self.is_whole:
                 with opened(source) as file:
                     frame = pandas.read_csv(file, low_memory=False, **options)
-                yield frame.reset_index(drop=True), 0
+                yield self._unmarked(frame), 0
                 return
             n_before = 0
             with (
@@ -124,8 +134,14 @@ class Tables:
                 pandas.read_csv(file, chunksize=self.chunk_rows, **options) as read,
             ):
                 for frame in read:
-                    yield frame.reset_index(drop=True), n_before
+                    yield self._unmarked(frame), n_before
                     n_before += len(frame)
+
+    def _unmarked(self, frame):
+        """A frame of a CSV file, with the names of its rows as they are there."""
+        if self.index in frame.columns:
+            frame[self.index] = frame[self.index].str[len(MARK) :]
+        return frame.reset_index(drop=True)
 
     def _parquet(self, path, source):
         """Yield frames of a parquet file."""
@@ -143,15 +159,33 @@ class Tables:
             if several:
                 raise TableError(f"{path}: two columns are named {several[0]!r}")
             if self.is_whole:
-                yield file.read().to_pandas().reset_index(), 0
+                yield _with_its_index(file.read().to_pandas()), 0
                 return
-            n_before = 0
+            n_before, counted = 0, _counted(file)
             for batch in file.iter_batches(self.chunk_rows):
-                yield pyarrow.Table.from_batches([batch]).to_pandas(), n_before
+                frame = pyarrow.Table.from_batches([batch]).to_pandas()
+                if counted is not None:
+                    frame.index = counted[n_before : n_before + len(batch)]
+                yield _with_its_index(frame), n_before
                 n_before += len(batch)
         except pyarrow.ArrowException as error:
             first = str(error).splitlines()[0]
             raise TableError(f"{path}: no parquet file: {first}") from error
+
+    def _kept(self, frame, path):
+        """Leave out the columns that are not wanted."""
+        of_names = [] if self.index is None else [self.index]
+        has = ", ".join(map(str, frame.columns[:8]))
+        for name in [*self.drop, *of_names]:
+            if name not in frame.columns:
+                raise TableError(f"{path}: no column {name!r} (it has {has})")
+        frame = frame.drop(columns=list(self.drop))
+        if list(frame.columns) == of_names:
+            raise TableError(
+                f"{path}: no column is left to learn from (it has {has}). Give --drop "
+                "and --index fewer of them"
+            )
+        return frame
 
     def _typed(self, frame, path, n_before):
         """Give text of dates and of numbers with slips its type, or say where it slips.
@@ -192,18 +226,18 @@ class Tables:
             f"others are. Mend it, or take it for missing: --missing {value!r}"
         )
 
-    def _labelled(self, frame, path, n_before):
-        """Name the rows, and leave out what is not wanted."""
+    def _labelled(self, frame, n_before):
+        """Name the rows, by their column or by their number."""
         import pandas
 
-        for name in [*self.drop, *([self.index] if self.index else [])]:
-            if name not in frame.columns:
-                has = ", ".join(map(str, frame.columns[:8]))
-                raise TableError(f"{path}: no column {name!r} (it has {has})")
-        frame = frame.drop(columns=list(self.drop))
         if self.index is not None:
             return frame.set_index(self.index)
         return frame.set_index(pandas.RangeIndex(n_before, n_before + len(frame)))
+
+
+def _marked(name):
+    """Text that pandas takes neither for a number nor for a missing value."""
+    return MARK + name
 
 
 def _is_parquet(source):
@@ -212,6 +246,29 @@ def _is_parquet(source):
         return source[:4] == b"PAR1"
     with open(source, "rb") as file:
         return file.read(4) == b"PAR1"
+
+
+def _counted(file):
+    """Names of rows that pandas stored as a range in place of a column, or None.
+
+    pyarrow gives them for the whole of a parquet file only.
+    """
+    import pandas
+
+    for stored in (file.schema_arrow.pandas_metadata or {}).get("index_columns", ()):
+        if isinstance(stored, dict) and stored.get("name") is not None:
+            ends = (stored[end] for end in ("start", "stop", "step"))
+            counted = pandas.RangeIndex(*ends, name=stored["name"])
+            return counted if len(counted) == file.metadata.num_rows else None
+    return None
+
+
+def _with_its_index(frame):
+    """A frame with the index that it was stored with as a column, if it is no count."""
+    import pandas
+
+    is_count = isinstance(frame.index, pandas.RangeIndex) and frame.index.name is None
+    return frame.reset_index(drop=is_count)
 
 
 def _difference(names, expected):
