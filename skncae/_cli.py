@@ -2,7 +2,7 @@
 
 Results go to the standard output, progress and errors to the standard error. The exit
 status is 0 when all went well, 1 when ``--check`` was given and a row is flagged, 2
-when the command, a file or a value is wrong.
+when the command, a file or a value is wrong, 130 when it was interrupted.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import functools
 import json
 import sys
 import time
+import traceback
 import warnings
 
 from skncae._version import __version__
@@ -20,7 +21,7 @@ except ImportError as error:
     raise SystemExit('skncae needs click: pip install "skncae[cli]"') from error
 
 FORMATS = ("md", "csv", "json", "html")
-FLAGGED, WRONG = 1, 2
+FLAGGED, WRONG, INTERRUPTED = 1, 2, 130
 
 
 class _Group(click.Group):
@@ -33,8 +34,11 @@ class _Group(click.Group):
                 warnings.simplefilter("default", UserWarning)
                 warnings.showwarning = _show_warning
                 return super().invoke(context)
-        except (click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
             raise
+        except KeyboardInterrupt:
+            click.echo("skncae: interrupted", err=True)
+            context.exit(INTERRUPTED)
         except OSError as error:
             said = str(error)
             if error.strerror and error.filename:
@@ -42,6 +46,11 @@ class _Group(click.Group):
             _fail(context, said, error)
         except (ValueError, TypeError, RuntimeError, ImportError) as error:
             _fail(context, str(error), error)
+        except Exception as error:
+            # Python's own status would be 1, by which a script takes a row for flagged.
+            traceback.print_exc()
+            said = f"{type(error).__name__}: {error}"
+            _fail(context, f"a fault of skncae, not of your data: {said}", error)
 
 
 def _fail(context, text, error):
@@ -123,7 +132,7 @@ def _options_of_reports(command):
     metavar="SHARE",
     help='Share of the rows to flag, in (0, 0.5], or "auto".',
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--save", metavar="MODEL", help="Keep the fitted detector in a file.")
 def find(contamination, seed, save, quiet, top, output, form, check, **tables):
     """Find the rows of FILE... that stand out: CSV, parquet, or "-" for a pipe."""
@@ -170,7 +179,7 @@ def score(model, form, check, quiet, **options):
             columns["p_value"] = detector.p_values(rows)
         _write_scores(columns, form, is_first=n_rows == 0)
         n_rows, n_flagged = n_rows + len(rows), n_flagged + int(flagged.sum())
-    _say(quiet, f"{n_flagged} of {n_rows} rows flagged")
+    _say_flagged(quiet, n_flagged, n_rows)
     if check and n_flagged:
         sys.exit(FLAGGED)
 
@@ -203,8 +212,8 @@ def refine(model, answers, save, quiet, **options):
     from skncae.files._results import check_results
 
     # In place of the model is what the command promises, in place of the rest is not.
-    save = model if save is None else save
-    check_results({"--save": save}, (answers, *options["files"]))
+    option, save = ("MODEL", model) if save is None else ("--save", save)
+    check_results({option: save}, (answers, *options["files"]))
     detector, tables = _loaded(model), _tables(options)
     rows = list(_for_model(detector, tables, quiet))
     labels = answers_of(answers, [frame.index for frame in rows])
@@ -215,6 +224,9 @@ def refine(model, answers, save, quiet, **options):
                 detector.refine(frame, part)
     detector.save(save)
     _say(quiet, f"learnt {n_answers} answers, saved {save}")
+    if not quiet:
+        n_flagged = sum(int((detector.predict(frame) < 0).sum()) for frame in rows)
+        _say_flagged(quiet, n_flagged, sum(map(len, rows)))
 
 
 def _tables(options):
@@ -297,7 +309,7 @@ def _report(detector, tables, top, output, form, check, quiet):
         report = detector.report(rows, n=top)
     _write(_text(report, form), output)
     content = report.content
-    _say(quiet, f"{content['n_flagged']} of {content['n_rows']} rows flagged")
+    _say_flagged(quiet, content["n_flagged"], content["n_rows"])
     if check and content["n_flagged"]:
         sys.exit(FLAGGED)
 
@@ -358,3 +370,9 @@ def _say(quiet, text):
     """Show progress."""
     if not quiet:
         click.echo(text, err=True)
+
+
+def _say_flagged(quiet, n_flagged, n_rows):
+    """Say how many rows are flagged."""
+    share = f"{100 * n_flagged / n_rows:.1f} %"
+    _say(quiet, f"{n_flagged} of {n_rows} rows flagged ({share})")

@@ -71,7 +71,7 @@ def test_from_a_file_to_an_open_report_in_one_line(folder):
     assert result.exit_code == 0 and result.stdout == ""
     html = (folder / "report.html").read_text("utf-8")
     assert html.startswith("<!doctype html>") and "b = 99.000" in html
-    assert "rows flagged" in result.stderr
+    assert "1 of 120 rows flagged (0.8 %)" in result.stderr
 
 
 def test_results_are_on_stdout_and_progress_is_on_stderr(folder):
@@ -198,7 +198,10 @@ def test_answers_of_a_report_are_learnt(folder, model):
     )
     assert refined.exit_code == 0 and "learnt 2 answers, saved better" in refined.stderr
     assert len(NCAEDetector.load(model).lessons_) == 0
-    lessons = NCAEDetector.load("better").lessons_
+    better, frame = NCAEDetector.load("better"), pd.read_csv("data.csv")
+    n_flagged = (better.predict(frame[["a", "b", "c"]]) == -1).sum()
+    assert f"\n{n_flagged} of 120 rows flagged (" in refined.stderr
+    lessons = better.lessons_
     assert lessons.n_rows.sum() == 2 and lessons.n_inliers.sum() == 1
     html = run("explain", "better", "data.csv", "--index=id", "--format=html").stdout
     assert "What was learnt from answers" in html
@@ -323,6 +326,7 @@ def test_value_of_an_option_that_is_wrong_is_named(folder):
         "find", "data.csv", "--contamination=0.9", "--index=id"
     )
     assert run("find", "data.csv", "--top", "0").exit_code == 2
+    assert "'--seed'" in run("find", "data.csv", "--seed", str(2**32)).stderr
     assert run("find").exit_code == 2
 
 
@@ -387,6 +391,25 @@ def test_reader_that_stops_early_is_no_error(folder, model):
     assert result.stdout == "index,score,label\n" and "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    "error, status, said",
+    [
+        (KeyError("day"), 2, "skncae: a fault of skncae, not of your data: KeyError"),
+        (KeyboardInterrupt(), 130, "skncae: interrupted"),
+    ],
+)
+def test_only_a_flagged_row_has_the_status_of_one(
+    folder, model, monkeypatch, error, status, said
+):
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr("skncae._cli._loaded", fail)
+    result = run("score", model, "data.csv", "--check")
+    assert result.exit_code == status and said in result.stderr
+    assert ("Traceback" in result.stderr) == (status == 2)
+
+
 def test_version_is_that_of_the_package():
     import skncae
 
@@ -413,7 +436,7 @@ def test_folder_of_the_result_is_looked_for_before_the_work(folder, model, comma
         ("explain model data.csv -o data.csv", "--output data.csv: data.csv is read"),
         ("refine model answers.csv data.csv --save data.csv", "--save data.csv: data"),
         ("refine model answers.csv data.csv --save answers.csv", "--save answers.csv:"),
-        ("refine data.csv answers.csv data.csv", "--save data.csv: data.csv is read"),
+        ("refine data.csv answers.csv data.csv", "MODEL data.csv: data.csv is read"),
         ("find data.csv -o .", "--output .: is a folder"),
         ("find data.csv --save .", "--save .: is a folder"),
         ("find data.csv -o new/", "--output new/: no folder 'new'"),
