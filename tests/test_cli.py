@@ -258,7 +258,7 @@ def test_value_that_is_no_number_is_named_by_file_line_and_column(folder):
     lines = (folder / "data.csv").read_text().splitlines()
     lines[30] = "r29,1.0,oops,2.0"
     # Empty lines count, as in an editor; pandas passes over them.
-    lines.insert(5, "")
+    lines.insert(5, " ")
     lines.insert(9, '"a\nb",1,2,3')
     (folder / "bad.csv").write_text("\n".join(lines))
     line = failed("find", "bad.csv", "--index", "id")
@@ -287,6 +287,7 @@ def test_slip_in_a_later_chunk_or_new_file_is_named_too(folder, model, chunks):
     "text, said",
     [
         ("a,b\n1,2\n1,2,3\n", "bad.csv, line 3: 3 fields, where 2 are expected"),
+        ("a,b\n1,2,\n3,4,\n", "bad.csv, line 2: 3 fields, where the header names"),
         ("", "bad.csv: the file is empty"),
         ("a,b\n", "bad.csv: no rows"),
         ("a,b\n1,\xff\n", "bad.csv, line 2: not UTF-8 text"),
@@ -348,7 +349,9 @@ def test_slip_in_a_column_that_is_dropped_is_none(folder):
 
 def test_separator_is_that_of_the_first_line(folder, frame, model):
     frame.to_csv("data.tsv", sep="\t", index=False)
-    frame.to_csv("semi.csv", sep=";", index=False)
+    text = frame.to_csv(sep=";", index=False)
+    # Before the names, and between rows, pandas passes over lines without any.
+    (folder / "semi.csv").write_text("\n" + text.replace("\n", "\n  \n"))
     first, second = (
         run("score", model, name, "--index=id").stdout
         for name in ("data.tsv", "semi.csv")

@@ -56,15 +56,26 @@ def naming(path, source):
 def separator_of(source):
     """The character of the first line that most likely separates its fields."""
     with as_text(source) as file:
-        first = file.readline()
+        first = next((line for line in file if not line.isspace()), "")
     counts = [first.count(character) for character in DELIMITERS]
     return DELIMITERS[counts.index(max(counts))]
 
 
-def warn_of_twins(path, source, separator):
-    """Say how a name that several columns of a CSV file have is told apart."""
+def check_names(path, source, separator):
+    """Refuse fields without a name, and say how names that are the same are told apart.
+
+    pandas would take the first fields for an index, and each name for a later field.
+    """
     with as_text(source) as text:
-        names = next(csv.reader(text, delimiter=separator), [])
+        every = csv.reader(text, delimiter=separator)
+        records = (record for record in every if not _is_blank(record))
+        names, first = next(records, []), next(records, [])
+    if len(first) > len(names):
+        raise TableError(
+            f"{path}, line {line_of(source, 0)}: {len(first)} fields, where the header "
+            f"names {len(names)}. Name all columns there, and end no line with a "
+            "separator"
+        )
     for name in twins(names):
         warnings.warn(
             f"{path}, line 1: several columns are named {name!r}; the second is "
@@ -84,12 +95,16 @@ def line_of(source, row):
         reader = csv.reader(file, delimiter=separator_of(source))
         begins, n_records = 1, 0
         for record in reader:
-            # pandas passes over empty lines.
-            if record and n_records == row + 1:
+            if not _is_blank(record) and n_records == row + 1:
                 break
-            n_records += bool(record)
+            n_records += not _is_blank(record)
             begins = reader.line_num + 1
     return begins
+
+
+def _is_blank(record):
+    """Say whether a record is a line that pandas passes over."""
+    return not record or (len(record) == 1 and record[0].isspace())
 
 
 def _place_of(error):

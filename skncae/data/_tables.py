@@ -12,12 +12,12 @@ from pathlib import Path
 
 from skncae.data._csv_files import (
     TableError,
+    check_names,
     line_of,
     naming,
     opened,
     separator_of,
     twins,
-    warn_of_twins,
 )
 
 # Files that are larger together than this are read a chunk at a time.
@@ -119,7 +119,7 @@ class Tables:
 
         with naming(path, source):
             separator = separator_of(source)
-            warn_of_twins(path, source, separator)
+            check_names(path, source, separator)
             options = {"sep": separator, "na_values": list(self.missing)}
             if self.index is not None:
                 options["converters"] = {self.index: _marked}
