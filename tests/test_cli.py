@@ -460,6 +460,30 @@ def test_result_that_would_destroy_what_is_read_is_refused_before_the_work(
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_result_that_may_not_be_written_is_refused_before_the_work(folder, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    line = failed("find", "data.csv", "-o", "out.html")
+    assert line.startswith("skncae: --output out.html: may not be written")
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [("< data.csv", "the standard input is read"), ("<&-", "standard input is closed")],
+)
+def test_standard_input_that_is_the_result_or_closed_is_refused(folder, given, said):
+    code = "from skncae._cli import main; main()"
+    result = subprocess.run(
+        f"{sys.executable} -c '{code}' find - -o data.csv {given}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert result.returncode == 2
+    assert said in result.stderr and "Traceback" not in result.stderr
+    assert pd.read_csv("data.csv").shape == (120, 4)
+
+
 def test_refine_without_save_writes_in_place_of_the_model(folder, model):
     (folder / "model").write_bytes(Path(model).read_bytes())
     (folder / "answers.csv").write_text("index,label\nr40,-1\n")

@@ -109,6 +109,8 @@ class Tables:
 
     def _standard_input(self):
         """The bytes of the standard input, which can be read once only."""
+        if sys.stdin is None:
+            raise TableError("-: the standard input is closed. Name a file")
         if self._stdin is None:
             self._stdin = sys.stdin.buffer.read()
         return self._stdin
