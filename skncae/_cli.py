@@ -2,7 +2,7 @@
 
 Results go to the standard output, progress and errors to the standard error. The exit
 status is 0 when all went well, 1 when ``--check`` was given and a row is flagged, 2
-when the command, a file or a value is wrong.
+when the command, a file or a value is wrong, 130 when it was interrupted.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import functools
 import json
 import sys
 import time
+import traceback
 import warnings
 
 from skncae._version import __version__
@@ -20,7 +21,7 @@ except ImportError as error:
     raise SystemExit('skncae needs click: pip install "skncae[cli]"') from error
 
 FORMATS = ("md", "csv", "json", "html")
-FLAGGED, WRONG = 1, 2
+FLAGGED, WRONG, INTERRUPTED = 1, 2, 130
 
 
 class _Group(click.Group):
@@ -33,8 +34,11 @@ class _Group(click.Group):
                 warnings.simplefilter("default", UserWarning)
                 warnings.showwarning = _show_warning
                 return super().invoke(context)
-        except (click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
             raise
+        except KeyboardInterrupt:
+            click.echo("skncae: interrupted", err=True)
+            context.exit(INTERRUPTED)
         except OSError as error:
             said = str(error)
             if error.strerror and error.filename:
@@ -42,6 +46,11 @@ class _Group(click.Group):
             _fail(context, said, error)
         except (ValueError, TypeError, RuntimeError, ImportError) as error:
             _fail(context, str(error), error)
+        except Exception as error:
+            # Python's own status would be 1, by which a script takes a row for flagged.
+            traceback.print_exc()
+            said = f"{type(error).__name__}: {error}"
+            _fail(context, f"a fault of skncae, not of your data: {said}", error)
 
 
 def _fail(context, text, error):
@@ -123,12 +132,14 @@ def _options_of_reports(command):
     metavar="SHARE",
     help='Share of the rows to flag, in (0, 0.5], or "auto".',
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--save", metavar="MODEL", help="Keep the fitted detector in a file.")
 def find(contamination, seed, save, quiet, top, output, form, check, **tables):
     """Find the rows of FILE... that stand out: CSV, parquet, or "-" for a pipe."""
+    from skncae.files._results import check_results
+
     form = _form(form, output)
-    _check_folders(output, save)
+    check_results({"--save": save, "--output": output}, tables["files"])
     tables = _tables(tables)
     detector = _fitted(tables, _share(contamination), seed, quiet)
     if save:
@@ -168,7 +179,7 @@ def score(model, form, check, quiet, **options):
             columns["p_value"] = detector.p_values(rows)
         _write_scores(columns, form, is_first=n_rows == 0)
         n_rows, n_flagged = n_rows + len(rows), n_flagged + int(flagged.sum())
-    _say(quiet, f"{n_flagged} of {n_rows} rows flagged")
+    _say_flagged(quiet, n_flagged, n_rows)
     if check and n_flagged:
         sys.exit(FLAGGED)
 
@@ -179,8 +190,10 @@ def score(model, form, check, quiet, **options):
 @_options_of_reports
 def explain(model, quiet, top, output, form, check, **tables):
     """Say why rows of FILE... stand out, with a MODEL that `find --save` wrote."""
+    from skncae.files._results import check_results
+
     form = _form(form, output)
-    _check_folders(output)
+    check_results({"--output": output}, (model, *tables["files"]))
     _report(_loaded(model), _tables(tables), top, output, form, check, quiet)
 
 
@@ -195,9 +208,12 @@ def refine(model, answers, save, quiet, **options):
     ANSWERS is a CSV file with the columns index and label: -1 for an outlier, 1 for a
     normal row. FILE... and --index are those that the report was made of.
     """
-    from skncae.data._tables import answers_of
+    from skncae.data._answer_files import answers_of
+    from skncae.files._results import check_results
 
-    _check_folders(save)
+    # In place of the model is what the command promises, in place of the rest is not.
+    option, save = ("MODEL", model) if save is None else ("--save", save)
+    check_results({option: save}, (answers, *options["files"]))
     detector, tables = _loaded(model), _tables(options)
     rows = list(_for_model(detector, tables, quiet))
     labels = answers_of(answers, [frame.index for frame in rows])
@@ -206,8 +222,11 @@ def refine(model, answers, save, quiet, **options):
         if part.any():
             with _naming(tables.paths):
                 detector.refine(frame, part)
-    detector.save(save or model)
-    _say(quiet, f"learnt {n_answers} answers, saved {save or model}")
+    detector.save(save)
+    _say(quiet, f"learnt {n_answers} answers, saved {save}")
+    if not quiet:
+        n_flagged = sum(int((detector.predict(frame) < 0).sum()) for frame in rows)
+        _say_flagged(quiet, n_flagged, sum(map(len, rows)))
 
 
 def _tables(options):
@@ -227,15 +246,6 @@ def _share(text):
     raise ValueError(
         f'--contamination must be a share in (0, 0.5] or "auto", got {text!r}'
     )
-
-
-def _check_folders(*paths):
-    """Refuse a result that could not be written, before the work and not after it."""
-    from pathlib import Path
-
-    for path in paths:
-        if path not in (None, "-") and not Path(path).parent.is_dir():
-            raise ValueError(f"{path}: no folder {str(Path(path).parent)!r}")
 
 
 def _form(form, output):
@@ -299,7 +309,7 @@ def _report(detector, tables, top, output, form, check, quiet):
         report = detector.report(rows, n=top)
     _write(_text(report, form), output)
     content = report.content
-    _say(quiet, f"{content['n_flagged']} of {content['n_rows']} rows flagged")
+    _say_flagged(quiet, content["n_flagged"], content["n_rows"])
     if check and content["n_flagged"]:
         sys.exit(FLAGGED)
 
@@ -341,7 +351,7 @@ def _write_scores(columns, form, is_first):
 @contextlib.contextmanager
 def _naming(paths):
     """Put the names of the files before an error of the detector."""
-    from skncae.data._tables import TableError
+    from skncae.data._csv_files import TableError
 
     try:
         yield
@@ -360,3 +370,9 @@ def _say(quiet, text):
     """Show progress."""
     if not quiet:
         click.echo(text, err=True)
+
+
+def _say_flagged(quiet, n_flagged, n_rows):
+    """Say how many rows are flagged."""
+    share = f"{100 * n_flagged / n_rows:.1f} %"
+    _say(quiet, f"{n_flagged} of {n_rows} rows flagged ({share})")

@@ -1,5 +1,6 @@
 """The command line: results, progress, exit status, and errors in one line."""
 
+import gzip
 import io
 import json
 import os
@@ -36,6 +37,7 @@ def folder(frame, tmp_path, monkeypatch):
     """Return a folder to work in, with the table in several files."""
     monkeypatch.chdir(tmp_path)
     frame.to_csv("data.csv", index=False)
+    frame.to_csv("data.csv.gz", index=False)
     frame.to_parquet("data.parquet", index=False)
     frame[:50].to_csv("first.csv", index=False)
     frame[50:].to_csv("second.csv", index=False)
@@ -69,7 +71,7 @@ def test_from_a_file_to_an_open_report_in_one_line(folder):
     assert result.exit_code == 0 and result.stdout == ""
     html = (folder / "report.html").read_text("utf-8")
     assert html.startswith("<!doctype html>") and "b = 99.000" in html
-    assert "rows flagged" in result.stderr
+    assert "1 of 120 rows flagged (0.8 %)" in result.stderr
 
 
 def test_results_are_on_stdout_and_progress_is_on_stderr(folder):
@@ -95,7 +97,7 @@ def test_format_is_that_of_the_name_or_the_one_asked_for(folder, model, form):
 
 @pytest.mark.parametrize(
     "files",
-    [["data.parquet"], ["first.csv", "second.csv"], ["-"], ["data.csv"]],
+    [["data.parquet"], ["first.csv", "second.csv"], ["-"], ["data.csv.gz"]],
     ids=str,
 )
 @pytest.mark.parametrize(
@@ -110,6 +112,55 @@ def test_files_of_every_kind_give_the_same_rows(folder, model, files, chunks):
     assert scores.index.tolist() == frame.index.tolist()
     np.testing.assert_allclose(scores.score, detector.score_samples(frame), rtol=1e-9)
     assert (scores.label == detector.predict(frame)).all()
+
+
+@pytest.mark.parametrize(
+    "chunks", [(), ("--chunk-rows", "50")], ids=["whole", "chunks"]
+)
+def test_names_of_rows_stay_the_text_of_the_file(folder, model, frame, chunks):
+    names = [f"{i:05d}" for i in range(120)]
+    names[:6] = ["NA", "null", "", "1e3", "2024-01-01", "5.0"]
+    named = frame.assign(id=names)
+    # The last is a column of the same name, which no row is named by.
+    named.assign(d=1).to_csv("named.csv", index=False, header=[*named.columns, "id"])
+    options = ("--index=id", "-q", *chunks)
+    scored = run("score", model, "named.csv", *options).stdout
+    scores = pd.read_csv(io.StringIO(scored), dtype={"index": str}, na_filter=False)
+    assert scores["index"].tolist() == names
+    report = run("explain", model, "named.csv", *options, "--format=json", "--top=1")
+    assert json.loads(report.stdout)[0]["index"] == "00040"
+    (folder / "answers.csv").write_text('index,label\n00040,1\nNA,-1\n"",-1\n')
+    command = ("refine", model, "answers.csv", "named.csv", "--save=better", *options)
+    assert run(*command).exit_code == 0
+    assert NCAEDetector.load("better").lessons_.n_rows.sum() == 3
+
+
+@pytest.mark.parametrize("chunks", [(), ("--chunk-rows", "50")])
+@pytest.mark.parametrize("step", [1, 3, np.pi])
+def test_names_of_rows_in_parquet_keep_their_type(folder, model, frame, chunks, step):
+    names = [100 + step * i for i in range(120)]
+    # Equal steps pandas stores as a range, and not as a column.
+    frame.assign(id=names).set_index("id").to_parquet("ids.parquet")
+    command = ("score", model, "ids.parquet", "--index=id", "--format=json", *chunks)
+    rows = [json.loads(line) for line in run(*command).stdout.splitlines()]
+    assert [row["index"] for row in rows] == pytest.approx(names)
+    assert {type(row["index"]) for row in rows} == {type(names[0])}
+
+
+@pytest.mark.parametrize("chunks", [(), ("--chunk-rows", "50")])
+def test_numbers_of_rows_that_pandas_stored_are_no_column(folder, model, frame, chunks):
+    frame.to_parquet("counted.parquet")
+    assert "left out: id\n" in run("score", model, "counted.parquet", *chunks).stderr
+
+
+def test_packed_file_is_read_from_a_pipe_and_its_slips_are_named(folder, model):
+    packed = (folder / "data.csv.gz").read_bytes()
+    read = run("score", model, "-", "--index", "id", text=packed)
+    assert read.stdout == run("score", model, "data.csv", "--index", "id").stdout
+    text = gzip.decompress(packed).replace(b"\nr99,", b"\nr99,x")
+    (folder / "bad.csv.gz").write_bytes(gzip.compress(text))
+    line = failed("score", model, "bad.csv.gz", "--index", "id")
+    assert line.startswith("skncae: bad.csv.gz, line 101, column 'a'")
 
 
 def test_rows_without_an_index_are_counted_over_all_files(folder, model):
@@ -147,7 +198,10 @@ def test_answers_of_a_report_are_learnt(folder, model):
     )
     assert refined.exit_code == 0 and "learnt 2 answers, saved better" in refined.stderr
     assert len(NCAEDetector.load(model).lessons_) == 0
-    lessons = NCAEDetector.load("better").lessons_
+    better, frame = NCAEDetector.load("better"), pd.read_csv("data.csv")
+    n_flagged = (better.predict(frame[["a", "b", "c"]]) == -1).sum()
+    assert f"\n{n_flagged} of 120 rows flagged (" in refined.stderr
+    lessons = better.lessons_
     assert lessons.n_rows.sum() == 2 and lessons.n_inliers.sum() == 1
     html = run("explain", "better", "data.csv", "--index=id", "--format=html").stdout
     assert "What was learnt from answers" in html
@@ -159,12 +213,42 @@ def test_answers_of_a_report_are_learnt(folder, model):
         ("r1,1\n", "answers.csv, line 1: the columns must be index and label"),
         ("index,label\nr1,1\nr2,2\n", "answers.csv, line 3, column 'label': '2' is"),
         ("index,label\nr999,1\n", "answers.csv, line 2: no row has the index 'r999'"),
+        (
+            "index,label\nr1,1\nr2,1\nr1,-1\n",
+            "answers.csv, line 4: -1 for the row 'r1', which has 1 in line 2. Keep one",
+        ),
+        ("index,label\nr1,1\n\xff,1\n", "answers.csv, line 3: not UTF-8 text. Conv"),
+        ('index,label\nr1,1\n"' + 140_000 * "x", "answers.csv: field larger than"),
     ],
 )
 def test_answers_that_cannot_be_read_are_named_by_line(folder, model, text, said):
-    (folder / "answers.csv").write_text(text)
+    (folder / "answers.csv").write_bytes(text.encode("latin-1"))
     line = failed("refine", model, "answers.csv", "data.csv", "--index=id")
     assert line.startswith(f"skncae: {said}")
+
+
+@pytest.mark.parametrize("chunks", [(), ("--chunk-rows", "20")], ids=["whole", "parts"])
+def test_answer_about_a_name_that_several_rows_have_is_refused(
+    folder, model, frame, chunks
+):
+    frame.replace({"id": {"r90": "r3"}}).to_csv("twice.csv", index=False)
+    command = ("refine", model, "answers.csv", "twice.csv", "--index=id", *chunks)
+    (folder / "answers.csv").write_text("index,label\nr4,1\nr3,1\n")
+    line = failed(*command)
+    assert line.startswith(
+        "skncae: answers.csv, line 3: 2 rows have the index 'r3', such as rows 3 and 90"
+    )
+    # Nothing is open where nobody answered about them.
+    (folder / "answers.csv").write_text("index,label\nr4,1\nr4,1\n")
+    assert run(*command, "--save", "better").exit_code == 0
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_answers_that_a_spreadsheet_saved_are_read(folder, model, separator):
+    text = "index,label\nr40,1\nr7,-1\n".replace(",", separator)
+    (folder / "answers.csv").write_text(text, encoding="utf-8-sig")
+    refined = run("refine", model, "answers.csv", "data.csv", "--index=id", "--save=m")
+    assert "learnt 2 answers" in refined.stderr
 
 
 # --- errors ----------------------------------------------------------------------
@@ -174,7 +258,7 @@ def test_value_that_is_no_number_is_named_by_file_line_and_column(folder):
     lines = (folder / "data.csv").read_text().splitlines()
     lines[30] = "r29,1.0,oops,2.0"
     # Empty lines count, as in an editor; pandas passes over them.
-    lines.insert(5, "")
+    lines.insert(5, " ")
     lines.insert(9, '"a\nb",1,2,3')
     (folder / "bad.csv").write_text("\n".join(lines))
     line = failed("find", "bad.csv", "--index", "id")
@@ -203,10 +287,13 @@ def test_slip_in_a_later_chunk_or_new_file_is_named_too(folder, model, chunks):
     "text, said",
     [
         ("a,b\n1,2\n1,2,3\n", "bad.csv, line 3: 3 fields, where 2 are expected"),
+        ("a,b\n1,2,\n3,4,\n", "bad.csv, line 2: 3 fields, where the header names"),
         ("", "bad.csv: the file is empty"),
         ("a,b\n", "bad.csv: no rows"),
         ("a,b\n1,\xff\n", "bad.csv, line 2: not UTF-8 text"),
         ('a,b\n1,"2\n', "bad.csv, row 1: a quote that is not closed"),
+        ("PK\3\4\xff\xfe", "bad.csv: a spreadsheet or a zip archive, and no CSV file"),
+        ("\x1f\x8b\x08", "bad.csv: damaged, gzip cannot unpack it: "),
     ],
 )
 def test_file_that_cannot_be_read_is_named_with_the_line(folder, text, said):
@@ -220,6 +307,7 @@ def test_file_or_column_that_is_not_there_is_named(folder, model):
     assert "data.csv: no column 'key' (it has id, a, b, c)" in failed(
         "find", "data.csv", "--index", "key"
     )
+    assert "no column '' (it has" in failed("find", "data.csv", "--index", "")
     assert "data.csv: no column 'b', which the model needs" in failed(
         "score", model, "data.csv", "--drop", "b"
     )
@@ -239,12 +327,31 @@ def test_value_of_an_option_that_is_wrong_is_named(folder):
         "find", "data.csv", "--contamination=0.9", "--index=id"
     )
     assert run("find", "data.csv", "--top", "0").exit_code == 2
+    assert "'--seed'" in run("find", "data.csv", "--seed", str(2**32)).stderr
     assert run("find").exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["data.csv", "data.parquet"])
+def test_columns_that_options_leave_none_of_are_told(folder, name):
+    line = failed("find", name, "--index", "id", "--drop", "id")
+    assert line.startswith("skncae: --index and --drop both name the column 'id'")
+    drop = [f"--drop={column}" for column in "abc"]
+    for index in ("--index=id", "--drop=id"):
+        line = failed("find", name, index, *drop)
+        assert line.startswith(f"skncae: {name}: no column is left to learn from (it h")
+
+
+def test_slip_in_a_column_that_is_dropped_is_none(folder):
+    text = (folder / "data.csv").read_text().replace("\nr99,", "\nr99,x")
+    (folder / "bad.csv").write_text(text)
+    assert run("find", "bad.csv", "--index=id", "--drop=a", "-q").exit_code == 0
 
 
 def test_separator_is_that_of_the_first_line(folder, frame, model):
     frame.to_csv("data.tsv", sep="\t", index=False)
-    frame.to_csv("semi.csv", sep=";", index=False)
+    text = frame.to_csv(sep=";", index=False)
+    # Before the names, and between rows, pandas passes over lines without any.
+    (folder / "semi.csv").write_text("\n" + text.replace("\n", "\n  \n"))
     first, second = (
         run("score", model, name, "--index=id").stdout
         for name in ("data.tsv", "semi.csv")
@@ -287,6 +394,25 @@ def test_reader_that_stops_early_is_no_error(folder, model):
     assert result.stdout == "index,score,label\n" and "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    "error, status, said",
+    [
+        (KeyError("day"), 2, "skncae: a fault of skncae, not of your data: KeyError"),
+        (KeyboardInterrupt(), 130, "skncae: interrupted"),
+    ],
+)
+def test_only_a_flagged_row_has_the_status_of_one(
+    folder, model, monkeypatch, error, status, said
+):
+    def fail(path):
+        raise error
+
+    monkeypatch.setattr("skncae._cli._loaded", fail)
+    result = run("score", model, "data.csv", "--check")
+    assert result.exit_code == status and said in result.stderr
+    assert ("Traceback" in result.stderr) == (status == 2)
+
+
 def test_version_is_that_of_the_package():
     import skncae
 
@@ -297,7 +423,74 @@ def test_version_is_that_of_the_package():
 def test_folder_of_the_result_is_looked_for_before_the_work(folder, model, command):
     files = ["data.csv"] if command == "find" else [model, "data.csv"]
     line = failed(command, *files, "--index=id", "-o", "nowhere/out.html")
-    assert line == "skncae: nowhere/out.html: no folder 'nowhere'"
+    assert line == "skncae: --output nowhere/out.html: no folder 'nowhere'"
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ("find data.csv --save data.csv", "--save data.csv: data.csv is read"),
+        ("find data.csv -o ./data.csv", "--output ./data.csv: data.csv is read"),
+        ("find data.csv first.csv -o first.csv", "--output first.csv: first.csv is"),
+        ("find data.csv --save soft.csv", "--save soft.csv: data.csv is read"),
+        ("find data.csv -o hard.csv", "--output hard.csv: data.csv is read"),
+        ("find data.csv -o new --save ./new", "--output new: --save writes that"),
+        ("explain model data.csv -o model", "--output model: model is read"),
+        ("explain model data.csv -o data.csv", "--output data.csv: data.csv is read"),
+        ("refine model answers.csv data.csv --save data.csv", "--save data.csv: data"),
+        ("refine model answers.csv data.csv --save answers.csv", "--save answers.csv:"),
+        ("refine data.csv answers.csv data.csv", "MODEL data.csv: data.csv is read"),
+        ("find data.csv -o .", "--output .: is a folder"),
+        ("find data.csv --save .", "--save .: is a folder"),
+        ("find data.csv -o new/", "--output new/: no folder 'new'"),
+        ("find data.csv --save -", "--save '-': a result needs the name of a file"),
+        ("find data.csv --output=", "--output '': a result needs the name of a file"),
+    ],
+)
+def test_result_that_would_destroy_what_is_read_is_refused_before_the_work(
+    folder, model, arguments, said
+):
+    (folder / "model").write_bytes(Path(model).read_bytes())
+    (folder / "answers.csv").write_text("index,label\nr1,1\n")
+    (folder / "soft.csv").symlink_to("data.csv")
+    (folder / "hard.csv").hardlink_to("data.csv")
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    line = failed(*arguments.split())
+    assert line.startswith(f"skncae: {said}")
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_result_that_may_not_be_written_is_refused_before_the_work(folder, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    line = failed("find", "data.csv", "-o", "out.html")
+    assert line.startswith("skncae: --output out.html: may not be written")
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [("< data.csv", "the standard input is read"), ("<&-", "standard input is closed")],
+)
+def test_standard_input_that_is_the_result_or_closed_is_refused(folder, given, said):
+    code = "from skncae._cli import main; main()"
+    result = subprocess.run(
+        f"{sys.executable} -c '{code}' find - -o data.csv {given}",
+        shell=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert result.returncode == 2
+    assert said in result.stderr and "Traceback" not in result.stderr
+    assert pd.read_csv("data.csv").shape == (120, 4)
+
+
+def test_refine_without_save_writes_in_place_of_the_model(folder, model):
+    (folder / "model").write_bytes(Path(model).read_bytes())
+    (folder / "answers.csv").write_text("index,label\nr40,-1\n")
+    command = ("refine", "model", "answers.csv", "data.csv", "--index=id")
+    assert run(*command).exit_code == 0
+    assert run(*command, "--save", "model").exit_code == 0
+    assert len(NCAEDetector.load("model").lessons_) > 0
 
 
 @pytest.mark.parametrize("share", ["0", "0.9", "-1", "nan", "some"])

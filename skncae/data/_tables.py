@@ -4,25 +4,29 @@ CSV (and TSV, ...) and parquet. A file that cannot be read raises `TableError`, 
 text is one line that names the file, the line and the column.
 """
 
-import csv
 import io
 import re
 import sys
-import warnings
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from skncae.data._csv_files import (
+    TableError,
+    check_names,
+    line_of,
+    naming,
+    opened,
+    separator_of,
+    twins,
+)
 
 # Files that are larger together than this are read a chunk at a time.
 LARGE_BYTES = 2**30
 CHUNK_ROWS = 50_000
+# Before the name of a row while pandas reads it, so that 007 and NA stay what they are.
+MARK = "="
 # A column of text is one of numbers with slips where so many of its values are numbers.
 MOSTLY_NUMBERS = 0.9
-DELIMITERS = ",;\t|"
-
-
-class TableError(ValueError):
-    """A file that cannot be read as a table, in one line of text."""
 
 
 @dataclass
@@ -34,7 +38,8 @@ class Tables:
     paths : sequence of str
         "-" is the standard input.
     index : str or None
-        The column that names the rows; None counts them, from 0, over all files.
+        The column that names the rows, as the text that a CSV file has there; None
+        counts them, from 0, over all files.
     drop : sequence of str
         Columns to leave out.
     missing : sequence of str
@@ -52,6 +57,11 @@ class Tables:
 
     def __post_init__(self):
         self._stdin = None
+        if self.index in self.drop:
+            raise TableError(
+                f"--index and --drop both name the column {self.index!r}. Leave out "
+                "--drop: a column that names the rows is not learnt from"
+            )
         for path in self.paths:
             if path != "-" and not Path(path).is_file():
                 kind = "is a folder" if Path(path).is_dir() else "no such file"
@@ -80,8 +90,8 @@ class Tables:
                     names = list(frame.columns)
                 elif list(frame.columns) != names:
                     raise TableError(f"{path}: {_difference(frame.columns, names)}")
-                frame = self._typed(frame, path, first)
-                yield self._labelled(frame, path, n_before)
+                frame = self._typed(self._kept(frame, path), path, first)
+                yield self._labelled(frame, n_before)
                 n_before += len(frame)
         if not n_before:
             raise TableError(f"{', '.join(self.paths)}: no rows")
@@ -99,37 +109,41 @@ class Tables:
 
     def _standard_input(self):
         """The bytes of the standard input, which can be read once only."""
+        if sys.stdin is None:
+            raise TableError("-: the standard input is closed. Name a file")
         if self._stdin is None:
             self._stdin = sys.stdin.buffer.read()
-        return io.BytesIO(self._stdin)
+        return self._stdin
 
     def _csv(self, path, source):
         """Yield frames of a CSV file."""
         import pandas
 
-        try:
-            separator = _separator(source)
-            _warn_of_twins(path, source, separator)
+        with naming(path, source):
+            separator = separator_of(source)
+            check_names(path, source, separator)
             options = {"sep": separator, "na_values": list(self.missing)}
+            if self.index is not None:
+                options["converters"] = {self.index: _marked}
             if self.is_whole:
-                frame = pandas.read_csv(source, low_memory=False, **options)
-                yield frame.reset_index(drop=True), 0
+                with opened(source) as file:
+                    frame = pandas.read_csv(file, low_memory=False, **options)
+                yield self._unmarked(frame), 0
                 return
             n_before = 0
-            with pandas.read_csv(source, chunksize=self.chunk_rows, **options) as read:
+            with (
+                opened(source) as file,
+                pandas.read_csv(file, chunksize=self.chunk_rows, **options) as read,
+            ):
                 for frame in read:
-                    yield frame.reset_index(drop=True), n_before
+                    yield self._unmarked(frame), n_before
                     n_before += len(frame)
-        except (pandas.errors.ParserError, csv.Error) as error:
-            raise TableError(f"{path}{_place_of(error)}") from error
-        except pandas.errors.EmptyDataError as error:
-            raise TableError(f"{path}: the file is empty") from error
-        except UnicodeDecodeError as error:
-            line = _undecodable_line(source)
-            raise TableError(
-                f"{path}, line {line}: not UTF-8 text. Convert the file first, for "
-                "example with iconv"
-            ) from error
+
+    def _unmarked(self, frame):
+        """A frame of a CSV file, with the names of its rows as they are there."""
+        if self.index in frame.columns:
+            frame[self.index] = frame[self.index].str[len(MARK) :]
+        return frame.reset_index(drop=True)
 
     def _parquet(self, path, source):
         """Yield frames of a parquet file."""
@@ -141,20 +155,39 @@ class Tables:
                 'Parquet files need pyarrow. Run: pip install "skncae[cli]"'
             ) from error
         try:
-            file = parquet.ParquetFile(source)
-            twins = _twins(file.schema_arrow.names)
-            if twins:
-                raise TableError(f"{path}: two columns are named {twins[0]!r}")
+            is_bytes = isinstance(source, bytes)
+            file = parquet.ParquetFile(io.BytesIO(source) if is_bytes else source)
+            several = twins(file.schema_arrow.names)
+            if several:
+                raise TableError(f"{path}: two columns are named {several[0]!r}")
             if self.is_whole:
-                yield file.read().to_pandas().reset_index(), 0
+                yield _with_its_index(file.read().to_pandas()), 0
                 return
-            n_before = 0
+            n_before, counted = 0, _counted(file)
             for batch in file.iter_batches(self.chunk_rows):
-                yield pyarrow.Table.from_batches([batch]).to_pandas(), n_before
+                frame = pyarrow.Table.from_batches([batch]).to_pandas()
+                if counted is not None:
+                    frame.index = counted[n_before : n_before + len(batch)]
+                yield _with_its_index(frame), n_before
                 n_before += len(batch)
         except pyarrow.ArrowException as error:
             first = str(error).splitlines()[0]
             raise TableError(f"{path}: no parquet file: {first}") from error
+
+    def _kept(self, frame, path):
+        """Leave out the columns that are not wanted."""
+        of_names = [] if self.index is None else [self.index]
+        has = ", ".join(map(str, frame.columns[:8]))
+        for name in [*self.drop, *of_names]:
+            if name not in frame.columns:
+                raise TableError(f"{path}: no column {name!r} (it has {has})")
+        frame = frame.drop(columns=list(self.drop))
+        if list(frame.columns) == of_names:
+            raise TableError(
+                f"{path}: no column is left to learn from (it has {has}). Give --drop "
+                "and --index fewer of them"
+            )
+        return frame
 
     def _typed(self, frame, path, n_before):
         """Give text of dates and of numbers with slips its type, or say where it slips.
@@ -189,149 +222,55 @@ class Tables:
         value = values.iloc[row]
         place = f"row {n_before + row}"
         if path != "-" and not _is_parquet(path):
-            place = f"line {_line_of(path, n_before + row)}"
+            place = f"line {line_of(path, n_before + row)}"
         raise TableError(
             f"{path}, {place}, column {values.name!r}: {value!r} is no number, as the "
             f"others are. Mend it, or take it for missing: --missing {value!r}"
         )
 
-    def _labelled(self, frame, path, n_before):
-        """Name the rows, and leave out what is not wanted."""
+    def _labelled(self, frame, n_before):
+        """Name the rows, by their column or by their number."""
         import pandas
 
-        for name in [*self.drop, *([self.index] if self.index else [])]:
-            if name not in frame.columns:
-                has = ", ".join(map(str, frame.columns[:8]))
-                raise TableError(f"{path}: no column {name!r} (it has {has})")
-        frame = frame.drop(columns=list(self.drop))
         if self.index is not None:
             return frame.set_index(self.index)
         return frame.set_index(pandas.RangeIndex(n_before, n_before + len(frame)))
 
 
-def answers_of(path, indexes):
-    """Read answers about rows, and find the rows that they are about.
-
-    Parameters
-    ----------
-    path : str
-        A CSV file with the columns "index" and "label".
-    indexes : list of pandas Index
-        The labels of the rows, of each chunk of them.
-
-    Returns
-    -------
-    labels : list of ndarray of int
-        For each chunk -1, 1, or 0 for what was not answered.
-
-    Raises
-    ------
-    TableError
-        If a label is neither -1 nor 1, or there is no such row.
-    """
-    import numpy as np
-
-    answers = {}
-    if not Path(path).is_file():
-        raise TableError(f"{path}: no such file")
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if not {"index", "label"} <= set(reader.fieldnames or ()):
-            raise TableError(f"{path}, line 1: the columns must be index and label")
-        for row in reader:
-            place = f"{path}, line {reader.line_num}"
-            if row["label"] not in ("-1", "1"):
-                raise TableError(
-                    f"{place}, column 'label': {row['label']!r} is neither -1 (an "
-                    "outlier) nor 1 (a normal row)"
-                )
-            answers[row["index"]] = int(row["label"]), place
-    labels, known = [], set()
-    for index in indexes:
-        names = [str(name) for name in index]
-        labels.append(np.array([answers.get(name, (0,))[0] for name in names], int))
-        known.update(names)
-    for name, (_, place) in answers.items():
-        if name not in known:
-            raise TableError(f"{place}: no row has the index {name!r}")
-    return labels
+def _marked(name):
+    """Text that pandas takes neither for a number nor for a missing value."""
+    return MARK + name
 
 
 def _is_parquet(source):
     """Say whether a file, or bytes, begin as parquet does."""
-    if isinstance(source, io.BytesIO):
-        return source.getvalue()[:4] == b"PAR1"
+    if isinstance(source, bytes):
+        return source[:4] == b"PAR1"
     with open(source, "rb") as file:
         return file.read(4) == b"PAR1"
 
 
-def _separator(source):
-    """The character of the first line that most likely separates its fields."""
-    if isinstance(source, io.BytesIO):
-        first = source.getvalue().split(b"\n", 1)[0].decode("utf-8")
-    else:
-        with open(source, encoding="utf-8", newline="") as file:
-            first = file.readline()
-    counts = [first.count(character) for character in DELIMITERS]
-    return DELIMITERS[counts.index(max(counts))]
+def _counted(file):
+    """Names of rows that pandas stored as a range in place of a column, or None.
+
+    pyarrow gives them for the whole of a parquet file only.
+    """
+    import pandas
+
+    for stored in (file.schema_arrow.pandas_metadata or {}).get("index_columns", ()):
+        if isinstance(stored, dict) and stored.get("name") is not None:
+            ends = (stored[end] for end in ("start", "stop", "step"))
+            counted = pandas.RangeIndex(*ends, name=stored["name"])
+            return counted if len(counted) == file.metadata.num_rows else None
+    return None
 
 
-def _warn_of_twins(path, source, separator):
-    """Say how a name that several columns of a CSV file have is told apart."""
-    is_bytes = isinstance(source, io.BytesIO)
-    file = io.BytesIO(source.getvalue()) if is_bytes else open(source, "rb")
-    with io.TextIOWrapper(file, "utf-8", errors="replace", newline="") as text:
-        names = next(csv.reader(text, delimiter=separator), [])
-    for name in _twins(names):
-        warnings.warn(
-            f"{path}, line 1: several columns are named {name!r}; the second is "
-            f"{name + '.1'!r} here",
-            stacklevel=2,
-        )
+def _with_its_index(frame):
+    """A frame with the index that it was stored with as a column, if it is no count."""
+    import pandas
 
-
-def _twins(names):
-    """Names that several columns have."""
-    return [name for name, n in Counter(names).items() if n > 1 and name]
-
-
-def _place_of(error):
-    """Say where and why a CSV cannot be read, out of the message of its reader."""
-    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
-    if found:
-        expected, line, saw = found.groups()
-        return f", line {line}: {saw} fields, where {expected} are expected"
-    found = re.search(r"EOF inside string starting at row (\d+)", str(error))
-    if found:
-        return f", row {found.group(1)}: a quote that is not closed"
-    return f": {str(error).splitlines()[0]}"
-
-
-def _undecodable_line(source):
-    """Number of the first line that is not UTF-8."""
-    file = source if isinstance(source, io.BytesIO) else open(source, "rb")
-    with file:
-        file.seek(0)
-        for number, line in enumerate(file, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    return 1
-
-
-def _line_of(path, row):
-    """Number of the line that a row of a CSV file begins in."""
-    with open(path, encoding="utf-8", newline="") as file:
-        reader = csv.reader(file, delimiter=_separator(path))
-        begins, n_records = 1, 0
-        for record in reader:
-            # pandas passes over empty lines.
-            if record and n_records == row + 1:
-                break
-            n_records += bool(record)
-            begins = reader.line_num + 1
-    return begins
+    is_count = isinstance(frame.index, pandas.RangeIndex) and frame.index.name is None
+    return frame.reset_index(drop=is_count)
 
 
 def _difference(names, expected):

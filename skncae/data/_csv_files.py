@@ -1,0 +1,142 @@
+"""CSV files before they are tables: how they are written, and which line is wrong.
+
+A source is the path of a file, or the bytes of the standard input.
+"""
+
+import contextlib
+import csv
+import gzip
+import io
+import re
+import warnings
+import zlib
+from collections import Counter
+
+DELIMITERS = ",;\t|"
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+
+
+class TableError(ValueError):
+    """A file that cannot be read as a table, in one line of text."""
+
+
+def opened(source):
+    """Open a source as bytes from its start, unpacked where gzip packed it."""
+    is_bytes = isinstance(source, bytes)
+    file = io.BytesIO(source) if is_bytes else open(source, "rb")
+    if file.read(len(GZIP)) != GZIP:
+        file.seek(0)
+        return file
+    file.close()
+    return gzip.open(io.BytesIO(source) if is_bytes else source)
+
+
+def as_text(source):
+    """Open a source as text, without the mark that Excel puts before it."""
+    return io.TextIOWrapper(opened(source), "utf-8-sig", newline="")
+
+
+@contextlib.contextmanager
+def naming(path, source):
+    """Say in one line which file cannot be read, where, and why."""
+    import pandas
+
+    try:
+        yield
+    except (pandas.errors.ParserError, csv.Error) as error:
+        raise TableError(f"{path}{_place_of(error)}") from error
+    except pandas.errors.EmptyDataError as error:
+        raise TableError(f"{path}: the file is empty") from error
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path}{_undecodable(source)}") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise TableError(f"{path}: damaged, gzip cannot unpack it: {error}") from error
+
+
+def separator_of(source):
+    """The character of the first line that most likely separates its fields."""
+    with as_text(source) as file:
+        first = next((line for line in file if not line.isspace()), "")
+    counts = [first.count(character) for character in DELIMITERS]
+    return DELIMITERS[counts.index(max(counts))]
+
+
+def check_names(path, source, separator):
+    """Refuse fields without a name, and say how names that are the same are told apart.
+
+    pandas would take the first fields for an index, and each name for a later field.
+    """
+    with as_text(source) as text:
+        every = csv.reader(text, delimiter=separator)
+        records = (record for record in every if not _is_blank(record))
+        names, first = next(records, []), next(records, [])
+    if len(first) > len(names):
+        raise TableError(
+            f"{path}, line {line_of(source, 0)}: {len(first)} fields, where the header "
+            f"names {len(names)}. Name all columns there, and end no line with a "
+            "separator"
+        )
+    for name in twins(names):
+        warnings.warn(
+            f"{path}, line 1: several columns are named {name!r}; the second is "
+            f"{name + '.1'!r} here",
+            stacklevel=2,
+        )
+
+
+def twins(names):
+    """Names that several columns have."""
+    return [name for name, n in Counter(names).items() if n > 1 and name]
+
+
+def line_of(source, row):
+    """Number of the line that a row of a CSV file begins in."""
+    with as_text(source) as file:
+        reader = csv.reader(file, delimiter=separator_of(source))
+        begins, n_records = 1, 0
+        for record in reader:
+            if not _is_blank(record) and n_records == row + 1:
+                break
+            n_records += not _is_blank(record)
+            begins = reader.line_num + 1
+    return begins
+
+
+def _is_blank(record):
+    """Say whether a record is a line that pandas passes over."""
+    return not record or (len(record) == 1 and record[0].isspace())
+
+
+def _place_of(error):
+    """Say where and why a CSV cannot be read, out of the message of its reader."""
+    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+    if found:
+        expected, line, saw = found.groups()
+        return f", line {line}: {saw} fields, where {expected} are expected"
+    found = re.search(r"EOF inside string starting at row (\d+)", str(error))
+    if found:
+        return f", row {found.group(1)}: a quote that is not closed"
+    return f": {str(error).splitlines()[0]}"
+
+
+def _undecodable(source):
+    """Say in which line a file is not UTF-8, and what to do."""
+    with opened(source) as file:
+        if file.read(len(ZIP)) == ZIP:
+            return ": a spreadsheet or a zip archive, and no CSV file. Save it as CSV"
+        file.seek(0)
+        wrong = (n for n, line in enumerate(file, start=1) if not _is_text(line))
+        number = next(wrong, 1)
+    return (
+        f", line {number}: not UTF-8 text. Convert the file first, for example with "
+        "iconv"
+    )
+
+
+def _is_text(line):
+    """Say whether bytes are UTF-8."""
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
