@@ -221,6 +221,14 @@ class RefinedScorer:
         """Between what values nearly all of each column lie: (low, high)."""
         return self.scorer.usual_range()
 
+    def filled(self, numbers):
+        """Cells of generated numbers, with what they imply of the categories."""
+        return self.scorer.filled(numbers)
+
+    def associates_of(self, column):
+        """Places of the columns of a typed table that say most of a column."""
+        return self.scorer.associates_of(column)
+
     def _expected(self, X):
         """What is thought of rows by their weighted errors alone."""
         expected = np.empty(len(X))

@@ -265,6 +265,20 @@ def test_ambiguous_index_is_refused():
         detector.refine(frame, pd.Series({0: 1}))
 
 
+def test_typed_table_is_explained_reported_and_generated_after_answers():
+    frame = pd.DataFrame(rows(), columns=list("abcd"))
+    frame["kind"] = np.where(np.arange(N_ROWS) % 2, "u", "v")
+    detector = NCAEDetector(n_estimators=2, max_iter=20, random_state=0).fit(frame)
+    before = detector.explain(frame[:3])
+    detector.refine(frame, labels_of([0], [30]))
+    after = detector.explain(frame[:3])
+    np.testing.assert_allclose(after.errors, -detector.score_samples(frame[:3]))
+    assert after.columns == before.columns
+    assert after.associates_of(0) == before.associates_of(0)
+    assert detector.report(frame, n=2).content["lessons"]
+    assert set(detector.generate(5, random_state=0)[:, 4]) <= {"u", "v"}
+
+
 def test_answers_at_random_do_little_harm():
     rng = np.random.default_rng(2)
     X = rng.normal(size=(600, 6))
