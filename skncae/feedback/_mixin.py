@@ -2,15 +2,13 @@
 
 import copy
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from skncae import _fitting
-from skncae._parameters import private_random_state, seed_of
+from skncae._parameters import check_in_range, private_random_state, seed_of
 from skncae._surroundings import undisturbed
 from skncae._threshold import (
     Threshold,
@@ -175,7 +173,7 @@ class AnswersMixin:
         17
         """
         check_is_fitted(self)
-        check_scalar(n, "n", Integral, min_val=1)
+        check_in_range("n", n, like="n_estimators")
         self._raise_if_images("next_to_review")
         rows = check_rows(self, X, reset=False)
         if isinstance(self._scorer, RefinedScorer):

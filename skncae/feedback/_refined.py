@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skncae._sentences import isolated
 from skncae._threads import in_threads
 from skncae.evidence._scorer import Scorer, shared_out
 from skncae.evidence._tail_probability import TailProbability
@@ -287,7 +288,7 @@ class Lessons:
     def sentence(self, column, name):
         """Say in words what was learnt of a column."""
         weight, n_rows = self.weight[column], self.n_rows[column]
-        counts = f"{name} counts {_times(weight)}"
+        counts = f"{isolated(name)} counts {_times(weight)}"
         if n_rows == 0:
             return f"{counts}."
         n_said, said = self.n_inliers[column], "normal"

@@ -1,12 +1,11 @@
 """The rows of a table that stand out, with reasons, as an object that shows itself."""
 
 from dataclasses import replace
-from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from skncae._parameters import check_in_range
 from skncae._pipelines import explain, final_step, rows_for_final_step
 from skncae._sentences import number_of_decimals, text_of
 from skncae._threshold import exceeds
@@ -164,7 +163,7 @@ def make_report(estimator, X, n=20):
         If the estimator is no detector, or was fitted on images.
     """
     check_is_fitted(estimator)
-    check_scalar(n, "n", Integral, min_val=1)
+    check_in_range("n", n, like="n_estimators")
     detector = final_step(estimator)
     if detector.image_shape_ is not None:
         raise TypeError(

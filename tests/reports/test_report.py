@@ -269,7 +269,7 @@ def test_columns_that_look_broken_are_named():
         "absurd": "absurd value",
     }
     assert notes["constant"]["text"] == "every value is 3.5"
-    assert notes["sparse"]["text"] == "70.0 % of the rows have no value"
+    assert notes["sparse"]["text"] == "70 % of the rows have no value"
     assert notes["one"]["text"].startswith("98.5 % of the values are 0")
     assert notes["absurd"]["text"].startswith("-9999, where 98 % lie between")
 
