@@ -39,7 +39,8 @@ class Report:
     ----------
     rows : list of dict
         The rows, the largest error first: "label", "rank", "error", "flagged",
-        "percentile", "p_value", "why", "bars" and "cells".
+        "percentile", "p_value", "why", "bars", "cells", and in "namesakes" how many
+        other rows have the label.
 
     Examples
     --------
@@ -230,7 +231,13 @@ def _rows(estimator, detector, found, names):
             )
     described.sort(key=lambda row: -row["error"])
     ranked = described[: found.n_top]
-    return [{"rank": rank, **row} for rank, row in enumerate(ranked, start=1)]
+    namesakes = found.namesakes([row["label"] for row in ranked])
+    return [
+        {"rank": rank, **row, "namesakes": others}
+        for rank, (row, others) in enumerate(
+            zip(ranked, namesakes, strict=True), start=1
+        )
+    ]
 
 
 def _as_in_sample(explanation, sample):
