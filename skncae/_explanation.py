@@ -339,7 +339,7 @@ def typed_columns_of(layout):
 
 def _check_count(value, name, what):
     """Refuse what is no number of things."""
-    if not isinstance(value, Integral):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
     if value < 1:
         raise ValueError(f"{name} must be 1 or more {what}, got {value!r}.")

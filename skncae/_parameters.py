@@ -125,10 +125,15 @@ def check_cut(contamination=None, quantile=None, value=None):
     if contamination is not None:
         return check_contamination(contamination)
     ((name, number),) = given.items()
-    if isinstance(number, bool | np.bool_):
-        raise TypeError(f"{name} must be a number, got {number!r}.")
     low, high = (0.0, 1.0) if name == "quantile" else (None, None)
-    _check_number(number, name, Real, low, high, "both")
+    check_finite(name, number, low, high)
+
+
+def check_finite(name, value, low=None, high=None):
+    """Raise unless a value is a finite number, between two where they are given."""
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be a number, got {value!r}.")
+    _check_number(value, name, Real, low, high, "both")
 
 
 def check_calibration(cv):

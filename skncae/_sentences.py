@@ -18,6 +18,7 @@ missing    ``age is missing; with sibsp = 1, about 30 is expected``
 """
 
 import math
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from numbers import Integral, Real
@@ -40,6 +41,13 @@ MOST_CLAUSES = 3
 
 # Of the columns that go with one, so many are named beside it.
 MOST_BESIDE = 2
+
+# Characters that run from right to left, or that turn what comes after them.
+TURNING = {"R", "AL", "RLE", "RLO", "LRE", "LRO", "PDF"}
+# What encloses a part of a text that runs in a direction of its own.
+OPEN, CLOSE = "\u2068", "\u2069"
+# A text that holds these itself could leave what encloses it.
+_ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,10 @@ class Column:
             decimals = min(max(0, 2 - math.floor(math.log10(self.spread))), 9)
         is_lost = decimals is not None and value != 0 and not round(value, decimals)
         return text_of(value, None if is_lost else decimals)
+
+    def pair(self, value):
+        """Write the name with a value, for a sentence."""
+        return f"{isolated(self.name)} = {isolated(self.text(value))}"
 
     def share(self, value):
         """Share of the rows with a value of a category; None where it is not known."""
@@ -145,9 +157,19 @@ def text_of(value, decimals=None):
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
+def isolated(text):
+    """Enclose text that would turn the sentence around it; return other text as is."""
+    if text.isascii():
+        return text
+    plain = text.translate(_ISOLATES)
+    turns = any(unicodedata.bidirectional(char) in TURNING for char in plain)
+    return f"{OPEN}{plain}{CLOSE}" if turns else plain
+
+
 def about(value, spread, decimals=None):
     """Write an expected number no more exactly than the spread of its column bears."""
-    value = float(value)
+    # A zero has no sign.
+    value = float(value) + 0.0
     if not math.isfinite(value) or not spread or not math.isfinite(spread):
         return text_of(float(f"{value:.2g}") if math.isfinite(value) else value)
     # A third of the smallest number is zero.
@@ -156,7 +178,19 @@ def about(value, spread, decimals=None):
         digits = min(digits, decimals)
     if digits >= 16 or abs(value) >= LARGE:
         return f"{value:.3g}"
-    return _number(round(value, digits), max(digits, 0))
+    value = round(value, digits)
+    # Nor as many digits as the spread has, where the column asks for none.
+    is_plain = value == 0 and decimals is None
+    return "0" if is_plain else _number(value, max(digits, 0))
+
+
+def percent(share):
+    """Write a share with two digits, and more where it would read as none or as all."""
+    value = round(100 * share, 10)
+    near = min(abs(value), abs(100 - value))
+    decimals = max(0, 1 - math.floor(math.log10(near))) if near else 0
+    text = f"{value:.{decimals}f}"
+    return f"{text.rstrip('0').rstrip('.') if decimals else text} %"
 
 
 def clause(cell):
@@ -205,7 +239,7 @@ def number_of_decimals(values):
 
 def _missing(cell):
     """Say that a value is missing, and what was expected where something was."""
-    name = cell.column.name
+    name = isolated(cell.column.name)
     if is_missing(cell.expected):
         return f"{name} is missing"
     return f"{name} is missing; {_expectation(cell)}"
@@ -214,12 +248,13 @@ def _missing(cell):
 def _category(cell):
     """Say that a category is rare, or usual but not here."""
     column, value = cell.column, cell.value
-    said = f"{column.name} = {column.text(value)}"
+    said = column.pair(value)
     share = column.share(value)
     other = not is_missing(cell.expected) and cell.expected != value
-    instead = f"; {column.text(cell.expected)} is expected" if other else ""
+    instead = f"; {isolated(column.text(cell.expected))} is expected" if other else ""
     if share is not None and share <= RARE_SHARE:
-        return f"{said} is rare ({_percent(share)} of the rows){instead}"
+        of_all = percent(share) if share > 0 else "none"
+        return f"{said} is rare ({of_all} of the rows){instead}"
     if not other:
         return f"{said} is usual"
     beside = _telling(cell)
@@ -230,7 +265,7 @@ def _category(cell):
 def _quantity(cell):
     """Say that a number or a date is out of its range, or not what was expected."""
     column, value, beside = cell.column, cell.value, _telling(cell)
-    said = f"{column.name} = {column.text(value)}"
+    said = column.pair(value)
     differs = _differs(column, value, cell.expected)
     if differs and beside:
         return f"{said}; {_expectation(cell)}"
@@ -286,7 +321,7 @@ def _differs(column, value, expected):
 def _expectation(cell):
     """Say what is expected, and what in the row says so."""
     column = cell.column
-    expected = f"{_expected_text(column, cell.expected)} is expected"
+    expected = f"{isolated(_expected_text(column, cell.expected))} is expected"
     if column.kind != "category":
         expected = f"about {expected}"
     beside = _telling(cell)
@@ -307,21 +342,18 @@ def _expected_text(column, expected):
 
 def _pairs(beside):
     """Write columns with their values: "x = 6.55 and y = 6.48"."""
-    said = [f"{column.name} = {column.text(value)}" for column, value in beside]
+    said = [column.pair(value) for column, value in beside]
     return " and ".join(filter(None, [", ".join(said[:-1]), said[-1]]))
-
-
-def _percent(share):
-    """Write a share in percent, zero as "none"."""
-    return "none" if share <= 0 else f"{100 * share:.2g} %"
 
 
 def _number(value, decimals):
     """Write a float without the digits that rounding added."""
     if not math.isfinite(value):
         return str(value)
+    # A zero has no sign.
     if decimals is not None and abs(value) < LARGE:
-        return f"{value:.{decimals}f}"
+        return f"{round(value, decimals) + 0.0:.{decimals}f}"
+    value += 0.0
     if value == 0 or 1e-4 <= abs(value) < LARGE:
         short = f"{value:.6g}"
         return f"{value:.0f}" if "e" in short else short

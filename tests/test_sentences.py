@@ -14,6 +14,7 @@ from skncae._sentences import (
     about,
     clause,
     number_of_decimals,
+    percent,
     sentence,
     text_of,
 )
@@ -96,6 +97,7 @@ def test_clause_reads_as_written(cell, text):
         (1234567.0, "1234567"),
         (1e20, "1e+20"),
         (-1e-12, "-1e-12"),
+        (-0.0, "0"),
         (float("inf"), "inf"),
         (True, "True"),
         (np.bool_(False), "False"),
@@ -129,12 +131,58 @@ def test_value_is_written_as_its_user_would(value, text):
         (12.34, 0.001, 1, "12.3"),
         (np.inf, 1.0, None, "inf"),
         (1e300, 1e299, None, "1e+300"),
+        # What rounds to zero has no sign, and no digits that the column lacks.
+        (-0.04, 3.0, 1, "0"),
+        (-0.04, 0.7, 1, "0.0"),
+        (-1e-7, 3e-6, None, "0"),
+        (-1e-7, 3e-6, 2, "0.00"),
+        (-1e-30, 1e-10, None, "0"),
+        (-0.0, 0.0, None, "0"),
+        (-0.0, 1e-20, None, "0"),
     ],
 )
 def test_expected_number_is_no_more_exact_than_its_column(
     value, spread, decimals, text
 ):
     assert about(value, spread, decimals) == text
+
+
+@pytest.mark.parametrize(
+    "share, text",
+    [
+        (0.0, "0 %"),
+        (1e-5, "0.001 %"),
+        (1.23e-8, "0.0000012 %"),
+        (0.05, "5 %"),
+        (0.0529, "5.3 %"),
+        (1 / 3, "33 %"),
+        (0.996, "99.6 %"),
+        (1 - 1e-5, "99.999 %"),
+        (1.0, "100 %"),
+        (1 - 1e-16, "100 %"),
+    ],
+)
+def test_share_is_written_without_a_power_and_as_none_or_all_where_it_is(share, text):
+    assert percent(share) == text
+
+
+RIGHT_TO_LEFT = Column("שם", "category", shares={"evil\u202e": 0.002, "b": 0.998})
+
+
+def test_text_that_would_turn_a_sentence_is_enclosed_and_other_text_is_as_it_came():
+    said = clause(Cell(RIGHT_TO_LEFT, "evil\u202e", "b", ((RANK, "Prof"),)))
+    assert said == (
+        "\u2068שם\u2069 = \u2068evil\u202e\u2069 is rare (0.2 % of the rows); "
+        "b is expected"
+    )
+    said = clause(Cell(SEX, "Male", "Female", ((RIGHT_TO_LEFT, "é"),)))
+    assert said == ("sex = Male is unusual with \u2068שם\u2069 = é; Female is expected")
+
+
+def test_text_cannot_leave_what_encloses_it():
+    said = clause(Cell(RIGHT_TO_LEFT, "a\u2069\u202eb", None))
+    assert said.count("\u2068") == said.count("\u2069") == 2
+    assert said.endswith("(none of the rows)")
 
 
 def test_sentence_speaks_of_columns_that_contribute_as_much_as_the_first():

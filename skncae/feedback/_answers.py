@@ -206,13 +206,10 @@ def _positions(labelled, n_samples, index):
         positions = pandas.RangeIndex(n_samples).get_indexer(labelled)
     elif len(labelled) == n_samples and labelled.equals(index):
         return np.arange(n_samples)
-    elif not index.is_unique:
-        raise ValueError(
-            "The index of X names some rows twice, so answers by label are ambiguous. "
-            "Give labels of shape (n_samples,), or reset the index of X."
-        )
-    else:
+    elif index.is_unique:
         positions = index.get_indexer(labelled)
+    else:
+        positions = _of_own_names(labelled, index)
     unknown = np.flatnonzero(positions < 0)
     if len(unknown):
         label = labelled[unknown[:1]].tolist()[0]
@@ -221,6 +218,21 @@ def _positions(labelled, n_samples, index):
             "the answers are about."
         )
     return positions
+
+
+def _of_own_names(labelled, index):
+    """Positions of rows by names of an index that names others twice; -1 of none."""
+    is_own = ~index.duplicated(keep=False)
+    shared = labelled[labelled.isin(index[~is_own])].tolist()
+    if shared:
+        raise ValueError(
+            f"labels names {shared[0]!r}, and the index of X names some rows twice, "
+            "this one too, so the answer is ambiguous. Give labels of shape "
+            "(n_samples,), or reset the index of X."
+        )
+    found = index[is_own].get_indexer(labelled)
+    # Of no row, the last one: -1 again.
+    return np.append(np.flatnonzero(is_own), -1)[found]
 
 
 def _plain(X):

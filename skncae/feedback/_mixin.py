@@ -3,13 +3,12 @@
 import copy
 from collections.abc import Callable
 from dataclasses import replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from skncae._parameters import check_in_range
 from skncae._surroundings import undisturbed
 from skncae._threshold import (
     Threshold,
@@ -171,9 +170,7 @@ class AnswersMixin:
         17
         """
         check_is_fitted(self)
-        check_scalar(n, "n", Integral, min_val=1)
-        if isinstance(n, bool):
-            raise TypeError(f"n is {n!r}. Give the number of rows to ask about.")
+        check_in_range("n", n, like="n_estimators")
         self._raise_if_images("next_to_review")
         rows = check_rows(self, X, reset=False)
         if isinstance(self._scorer, RefinedScorer):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skncae._sentences import isolated
 from skncae.evidence._scorer import Scorer, shared_out
 from skncae.evidence._tail_probability import TailProbability
 from skncae.feedback._answers import Answers
@@ -257,6 +258,14 @@ class RefinedScorer:
         """Between what values nearly all of each column lie: (low, high)."""
         return self.scorer.usual_range()
 
+    def filled(self, numbers):
+        """Cells of generated numbers, with what they imply of the categories."""
+        return self.scorer.filled(numbers)
+
+    def associates_of(self, column):
+        """Places of the columns of a typed table that say most of a column."""
+        return self.scorer.associates_of(column)
+
     def _expected(self, X):
         """What is thought of rows by their weighted errors alone."""
         expected = np.empty(len(X))
@@ -315,7 +324,7 @@ class Lessons:
     def sentence(self, column, name):
         """Say in words what was learnt of a column."""
         weight, n_rows = self.weight[column], self.n_rows[column]
-        counts = f"{name} counts {_times(weight)}"
+        counts = f"{isolated(name)} counts {_times(weight)}"
         if n_rows == 0:
             return f"{counts}."
         n_said, said = self.n_inliers[column], "normal"

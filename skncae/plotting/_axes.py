@@ -38,6 +38,15 @@ def axes_for(ax, n_axes, figsize, n_columns=1, sharex=False):
     return axes
 
 
+def room_for(labels, n_usual):
+    """Inches that labels take which are longer than usual, of 100 characters or less.
+
+    Without them a long label leaves no place for the axes, and the title is cut.
+    """
+    longest = max((len(str(label)) for label in labels), default=0)
+    return 0.085 * max(0, min(longest, 100) - n_usual)
+
+
 class Display:
     """What the displays share: the axes and the figure that they draw in."""
 

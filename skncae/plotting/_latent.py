@@ -1,12 +1,11 @@
 """Figures of the latent space and of generated rows."""
 
-from numbers import Integral
-
 import numpy as np
 from scipy.stats import gaussian_kde
 from sklearn.decomposition import PCA
-from sklearn.utils import check_array, check_scalar
+from sklearn.utils import check_array
 
+from skncae._parameters import check_in_range
 from skncae._pipelines import rows_for_final_step
 from skncae.data._layout import check_rows, feature_names
 from skncae.plotting._axes import (
@@ -18,6 +17,7 @@ from skncae.plotting._axes import (
     ink,
     quantiles,
     rgb,
+    room_for,
 )
 from skncae.plotting._montage import montage, shown
 
@@ -112,11 +112,13 @@ class LatentSpaceDisplay(Display):
         """
         detector = fitted_detector(estimator)
         means = detector.latent_mean_
-        if not (isinstance(member, int | np.integer) and 0 <= member < len(means)):
+        is_place = isinstance(member, int | np.integer) and not isinstance(member, bool)
+        if not (is_place and 0 <= member < len(means)):
             raise ValueError(
                 f"member must be from 0 to {len(means) - 1}, as the detector has "
                 f"{len(means)} networks; got {member!r}."
             )
+        check_in_range("n_generated", n_generated, like="n_estimators")
         # Flat rows, or the cells of a typed table, which can be encoded.
         generated = detector._generated(n_generated, random_state)
         X = rows_for_final_step(estimator, X)
@@ -301,6 +303,7 @@ class GeneratedSamplesDisplay(Display):
             What was drawn.
         """
         detector = fitted_detector(estimator)
+        check_in_range("n_generated", n_generated, like="n_estimators")
         X = rows_for_final_step(estimator, X)
         if detector._layout is not None:
             # Columns of numbers: quantiles say nothing of categories.
@@ -339,28 +342,30 @@ class GeneratedSamplesDisplay(Display):
         display : GeneratedSamplesDisplay
             This display.
         """
-        check_scalar(self.k, "k", Integral, min_val=1)
+        check_in_range("k", self.k, like="n_estimators")
         if self.image_shape is not None:
             return self._plot_images(ax)
         X, generated, names = self._columns()
         n_features = len(names)
-        self._draw_in_one(ax, (7.5, 1.7 + 0.34 * n_features))
         low, high = quantiles(X, [0.05, 0.95])
-        width = np.where(high > low, high - low, 1.0)
+        ranges = zip(names, low, high, strict=True)
+        labels = [f"{n}  [{a:.4g}, {b:.4g}]" for n, a, b in ranges]
+        width = 7.5 + room_for(labels, 40)
+        self._draw_in_one(ax, (width, 1.7 + 0.34 * n_features))
+        scale = np.where(high > low, high - low, 1.0)
         for x in (0, 1):
             self.ax_.axvline(x, color=ink(), alpha=0.3, linewidth=0.8)
         rows = np.arange(n_features)
         self.real_ = self._plot_quantiles(
-            (X - low) / width, rows - 0.17, BLUE, f"{len(X)} real rows"
+            (X - low) / scale, rows - 0.17, BLUE, f"{len(X)} real rows"
         )
         self.generated_ = self._plot_quantiles(
-            (generated - low) / width,
+            (generated - low) / scale,
             rows + 0.17,
             VERMILION,
             f"{len(generated)} generated rows",
         )
-        ranges = zip(names, low, high, strict=True)
-        self.ax_.set_yticks(rows, [f"{n}  [{a:.4g}, {b:.4g}]" for n, a, b in ranges])
+        self.ax_.set_yticks(rows, labels)
         self.ax_.set_ylim(n_features - 0.4, -1.7)
         self.ax_.set_xticks([0, 1], ["5 %", "95 %"])
         self.ax_.set_xlabel("quantiles of the real rows, in brackets in units of X")

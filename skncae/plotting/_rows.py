@@ -1,12 +1,12 @@
 """Figures of chosen rows: contributions of columns, and what was expected."""
 
-from numbers import Integral
+import itertools
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_scalar
 
 from skncae._explanation import Explanation
+from skncae._parameters import check_in_range
 from skncae._pipelines import explain
 from skncae._sentences import is_missing
 from skncae.plotting._axes import (
@@ -17,6 +17,7 @@ from skncae.plotting._axes import (
     fitted_detector,
     ink,
     rgb,
+    room_for,
 )
 from skncae.plotting._montage import montage, shown
 
@@ -30,7 +31,7 @@ class _RowsDisplay(Display):
 
     def _chosen(self, n_default):
         """Return the explanation, and the rows that were named or err most."""
-        check_scalar(self.k, "k", Integral, min_val=1)
+        check_in_range("k", self.k, like="n_estimators")
         found = self.explanation.flattened()
         return found, _positions(self.rows, found, n_default)
 
@@ -122,24 +123,28 @@ class FeatureContributionDisplay(_RowsDisplay):
         found, rows = self._chosen(1)
         n_bars = min(self.k + 1, len(found.feature_names))
         height = len(rows) * (1.2 + 0.3 * n_bars)
-        self._draw_in(ax, len(rows), (7.5, height))
+        orders = [np.argsort(-found.contributions[row], kind="stable") for row in rows]
+        labels = [
+            [_label(found, row, j) for j in order[: self.k]]
+            for row, order in zip(rows, orders, strict=True)
+        ]
+        width = 7.5 + room_for(itertools.chain(*labels), 40)
+        self._draw_in(ax, len(rows), (width, height))
         self.bars_ = [
-            self._plot_row(axes, found, row)
-            for axes, row in zip(self.axes_, rows, strict=True)
+            self._plot_row(axes, found, *of_row)
+            for axes, *of_row in zip(self.axes_, rows, orders, labels, strict=True)
         ]
         return self
 
-    def _plot_row(self, axes, found, row):
-        """Draw the bars of a row."""
+    def _plot_row(self, axes, found, row, order, labels):
+        """Draw the bars of a row, in an order, with labels of those that have a bar."""
         contributions = found.contributions[row]
-        order = np.argsort(-contributions, kind="stable")
         top, others = order[: self.k], order[self.k :]
         above = [_is_above(found.cell(row, j)) for j in top]
-        labels = [_label(found, row, j) for j in top]
         sizes = list(contributions[top])
         colours = list(np.where(above, VERMILION, BLUE))
         if len(others):
-            labels.append(f"{len(others)} other columns")
+            labels = [*labels, f"{len(others)} other columns"]
             sizes.append(contributions[others].sum())
             colours.append("#888888")
         positions = np.arange(len(sizes))
@@ -245,7 +250,9 @@ class ReconstructionDisplay(_RowsDisplay):
         drawn = [j for j in largest if found.cell(0, j).column.kind == "number"]
         columns = np.sort(np.array(drawn[: self.k], dtype=int))
         width = max(5.0, 2.0 + 0.33 * len(columns))
-        self._draw_in(ax, len(rows), (width, 1.2 + 2.1 * len(rows)), sharex=True)
+        names = found.feature_names[columns]
+        height = 1.2 + 2.1 * len(rows) + room_for(names, 20)
+        self._draw_in(ax, len(rows), (width, height), sharex=True)
         values = _numbers(found.values[:, columns])
         center, spread = center_and_spread(values)
         markers = []
@@ -255,9 +262,7 @@ class ReconstructionDisplay(_RowsDisplay):
             markers.append(_plot_value_and_expected(axes, value, expected))
             axes.set_title(_title(found, row))
         self.values_, self.expected_ = map(list, zip(*markers, strict=True))
-        self.axes_[-1].set_xticks(
-            np.arange(len(columns)), found.feature_names[columns], rotation=90
-        )
+        self.axes_[-1].set_xticks(np.arange(len(columns)), names, rotation=90)
         self.axes_[0].legend(
             handles=[self.values_[0], self.expected_[0]], ncols=2, loc="best"
         )
@@ -304,7 +309,9 @@ def _positions(rows, explanation, n_default):
             "rows must be integers, the positions of rows, got "
             f"{np.array2string(rows, threshold=5)}. Of a mask take np.flatnonzero."
         )
-    if not (0 < rows.size and 0 <= rows.min() and rows.max() < n_rows):
+    if not (
+        rows.ndim == 1 and 0 < rows.size and 0 <= rows.min() and rows.max() < n_rows
+    ):
         raise ValueError(
             f"rows must be positions from 0 to {n_rows - 1}, got {rows.tolist()}."
         )
@@ -340,10 +347,12 @@ def _label(found, row, column):
     name, expected = cell.column.name, cell.expected_text() or "nothing"
     if is_missing(cell.value):
         return f"{name} is missing, {expected} expected"
-    sign = ","
-    if cell.column.kind != "category" and not is_missing(cell.expected):
+    value, sign = cell.value_text(), ","
+    # What reads as the same number is on no side of it.
+    has_side = cell.column.kind != "category" and value != expected
+    if has_side and not is_missing(cell.expected):
         sign = "  >" if _is_above(cell) else "  <"
-    return f"{name} = {cell.value_text()}{sign} {expected} expected"
+    return f"{name} = {value}{sign} {expected} expected"
 
 
 def _is_above(cell):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from skncae._parameters import check_finite
+from skncae._sentences import percent
 from skncae._threshold import exceeds
 from skncae.plotting._axes import (
     BLUE,
@@ -59,7 +61,7 @@ class ScoreDistributionDisplay(Display):
     >>> errors = np.random.default_rng(0).exponential(size=500)
     >>> display = ScoreDistributionDisplay.from_predictions(errors, threshold=2.3)
     >>> display.ax_.get_title()
-    '12.0 % of 500 rows flagged'
+    '12 % of 500 rows flagged'
     """
 
     __module__ = "skncae.plotting"
@@ -121,14 +123,16 @@ class ScoreDistributionDisplay(Display):
         -------
         display : ScoreDistributionDisplay
             What was drawn.
+
+        Raises
+        ------
+        ValueError
+            If the errors or the threshold are not finite, or y says of no row, or of
+            another number of rows, whether it is an outlier.
+        TypeError
+            If the threshold is no number.
         """
-        errors = np.asarray(errors, dtype=float)
-        if errors.ndim != 1 or not len(errors) or not np.isfinite(errors).all():
-            raise ValueError(
-                "errors must be finite numbers, one for each row, got "
-                f"{np.array2string(errors, threshold=5)} of shape {errors.shape}."
-            )
-        return cls(errors, threshold, y=y).plot(ax)
+        return cls(_checked_errors(errors), threshold, y=y).plot(ax)
 
     def plot(self, ax=None):
         """Draw.
@@ -143,6 +147,7 @@ class ScoreDistributionDisplay(Display):
         display : ScoreDistributionDisplay
             This display.
         """
+        check_finite("threshold", self.threshold)
         errors, threshold = self._places()
         labels, colours = ["rows"], [BLUE]
         groups = [errors]
@@ -179,9 +184,9 @@ class ScoreDistributionDisplay(Display):
         self.ax_.set_ylim(bottom=0)
         self.ax_.yaxis.set_major_formatter("{x:.0f}")
         flagged = np.mean(exceeds(self.errors, self.threshold))
-        title = f"{100 * flagged:.1f} % of {len(errors)} rows flagged"
+        title = f"{percent(flagged)} of {len(errors)} rows flagged"
         if self.mined_share is not None:
-            title += f", {100 * self.mined_share:.1f} % mined in training"
+            title += f", {percent(self.mined_share)} mined in training"
         self.ax_.set_title(title)
         # Below the axes, where no bar is.
         self.ax_.legend(
@@ -327,10 +332,25 @@ def _bins(errors, n_bins=N_BINS):
     return np.histogram_bin_edges(errors, n_bins), False
 
 
+def _checked_errors(errors):
+    """Return errors as floats; raise unless they are finite, one for each row."""
+    given = np.asarray(errors)
+    try:
+        errors = given.astype(float)
+    except (TypeError, ValueError):
+        errors = np.array(np.nan)
+    if errors.ndim != 1 or not len(errors) or not np.isfinite(errors).all():
+        raise ValueError(
+            "errors must be finite numbers, one for each row, got "
+            f"{np.array2string(given, threshold=5)} of shape {given.shape}."
+        )
+    return errors
+
+
 def _is_outlier(y, n_samples):
     """Read labels, where 1 among 0 and -1 among 1 are outliers, as booleans."""
     y = np.asarray(y)
-    labels = set(np.unique(y).tolist())
+    labels = set(y.ravel().tolist())
     if y.shape != (n_samples,):
         raise ValueError(
             f"y must have one label for each of the {n_samples} rows, got an array of "
@@ -342,5 +362,5 @@ def _is_outlier(y, n_samples):
         return y == 1
     raise ValueError(
         "y must be 1 for outliers and 0 for the others, or -1 for outliers and 1 for "
-        f"the others; got the labels {sorted(labels)}."
+        f"the others; got the labels {sorted(labels, key=str)}."
     )

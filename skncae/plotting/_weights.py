@@ -1,11 +1,9 @@
 """Figure of what answers have taught: the weight of each column and kind."""
 
-from numbers import Integral
-
 import numpy as np
-from sklearn.utils import check_scalar
 
-from skncae.plotting._axes import Display, fitted_detector
+from skncae._parameters import check_in_range
+from skncae.plotting._axes import Display, fitted_detector, room_for
 
 
 class WeightsDisplay(Display):
@@ -91,13 +89,15 @@ class WeightsDisplay(Display):
         display : WeightsDisplay
             This display.
         """
-        check_scalar(self.k, "k", Integral, min_val=1)
+        check_in_range("k", self.k, like="n_estimators")
         weights = self.weights.to_numpy(dtype=float)
         logs = np.log2(np.maximum(weights, 1e-300))
         change = np.abs(logs).max(0)
         kept = np.sort(np.argsort(-change, kind="stable")[: self.k])
         n_kinds = len(weights)
-        self._draw_in_one(ax, (2.8 + 0.8 * n_kinds, 1.4 + 0.3 * len(kept)))
+        names = self.weights.columns[kept]
+        width = 2.8 + 0.8 * n_kinds + room_for(names, 8)
+        self._draw_in_one(ax, (width, 1.4 + 0.3 * len(kept)))
         # At least from half to twice, so that what hardly changed looks like that.
         limit = max(1.0, float(change.max()))
         self.image_ = self.ax_.imshow(
@@ -119,7 +119,7 @@ class WeightsDisplay(Display):
         self.ax_.set_xticks(
             np.arange(n_kinds), self.weights.index, rotation=30, ha="right"
         )
-        self.ax_.set_yticks(np.arange(len(kept)), self.weights.columns[kept])
+        self.ax_.set_yticks(np.arange(len(kept)), names)
         self.ax_.set_xlabel("kind of evidence")
         self.ax_.set_title("Weights after answers (1 = as before)", fontsize="medium")
         return self

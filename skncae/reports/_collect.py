@@ -25,6 +25,8 @@ class Found:
         Random rows, each with the same chance.
     extremes : DataFrame or None
         Least and largest number, and how many values are missing, by column.
+    names : list of ndarray
+        A number for the label of each row of each chunk, the same for the same label.
     """
 
     n_top: int
@@ -34,6 +36,13 @@ class Found:
     keys: Any = None
     extremes: Any = None
     n_rows: int = 0
+    names: list = field(default_factory=list)
+
+    def namesakes(self, labels):
+        """Count how many other rows of all have each label, as it is written."""
+        shown, every = _numbered(labels), np.concatenate(self.names)
+        names, counts = np.unique(every[np.isin(every, shown)], return_counts=True)
+        return (counts[np.searchsorted(names, shown)] - 1).tolist()
 
 
 @dataclass(frozen=True)
@@ -72,10 +81,11 @@ def collect(score_samples, chunks, names, n_top):
     found, rng = Found(n_top), np.random.default_rng(0)
     for chunk in chunks:
         errors = -score_samples(chunk)
-        frame = as_frame(chunk, names)
-        _keep_top(found, chunk, _labels(chunk, found.n_rows), errors)
+        frame, labels = as_frame(chunk, names), _labels(chunk, found.n_rows)
+        _keep_top(found, chunk, labels, errors)
         _keep_sample(found, frame, rng)
         _keep_extremes(found, frame)
+        found.names.append(_numbered(labels))
         found.errors.append(errors)
         found.n_rows += len(errors)
     if not found.n_rows:
@@ -144,6 +154,11 @@ def _take(rows, positions):
     if isinstance(rows, list):
         return [rows[i] for i in positions]
     return _safe_indexing(rows, positions)
+
+
+def _numbered(labels):
+    """A number for each label as it is written, for text of all rows takes memory."""
+    return np.fromiter(map(hash, map(str, labels)), np.int64, len(labels))
 
 
 def _labels(chunk, n_before):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skncae._sentences import number_of_decimals, text_of
+from skncae._sentences import isolated, number_of_decimals, percent, text_of
 
 # Of a column with more missing values than this share it is said.
 MOSTLY = 0.5
@@ -51,7 +51,7 @@ def _state(values, extremes, n_rows):
         return "empty", "no row has a value"
     present = values.dropna()
     if missing > MOSTLY:
-        return "mostly missing", f"{100 * missing:.1f} % of the rows have no value"
+        return "mostly missing", f"{percent(missing)} of the rows have no value"
     if not len(present):
         return "", ""
     return _constant(present, extremes) or _absurd(present, extremes) or ("", "")
@@ -68,10 +68,10 @@ def _constant(present, extremes):
         # What has no hash, such as a list, is not compared.
         return None
     if not is_number and len(shares) == 1:
-        return "constant", f"every value is {text_of(shares.index[0])}"
+        return "constant", f"every value is {isolated(text_of(shares.index[0]))}"
     if shares.iloc[0] >= DOMINATES:
-        share, value = 100 * shares.iloc[0], text_of(shares.index[0])
-        return "one value", f"{share:.1f} % of the values are {value}"
+        value = isolated(text_of(shares.index[0]))
+        return "one value", f"{percent(shares.iloc[0])} of the values are {value}"
     return None
 
 

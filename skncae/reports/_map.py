@@ -5,6 +5,9 @@ from sklearn.decomposition import PCA
 
 # Of a column of categories, so many are told apart.
 MOST_CATEGORIES = 12
+# So many spreads from the middle a value is at the edge of the map: one that is drawn
+# further out would be the whole variance, and squeeze the other rows to a line.
+EDGE = 1e3
 
 
 def coordinates(layout, cells):
@@ -79,4 +82,4 @@ def _center_and_spread(rows):
 
 def _drawn_in(scaled):
     """Scaled rows whose tails grow with the logarithm; missing values in the middle."""
-    return np.arcsinh(np.nan_to_num(scaled, nan=0.0, posinf=1e30, neginf=-1e30))
+    return np.arcsinh(np.clip(np.nan_to_num(scaled, nan=0.0), -EDGE, EDGE))

@@ -4,6 +4,8 @@ import math
 from html import escape
 from importlib.resources import files
 
+from skncae._sentences import isolated, percent
+
 # Sizes of the drawings, in their own units.
 WIDTH, HEIGHT = 720, 220
 LEFT, RIGHT, BOTTOM, TOP = 60, 700, 176, 12
@@ -30,7 +32,7 @@ def page(content):
         chart=_chart(content["distribution"]),
         map=_drawn_map(content["map"], content["rows"]),
         script={
-            "steps": _rounded(content["distribution"]["steps"]),
+            "steps": _steps(content["distribution"]["steps"], content["n_rows"]),
             "n_rows": content["n_rows"],
             "threshold": content["threshold"],
         },
@@ -57,6 +59,8 @@ def _environment():
         autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["thousands"] = lambda number: f"{number:,}".replace(",", " ")
+    environment.filters["percent"] = percent
+    environment.filters["isolated"] = lambda value: isolated(str(value))
     environment.filters["floor2"] = lambda x: f"{math.floor(100 * x) / 100:.2f}"
     return environment
 
@@ -122,6 +126,8 @@ def _drawn_map(row_map, rows):
     return {"dots": dots, "marks": marks[::-1], "share": row_map["share"]}
 
 
-def _rounded(steps):
+def _steps(steps, n_rows):
     """Steps of the slider; a threshold keeps all digits, a place needs few."""
-    return [[round(x, 4), cut, count] for x, cut, count in steps]
+    return [
+        [round(x, 4), cut, count, percent(count / n_rows)] for x, cut, count in steps
+    ]

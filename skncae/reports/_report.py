@@ -1,12 +1,11 @@
 """The rows of a table that stand out, with reasons, as an object that shows itself."""
 
 from dataclasses import replace
-from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from skncae._parameters import check_in_range
 from skncae._pipelines import explain, final_step, rows_for_final_step
 from skncae._sentences import number_of_decimals, text_of
 from skncae._threshold import exceeds
@@ -40,7 +39,8 @@ class Report:
     ----------
     rows : list of dict
         The rows, the largest error first: "label", "rank", "error", "flagged",
-        "percentile", "p_value", "why", "bars" and "cells".
+        "percentile", "p_value", "why", "bars", "cells", and in "namesakes" how many
+        other rows have the label.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def make_report(estimator, X, n=20):
         If the estimator is no detector, or was fitted on images.
     """
     check_is_fitted(estimator)
-    check_scalar(n, "n", Integral, min_val=1)
+    check_in_range("n", n, like="n_estimators")
     detector = final_step(estimator)
     if detector.image_shape_ is not None:
         raise TypeError(
@@ -231,7 +231,13 @@ def _rows(estimator, detector, found, names):
             )
     described.sort(key=lambda row: -row["error"])
     ranked = described[: found.n_top]
-    return [{"rank": rank, **row} for rank, row in enumerate(ranked, start=1)]
+    namesakes = found.namesakes([row["label"] for row in ranked])
+    return [
+        {"rank": rank, **row, "namesakes": others}
+        for rank, (row, others) in enumerate(
+            zip(ranked, namesakes, strict=True), start=1
+        )
+    ]
 
 
 def _as_in_sample(explanation, sample):

@@ -261,8 +261,35 @@ def test_labels_that_are_none_are_refused_and_change_nothing(
 def test_ambiguous_index_is_refused():
     frame = pd.DataFrame(rows(), np.zeros(N_ROWS, dtype=int)).rename(columns=str)
     detector = NCAEDetector(n_estimators=2, max_iter=5, random_state=0).fit(frame)
-    with pytest.raises(ValueError, match="names some rows twice"):
+    with pytest.raises(ValueError, match="labels names 0.*names some rows twice"):
         detector.refine(frame, pd.Series({0: 1}))
+
+
+def test_row_with_a_name_of_its_own_is_answered_beside_rows_that_share_theirs(
+    fitted_once, detector
+):
+    shared = pd.DataFrame(rows(), ["same"] * 3 + [f"r{i}" for i in range(3, N_ROWS)])
+    detector.refine(shared, pd.Series({"r3": -1, "r9": 1}))
+    assert_same(
+        detector,
+        pickle.loads(pickle.dumps(fitted_once)).refine(rows(), labels_of([3], [9])),
+    )
+    with pytest.raises(ValueError, match="labels names a row 'r1', which X does not"):
+        detector.refine(shared, pd.Series({"r1": -1}))
+
+
+def test_typed_table_is_explained_reported_and_generated_after_answers():
+    frame = pd.DataFrame(rows(), columns=list("abcd"))
+    frame["kind"] = np.where(np.arange(N_ROWS) % 2, "u", "v")
+    detector = NCAEDetector(n_estimators=2, max_iter=20, random_state=0).fit(frame)
+    before = detector.explain(frame[:3])
+    detector.refine(frame, labels_of([0], [30]))
+    after = detector.explain(frame[:3])
+    np.testing.assert_allclose(after.errors, -detector.score_samples(frame[:3]))
+    assert after.columns == before.columns
+    assert after.associates_of(0) == before.associates_of(0)
+    assert detector.report(frame, n=2).content["lessons"]
+    assert set(detector.generate(5, random_state=0)[:, 4]) <= {"u", "v"}
 
 
 def test_answers_at_random_do_little_harm():

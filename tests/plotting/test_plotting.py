@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skncae import Explanation, NCAEDetector
+from skncae._sentences import Column
 from skncae.plotting import (
     FeatureContributionDisplay,
     GeneratedSamplesDisplay,
@@ -189,7 +190,7 @@ def test_wrong_number_of_axes_raises(detector):
         TrainingHistoryDisplay.from_estimator(detector, ax=plt.subplots(2)[1])
 
 
-@pytest.mark.parametrize("rows", [[], [-1], [0, 200]])
+@pytest.mark.parametrize("rows", [[], [-1], [0, 200], [[0, 1]]])
 @pytest.mark.parametrize("name", ["contributions", "reconstruction"])
 def test_rows_that_there_are_not_raise(detector, X, name, rows):
     with pytest.raises(ValueError, match="rows must be positions from 0 to 199"):
@@ -203,11 +204,16 @@ def test_rows_that_are_no_positions_raise(detector, X, name, rows):
         DISPLAYS[name].from_estimator(detector, X, rows=rows)
 
 
-@pytest.mark.parametrize("k, error", [(0, ValueError), (2.5, TypeError)])
-@pytest.mark.parametrize("name", ["contributions", "generated", "reconstruction"])
+@pytest.mark.parametrize(
+    "k, error", [(0, ValueError), (2.5, TypeError), (True, TypeError)]
+)
+@pytest.mark.parametrize(
+    "name", ["contributions", "generated", "reconstruction", "weights"]
+)
 def test_number_of_columns_that_is_none_raises(detector, X, name, k, error):
-    with pytest.raises(error, match="k "):
-        DISPLAYS[name].from_estimator(detector, X, k=k)
+    rows = () if name == "weights" else (X,)
+    with pytest.raises(error, match="^k "):
+        DISPLAYS[name].from_estimator(detector, *rows, k=k)
 
 
 @pytest.mark.parametrize("name", DISPLAYS)
@@ -264,7 +270,7 @@ def test_score_distribution_shows_the_training_errors_and_the_threshold(detector
     assert display.line_.get_xdata()[0] == at
     assert sum(bar.get_height() for bar in display.bars_) == 200
     flagged = 100 * np.mean(detector.predict(X) == -1)
-    title = f"{flagged:.1f} % of 200 rows flagged, 10.2 % mined in training"
+    title = f"{flagged:.0f} % of 200 rows flagged, 10 % mined in training"
     assert display.ax_.get_title() == title
 
 
@@ -280,7 +286,7 @@ def test_score_distribution_tells_outliers_from_normal_rows(outlier, normal):
     display = ScoreDistributionDisplay.from_predictions(errors, 1.0, y)
     counts = [sum(bar.get_height() for bar in bars) for bars in display.bars_]
     assert counts == [3, 2]
-    assert display.ax_.get_title() == "40.0 % of 5 rows flagged"
+    assert display.ax_.get_title() == "40 % of 5 rows flagged"
     names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert {"3 normal rows", "2 outliers"} < set(names)
 
@@ -296,7 +302,42 @@ def test_labels_of_another_number_of_rows_raise():
         ScoreDistributionDisplay.from_predictions([1.0, 2.0, 3.0], 1.0, [0, 1])
 
 
-@pytest.mark.parametrize("errors", [[], [1.0, np.nan], [[1.0, 2.0], [3.0, 4.0]]])
+@pytest.mark.parametrize("labels", [[None, 1, 0], ["a", 1, 0], [np.nan, 1, 0]])
+def test_labels_that_are_no_numbers_raise(labels):
+    labels = np.array(labels, dtype=object)
+    with pytest.raises(ValueError, match="y must be 1 for outliers and 0"):
+        ScoreDistributionDisplay.from_predictions([1.0, 2.0, 3.0], 1.0, labels)
+
+
+@pytest.mark.parametrize(
+    "threshold, error",
+    [
+        ("a", TypeError),
+        (None, TypeError),
+        (True, TypeError),
+        ([1.0], TypeError),
+        (np.nan, ValueError),
+        (np.inf, ValueError),
+    ],
+)
+def test_threshold_that_is_no_finite_number_raises_before_it_is_drawn(threshold, error):
+    with pytest.raises(error, match=r"^threshold must be .*\w+"):
+        ScoreDistributionDisplay.from_predictions([1.0, 2.0, 3.0], threshold)
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("n_generated, error", [(0, ValueError), (True, TypeError)])
+@pytest.mark.parametrize("name", ["latent", "generated"])
+def test_number_of_generated_rows_that_is_none_raises(
+    detector, X, name, n_generated, error
+):
+    with pytest.raises(error, match="^n_generated "):
+        DISPLAYS[name].from_estimator(detector, X, n_generated=n_generated)
+
+
+@pytest.mark.parametrize(
+    "errors", [[], [1.0, np.nan], [[1.0, 2.0], [3.0, 4.0]], ["a", "b"]]
+)
 def test_errors_that_are_not_one_number_a_row_raise(errors):
     with pytest.raises(ValueError, match="errors must be finite numbers, one for each"):
         ScoreDistributionDisplay.from_predictions(errors, 2.0)
@@ -358,6 +399,32 @@ def test_bars_of_values_above_and_below_what_is_expected_differ(explanation):
     bars = FeatureContributionDisplay(explanation, rows=0, k=2).plot().bars_[0]
     colours = [matplotlib.colors.to_hex(bar.get_facecolor()).upper() for bar in bars]
     assert colours[:2] == [VERMILION, BLUE]
+
+
+def test_value_that_reads_as_the_expected_one_is_on_no_side_of_it():
+    column = Column("a", "number", 2.0, decimals=0)
+    values, expected = np.array([[0.0]]), np.array([[-0.2]])
+    explanation = Explanation(
+        values, expected, np.ones((1, 1)), np.array(["a"]), columns=(column,)
+    )
+    axes = FeatureContributionDisplay(explanation).plot().axes_[0]
+    assert axes.get_yticklabels()[0].get_text() == "a = 0, 0 expected"
+
+
+@pytest.mark.parametrize("name", ["contributions", "generated", "weights"])
+def test_title_is_not_cut_where_a_column_has_a_long_name(name):
+    long = ["a_column_with_a_name_of_32_chars", "b" * 60]
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    display = {
+        "contributions": FeatureContributionDisplay(Explanation(X, X, X**2, long)),
+        "generated": GeneratedSamplesDisplay(X, X, long),
+        "weights": WeightsDisplay(pd.DataFrame([[1, 2], [2, 1]], ["a", "b"], long)),
+    }[name].plot()
+    display.figure_.canvas.draw()
+    (axes,) = display.figure_.axes[:1]
+    box = axes.title.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= display.figure_.bbox.width
+    assert axes.get_position().width * display.figure_.get_figwidth() > 2
 
 
 def test_all_columns_have_bars_of_their_own_where_there_are_few(explanation):
@@ -482,7 +549,7 @@ def test_rows_outside_the_frame_are_counted():
     assert display.rows_.get_label() == label
 
 
-@pytest.mark.parametrize("member", [-1, 3, 1.5])
+@pytest.mark.parametrize("member", [-1, 3, 1.5, True])
 def test_latent_space_of_a_network_that_there_is_not_raises(detector, X, member):
     with pytest.raises(ValueError, match="member must be from 0 to 2"):
         LatentSpaceDisplay.from_estimator(detector, X, member=member)

@@ -22,6 +22,8 @@ pytestmark = [
 
 EVIL = "<script>document.title = 'owned'</script>, \"x\""
 BROKEN = 12
+LONG = "Customer_lifetime_value_EUR_2023"
+RIGHT_TO_LEFT = "\u202eevil"
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +34,28 @@ def page(tmp_path_factory):
     frame = pd.DataFrame(rows.round(3), columns=[f"column {i}" for i in range(30)])
     frame.iloc[:BROKEN, 7] += 90
     frame["constant"] = 1.0
-    frame = frame.rename(columns={"column 3": "<b>bold</b>"})
+    frame = frame.rename(columns={"column 3": "<b>bold</b>", "column 5": LONG})
     frame.index = [f"row {i}" for i in range(399)] + [EVIL]
     frame.loc[EVIL, "column 9"] = 500.0
     small = NCAEDetector(0.02, n_estimators=2, max_iter=20, random_state=0)
     path = tmp_path_factory.mktemp("page") / "report.html"
     small.fit(frame).report(frame).to_html(path)
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def odd_page(tmp_path_factory):
+    """Return the report of rows that share a name, and of text from right to left."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(80, 3)).round(2), columns=list("abc"))
+    frame.iloc[:4] += 50
+    frame["שם"] = np.where(np.arange(80) == 5, RIGHT_TO_LEFT, "usual")
+    frame.index = ["same"] * 3 + [f"r{i}" for i in range(3, 80)]
+    # Of rows that are not shown a name is known too.
+    frame = frame.rename(index={"r70": "r3"})
+    small = NCAEDetector(0.1, n_estimators=2, max_iter=20, random_state=0)
+    path = tmp_path_factory.mktemp("odd") / "report.html"
+    small.fit(frame).report(frame, n=6).to_html(path)
     return path.as_uri()
 
 
@@ -217,16 +235,77 @@ def test_answers_are_saved_as_a_table_that_refine_reads(browser, tmp_path):
     assert answers.to_dict() == {EVIL: -1, other.get_attribute("data-label"): 1}
 
 
+def test_row_that_shares_its_name_cannot_be_answered_and_says_why(browser, odd_page):
+    browser.get(odd_page)
+    assert "r70" not in labels(browser)
+    n_shared = 0
+    for row in browser.find_elements(By.CSS_SELECTOR, "#rows > tbody > tr"):
+        shares = row.get_attribute("data-label") in ("same", "r3")
+        n_shared += shares
+        buttons = row.find_elements(By.CSS_SELECTOR, "[data-answer]")
+        assert [button.is_enabled() for button in buttons] == [not shares] * 2
+        why = row.find_element(By.CSS_SELECTOR, ".answers").get_attribute("title")
+        assert ("have this name" in why or "has this name" in why) == shares
+    assert n_shared == 4
+    assert text(browser, "namesakes").startswith("4 of the 6 rows below cannot")
+    browser.find_elements(By.CSS_SELECTOR, "[data-answer]:enabled")[0].click()
+    assert text(browser, "answered") == "1 answered"
+
+
+def test_page_of_rows_with_names_of_their_own_speaks_of_no_shared_names(browser):
+    assert not browser.find_elements(By.ID, "namesakes")
+    assert not browser.find_elements(By.CSS_SELECTOR, "[data-answer]:disabled")
+
+
 # --- everywhere ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1200])
 def test_page_does_not_scroll_sideways(browser, width):
     show(browser, width)
-    for details in browser.find_elements(By.TAG_NAME, "details")[:2]:
-        browser.execute_script("arguments[0].open = true", details)
+    open_rows(browser)
     script = "return document.documentElement.scrollWidth"
     assert browser.execute_script(script) <= width
+
+
+@pytest.mark.parametrize("width", [320, 390, 821, 1200])
+def test_whole_row_is_on_the_screen_with_numbers_in_one_piece(browser, width):
+    show(browser, width)
+    open_rows(browser)
+    script = """
+        return [...document.querySelectorAll('details tbody :is(th, td)')].map(cell => {
+            const text = cell.querySelector('bdi') ?? cell;
+            return [cell.textContent, text.getBoundingClientRect().right,
+                    text.getClientRects().length];
+        });
+    """
+    cells = browser.execute_script(script)
+    assert LONG in [said for said, *_ in cells]
+    assert max(right for _, right, _ in cells) <= width
+    broken = [said for said, _, lines in cells if lines > 1 and is_number(said)]
+    assert broken == []
+
+
+def test_text_from_right_to_left_leaves_the_rest_of_the_sentence(browser, odd_page):
+    browser.get(odd_page)
+    script = """
+        const places = (element, text) => {
+            const node = element.firstChild;
+            const start = node.data.indexOf(text), range = document.createRange();
+            return [...text].map((_, i) => {
+                range.setStart(node, start + i);
+                range.setEnd(node, start + i + 1);
+                return range.getBoundingClientRect().left;
+            });
+        };
+        const said = [...document.querySelectorAll('.sentence')]
+            .find(element => element.textContent.includes('evil'));
+        return [places(said, 'expected'), places(said, 'evil')];
+    """
+    rest, turned = browser.execute_script(script)
+    assert rest == sorted(rest)
+    assert turned == sorted(turned, reverse=True)
+    assert browser.find_elements(By.XPATH, "//details//td/bdi[contains(., 'evil')]")
 
 
 def test_narrow_page_keeps_sorting_answers_and_sentences(browser):
@@ -269,6 +348,19 @@ def test_page_prints_with_all_rows_and_in_the_light(browser, page):
     assert not browser.find_element(By.ID, "search").is_displayed()
     assert len(labels(browser)) == 20
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def open_rows(browser):
+    """Open all that a click opens."""
+    script = "document.querySelectorAll('details').forEach(d => d.open = true)"
+    browser.execute_script(script)
+
+
+def is_number(said):
+    try:
+        return np.isfinite(float(said))
+    except ValueError:
+        return False
 
 
 def colour(css):

@@ -269,7 +269,7 @@ def test_columns_that_look_broken_are_named():
         "absurd": "absurd value",
     }
     assert notes["constant"]["text"] == "every value is 3.5"
-    assert notes["sparse"]["text"] == "70.0 % of the rows have no value"
+    assert notes["sparse"]["text"] == "70 % of the rows have no value"
     assert notes["one"]["text"].startswith("98.5 % of the values are 0")
     assert notes["absurd"]["text"].startswith("-9999, where 98 % lie between")
 
@@ -280,6 +280,61 @@ def test_absurd_value_outside_of_the_sample_is_seen(fast):
     X[3999, 1] = 1e9
     (note,) = detector.report(X, n=1).content["columns"]
     assert note["name"] == "x1" and note["text"].startswith("1e+09")
+
+
+# --- words and places ------------------------------------------------------------
+
+
+def test_all_rows_flagged_are_100_percent(detector, frame):
+    detector.set_threshold(value=-1.0)
+    html = detector.report(frame.iloc[:3]).to_html()
+    assert "3 rows (100 %) are flagged." in html
+    data = json.loads(re.search(r'id="data">(.*?)</script>', html).group(1))
+    shares = {count: share for _, _, count, share in data["steps"]}
+    assert shares[3] == "100 %" and shares[0] == "0 %"
+
+
+def test_expected_value_that_rounds_to_zero_has_no_sign(detector, frame):
+    report = detector.report(frame, n=200)
+    expected = [cell[2] for row in report.rows for cell in row["cells"]]
+    signed = re.compile(r"-0(\.0*)?(?![.\d])")
+    assert not [text for text in expected if signed.fullmatch(text)]
+    assert not [row["why"] for row in report.rows if signed.search(row["why"])]
+
+
+def test_rows_say_how_many_others_have_their_name(detector, frame):
+    shared = frame.rename(index={"r60": "same", "r1": "same", "r2": "same"})
+    rows = detector.report(shared, n=1).rows
+    assert [row["namesakes"] for row in rows] == [2]
+    assert {row["namesakes"] for row in detector.report(frame).rows} == {0}
+
+
+def test_names_of_other_chunks_and_names_that_read_the_same_are_shared(detector, frame):
+    numbered = frame.reset_index(drop=True)
+    chunks = Chunks([numbered.iloc[50:], numbered.iloc[:50].set_axis(range(60, 110))])
+    (row,) = detector.report(chunks, n=1).rows
+    assert row["label"] == 60 and row["namesakes"] == 1
+    as_text = numbered.rename(index={3: "60"})
+    assert detector.report(as_text, n=1).rows[0]["namesakes"] == 1
+
+
+@pytest.mark.parametrize("absurd", [1e300, -1e300, 1e9])
+def test_one_absurd_value_does_not_squeeze_the_map(fast, absurd):
+    X = np.random.default_rng(0).normal(size=(400, 4))
+    X[7, 1] = absurd
+    drawn = fast().fit(X).report(X, n=3).content["map"]
+    low, high = np.quantile(drawn["places"], [0.01, 0.99], axis=0)
+    width, height = np.ptp(drawn["places"] + drawn["top"], axis=0)
+    assert (high - low > [width / 4, height / 4]).all()
+    assert drawn["share"] < 0.9
+
+
+def test_page_promises_no_gap_after_answers(detector, frame):
+    assert "is where a threshold belongs" in detector.report(frame).to_html()
+    labels = np.zeros(len(frame))
+    labels[:4], labels[60] = 1, -1
+    html = detector.refine(frame, labels).report(frame).to_html()
+    assert "there may be no gap" in html and "threshold belongs" not in html
 
 
 def test_function_and_method_give_the_same(detector, frame):
