@@ -82,11 +82,19 @@ def four_modes(rng, n, d, m):
     return X
 
 
+def zero_inflated(rng, n, d, m):
+    """Seven of ten values 0 and the others around 8; outliers between in all columns."""
+    X = np.where(rng.random((n, d)) < 0.7, 0.0, rng.normal(8, 1, (n, d)))
+    X[:m] = rng.uniform(2.5, 4.5, (m, d))
+    return X
+
+
 SHAPES = {
     shape.__name__: shape
     for shape in (
         *(two_clusters, unequal_clusters, three_clusters, ring, shell),
         *(one_bimodal_column, five_bimodal_columns, bimodal_columns, four_modes),
+        zero_inflated,
     )
 }
 COLUMNS = (2, 5, 20)
