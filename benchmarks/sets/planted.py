@@ -83,7 +83,7 @@ def four_modes(rng, n, d, m):
 
 
 def zero_inflated(rng, n, d, m):
-    """Seven of ten values 0 and the others around 8; outliers between in all columns."""
+    """Seven of ten values 0 and the others around 8; outliers between."""
     X = np.where(rng.random((n, d)) < 0.7, 0.0, rng.normal(8, 1, (n, d)))
     X[:m] = rng.uniform(2.5, 4.5, (m, d))
     return X
