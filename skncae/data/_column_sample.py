@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skncae.data._frames import joined, taken
+from skncae.data._pieces import joined, taken
 from skncae.data._reading import Raw, as_text
 from skncae.data._sample import Sample
 

@@ -15,6 +15,7 @@ from skncae.data._categories import AsideColumn, CategoryColumn, reason_to_set_a
 from skncae.data._dates import DateColumn, read_text, text_form
 from skncae.data._number_text import read_numbers, writing_of
 from skncae.data._numbers import NumberColumn, is_identifier
+from skncae.data._pieces import check_names
 from skncae.data._reading import Raw, columns_of, library_of, unread
 
 _FAMILIES = {
@@ -103,12 +104,12 @@ class Layout:
         ValueError
             If a column is new or lost, or changed its type.
         """
-        self._check_names([raw.name for raw in raws])
+        check_names(self.names, [raw.name for raw in raws])
         by_name = {raw.name: raw for raw in raws}
         cells = []
         for column in self.used:
             raw = by_name[column.name]
-            is_empty = not _is_there(raw).any()
+            is_empty = not raw.is_there.any()
             if not is_empty and not column.accepts(raw):
                 raise ValueError(
                     f"Column {column.name!r} held {_plural(column)} in fit and has the "
@@ -212,23 +213,6 @@ class Layout:
         )
         return f"Set aside: {listed}.{remedy}"
 
-    def _check_names(self, names):
-        """Raise unless these are the names of all columns."""
-        lost = [name for name in self.names if name not in names]
-        new = [name for name in names if name not in self.names]
-        if lost or new:
-            parts = [("lacks", lost), ("has the new", new)]
-            listed = " and ".join(
-                f"{verb} column{'s' if len(found) > 1 else ''} "
-                + ", ".join(map(repr, found))
-                for verb, found in parts
-                if found
-            )
-            raise ValueError(
-                f"The frame {listed}, compared with the frame of fit. Give it the "
-                "columns that it had, or fit again."
-            )
-
     def _check_used(self):
         """Raise if no column is left."""
         if self.used:
@@ -296,58 +280,6 @@ def read_array(X):
     ]
 
 
-def joined(tables):
-    """Join the columns of frames that came one after the other.
-
-    Parameters
-    ----------
-    tables : list of list of Raw
-
-    Returns
-    -------
-    raws : list of Raw
-    """
-    first, *others = tables
-    for table in others:
-        names = [raw.name for raw in table]
-        if sorted(names) != sorted(raw.name for raw in first):
-            # What is lost or new, in the words of a layout.
-            Layout([NumberColumn.of(_empty(raw)) for raw in first])._check_names(names)
-    by_name = [{raw.name: raw for raw in table} for table in tables]
-    return [_joined([table[raw.name] for table in by_name]) for raw in first]
-
-
-def taken(raws, rows):
-    """Take some rows of columns that were read."""
-    return [replace(raw, values=raw.values[rows]) for raw in raws]
-
-
-def _joined(parts):
-    """Join the parts of one column."""
-    seen = [part for part in parts if _is_there(part).any()] or parts[:1]
-    kinds = {part.kind for part in seen}
-    if kinds == {"number", "boolean"}:
-        kinds = {"number"}
-    if len(kinds) > 1:
-        raise ValueError(
-            f"Column {parts[0].name!r} has the types "
-            f"{' and '.join(sorted({part.dtype for part in seen}))} in different "
-            "pieces. Give it one type."
-        )
-    (kind,) = kinds
-    is_object = kind in ("text", "other")
-    values = []
-    for part in parts:
-        if (part.values.dtype == object) == is_object:
-            values.append(part.values)
-        else:
-            # A piece without a value, of whatever type.
-            missing = None if is_object else np.nan
-            dtype = object if is_object else float
-            values.append(np.full(len(part.values), missing, dtype=dtype))
-    return replace(seen[0], kind=kind, values=np.concatenate(values))
-
-
 def _column(raw, is_forced):
     """Learn one column."""
     if is_forced or raw.kind == "boolean" or (raw.is_category and raw.kind == "text"):
@@ -355,11 +287,11 @@ def _column(raw, is_forced):
     if raw.kind == "number":
         if is_identifier(raw):
             return AsideColumn.of(raw, "identifier")
-        if not _is_there(raw).any():
+        if not raw.is_there.any():
             return AsideColumn.of(raw, "no values")
         return NumberColumn.of(raw)
     if raw.kind in ("date", "time", "duration"):
-        if not _is_there(raw).any():
+        if not raw.is_there.any():
             return AsideColumn.of(raw, "no values")
         return DateColumn.of(raw)
     if raw.kind == "other":
@@ -387,18 +319,6 @@ def _text_column(raw):
 def _is_used(column):
     """Say whether a column has a cell."""
     return not isinstance(column, AsideColumn) or column.is_used
-
-
-def _is_there(raw):
-    """Where values are not missing."""
-    if raw.values.dtype == object:
-        return np.array([value is not None for value in raw.values], dtype=bool)
-    return ~np.isnan(raw.values)
-
-
-def _empty(raw):
-    """The column without rows."""
-    return Raw(raw.name, "number", np.empty(0), False, raw.dtype)
 
 
 def _plural(column):

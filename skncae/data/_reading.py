@@ -47,6 +47,13 @@ class Raw:
     dtype: str = ""
     zone: str | None = None
 
+    @property
+    def is_there(self):
+        """Which values are not missing, bool of shape (n_samples,)."""
+        if self.values.dtype == object:
+            return np.array([value is not None for value in self.values], dtype=bool)
+        return ~np.isnan(self.values)
+
 
 def library_of(X):
     """Return "pandas", "polars" or "pyarrow", or None for what is no frame of them."""
