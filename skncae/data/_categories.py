@@ -15,6 +15,10 @@ from skncae.data._slips import meant_by
 FEW_SHARE = 1 / 3
 # A category is rare where at most this share of the rows has one as rare.
 RARE = 0.05
+# Truth values in other places: a database, a CSV file, another library.
+_TRUTHS = {"true": 1, "1": 1, "false": 0, "0": 0}
+# Columns that come in later as these kinds are of the type that was learnt.
+_SAME = {"text": ("text", "other", "boolean"), "boolean": ("boolean",)}
 
 
 @dataclass(frozen=True)
@@ -94,19 +98,33 @@ class CategoryColumn:
         return {"kind": "category", "shares": dict(zip(values, shares, strict=True))}
 
     def accepts(self, raw):
-        """Say whether a column that comes in later is of this type."""
-        if self.type == "text":
-            return raw.kind in ("text", "other", "boolean")
-        return raw.kind in ("number", "boolean") or raw.is_category
+        """Say whether a column that comes in later is of this type.
+
+        One of another type is where it holds categories that are known.
+        """
+        if raw.kind in _SAME.get(self.type, ("number",)) or raw.is_category:
+            return True
+        return bool(set(self.values) & set(self._later_keys(raw)))
 
     def encode(self, raw):
         """Codes of the values, NaN for what is missing, (n_samples,)."""
         codes = {value: float(code) for code, value in enumerate(self.values)}
         codes[None] = np.nan
-        keys = _keys(raw)
+        keys = self._later_keys(raw)
         for key in set(keys) - set(codes):
             codes[key] = self._code_of_new(key)
         return np.fromiter((codes[key] for key in keys), float, len(keys))
+
+    def _later_keys(self, raw):
+        """Keys of a column that comes in later, truth values as they were in fit."""
+        keys = _keys(raw)
+        truths = {_TRUTHS.get(value.lower()): value for value in self.values}
+        if None in truths:
+            return keys
+        new = set(keys) - set(self.values) - {None}
+        names = {key: _TRUTHS[key.lower()] for key in new if key.lower() in _TRUTHS}
+        names = {key: truths.get(truth, key) for key, truth in names.items()}
+        return np.array([names.get(key, key) for key in keys], dtype=object)
 
     def _code_of_new(self, key):
         """Code of a category that was never seen."""

@@ -327,6 +327,8 @@ def _plural(column):
     words |= {"time": "times of the day", "duration": "durations"}
     if column.family == "number" and column.writing:
         return "numbers written as text"
+    if column.understood == "boolean":
+        return "truth values"
     return words.get(column.family, "identifiers")
 
 

@@ -252,3 +252,28 @@ def test_one_slip_is_seen(slip):
 @pytest.mark.parametrize("text", ["Female", "Other", "Fmael", "M4le", "Mal", "Male"])
 def test_other_text_is_no_slip(text):
     assert meant_by(text, {"Female": 100, "Male": 200, "M1le": 100}) is None
+
+
+TRUTHS = [True, False, True, True, None] * 4
+SAME_TRUTHS = {
+    "booleans": pd.array(TRUTHS, dtype="boolean"),
+    "integers": pd.array([None if t is None else int(t) for t in TRUTHS], "Int8"),
+    "floats": [np.nan if t is None else float(t) for t in TRUTHS],
+    "text": [None if t is None else str(t) for t in TRUTHS],
+    "lower case": [None if t is None else str(t).lower() for t in TRUTHS],
+}
+
+
+@pytest.mark.parametrize("later", SAME_TRUTHS)
+@pytest.mark.parametrize("first", SAME_TRUTHS)
+def test_truth_is_the_same_however_it_is_written(first, later):
+    first, same = (pd.DataFrame({"c": SAME_TRUTHS[k]}) for k in (first, later))
+    layout = Layout.of(read(first), ["c"])
+    codes = layout.encode(read(first))
+    np.testing.assert_array_equal(layout.encode(read(same)), codes)
+
+
+def test_numbers_that_are_no_truth_values_are_refused_where_these_were():
+    layout = Layout.of(read(pd.DataFrame({"c": [True, False]})))
+    with pytest.raises(ValueError, match="Column 'c' held truth values in fit"):
+        layout.encode(read(pd.DataFrame({"c": [7, 8]})))
