@@ -1,5 +1,6 @@
 """Columns of categories in a typed table, and those that are set aside."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from numbers import Integral, Number
@@ -8,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from skncae.data._numbers import NEARLY_ALL, missing_share
-from skncae.data._reading import FEW, as_text
+from skncae.data._reading import FEW, as_text, keys_of
 from skncae.data._slips import meant_by
 
 # Text has few values where there are FEW, or at most that share of the rows.
@@ -49,7 +50,7 @@ class CategoryColumn:
     @classmethod
     def of(cls, raw):
         """Learn the column from its values."""
-        keys = _keys(raw)
+        keys = keys_of(raw)
         counts = Counter(key for key in keys if key is not None)
         values = sorted(counts)
         return cls(
@@ -100,9 +101,12 @@ class CategoryColumn:
     def accepts(self, raw):
         """Say whether a column that comes in later is of this type.
 
-        One of another type is where it holds categories that are known.
+        One of another type is where it holds categories that are known: some rows of
+        a column of 1, 2 and "4a" are numbers, and so is a chunk of a CSV file of them.
         """
         if raw.kind in _SAME.get(self.type, ("number",)) or raw.is_category:
+            return True
+        if raw.kind == "number" and raw.dtype == self.dtype and self._has_numbers:
             return True
         return bool(set(self.values) & set(self._later_keys(raw)))
 
@@ -115,9 +119,14 @@ class CategoryColumn:
             codes[key] = self._code_of_new(key)
         return np.fromiter((codes[key] for key in keys), float, len(keys))
 
+    @property
+    def _has_numbers(self):
+        """Whether numbers are among the categories."""
+        return any(re.fullmatch(r"-?\d+(\.\d+)?", value) for value in self.values)
+
     def _later_keys(self, raw):
         """Keys of a column that comes in later, truth values as they were in fit."""
-        keys = _keys(raw)
+        keys = keys_of(raw)
         truths = {_TRUTHS.get(value.lower()): value for value in self.values}
         if None in truths:
             return keys
@@ -269,14 +278,6 @@ class AsideColumn:
     def decode(self, codes):
         """Nothing is expected of what is set aside."""
         return np.full(len(codes), None, dtype=object)
-
-
-def _keys(raw):
-    """Values of a column as text, "True" and "False" of booleans of any type."""
-    if raw.kind != "boolean":
-        return as_text(raw.values)
-    names = {0.0: "False", 1.0: "True"}
-    return np.array([names.get(value) for value in raw.values], dtype=object)
 
 
 def reason_to_set_aside(raw):

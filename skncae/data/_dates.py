@@ -128,11 +128,16 @@ class DateColumn:
 
     def accepts(self, raw):
         """Say whether a column that comes in later is of this type."""
-        return raw.kind == ("text" if self.form else self.family)
+        if raw.kind != "text":
+            return raw.kind == self.family
+        # Text of ISO 8601 is what a file makes of dates.
+        return bool(self.form) or not np.isnan(self.encode(raw)).all()
 
     def encode(self, raw):
         """Seconds, NaN for what is missing or, of text, cannot be read."""
-        return read_text(raw, self.form).values if self.form else raw.values
+        if raw.kind != "text":
+            return raw.values
+        return read_text(raw, self.form or self.family).values
 
     def numbers(self, codes):
         """What components of numbers see: the position and points on circles."""

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from skncae.data._reading import keys_of
+
 
 def check_names(expected, names):
     """Raise unless a frame has the columns that it had, in whatever order."""
@@ -54,6 +56,10 @@ def _joined(parts):
     kinds = {part.kind for part in seen}
     if kinds == {"number", "boolean"}:
         kinds = {"number"}
+    if {"text"} < kinds <= {"text", "number", "boolean"}:
+        # What objects are is seen by those of a piece alone: all of them are text.
+        if len({part.dtype for part in seen}) == 1:
+            return _joined([_text_of(part) for part in parts])
     if len(kinds) > 1:
         raise ValueError(
             f"Column {parts[0].name!r} has the types "
@@ -72,3 +78,8 @@ def _joined(parts):
             dtype = object if is_object else float
             values.append(np.full(len(part.values), missing, dtype=dtype))
     return replace(seen[0], kind=kind, values=np.concatenate(values))
+
+
+def _text_of(raw):
+    """A column of objects with its values as text."""
+    return replace(raw, kind="text", values=keys_of(raw))

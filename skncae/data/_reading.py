@@ -282,6 +282,14 @@ def as_text(values):
     return np.array([_text(value) for value in values], dtype=object)
 
 
+def keys_of(raw):
+    """Values of a column as text, "True" and "False" of booleans of any type."""
+    if raw.kind != "boolean":
+        return as_text(raw.values)
+    names = {0.0: "False", 1.0: "True"}
+    return np.array([names.get(value) for value in raw.values], dtype=object)
+
+
 def unread(values, codes):
     """Some of the texts that are there and could not be read, three at most."""
     texts = as_text(values[np.isnan(codes)])
