@@ -13,10 +13,16 @@ import numpy as np
 
 from skncae.data._categories import AsideColumn, CategoryColumn, reason_to_set_aside
 from skncae.data._dates import DateColumn, read_text, text_form
-from skncae.data._number_text import read_numbers, writing_of
+from skncae.data._number_text import MISSING, read_numbers, writing_of
 from skncae.data._numbers import NumberColumn, is_identifier
 from skncae.data._pieces import check_names
-from skncae.data._reading import Raw, columns_of, library_of, unread
+from skncae.data._reading import READABLE, Raw, columns_of, library_of, unread
+
+# So many texts that cannot be read are named, and so many known as such later on.
+N_NAMED = 3
+N_KNOWN = 20
+# Of fewer texts it cannot be said that their column is written in another way.
+LEAST_UNREAD = 3
 
 _FAMILIES = {
     cls.__name__: cls for cls in (NumberColumn, DateColumn, CategoryColumn, AsideColumn)
@@ -106,18 +112,7 @@ class Layout:
         """
         check_names(self.names, [raw.name for raw in raws])
         by_name = {raw.name: raw for raw in raws}
-        cells = []
-        for column in self.used:
-            raw = by_name[column.name]
-            is_empty = not raw.is_there.any()
-            if not is_empty and not column.accepts(raw):
-                raise ValueError(
-                    f"Column {column.name!r} held {_plural(column)} in fit and has the "
-                    f"type {raw.dtype} now. Give it the type that it had, "
-                    f"{column.dtype}, or fit again."
-                )
-            empty = np.full(len(raw.values), np.nan)
-            cells.append(empty if is_empty else column.encode(raw))
+        cells = [_encoded(column, by_name[column.name]) for column in self.used]
         return np.stack(cells, axis=1).astype(np.float64)
 
     def numbers(self, cells):
@@ -189,13 +184,21 @@ class Layout:
 
     def lost(self):
         """Say what is set aside, and which text counts as missing; "" of nothing."""
-        listed = ", ".join(
-            f"{column.name!r} ({', '.join(map(repr, column.unread))})"
-            for column in self.columns
-            if getattr(column, "unread", ())
-        )
-        unread = f"Read as missing: {listed}." if listed else ""
-        return " ".join(part for part in (self._set_aside(), unread) if part)
+        unread = {c.name: getattr(c, "unread", ()) for c in self.columns}
+        said = (self._set_aside(), _read_as_missing(unread))
+        return " ".join(part for part in said if part)
+
+    def lost_later(self, raws, cells):
+        """Say which text of later rows counts as missing; "" of none.
+
+        What fit has named, and marks for what is missing, are known.
+        """
+        by_name = {raw.name: raw for raw in raws}
+        unread = {
+            column.name: _unread_later(column, by_name[column.name], codes)
+            for column, codes in zip(self.used, cells.T, strict=True)
+        }
+        return _read_as_missing(unread)
 
     def _set_aside(self):
         """Say which columns are set aside, and how to force them in; "" of none."""
@@ -222,6 +225,48 @@ class Layout:
             f"No column of the frame can be used: {aside}. To use one as a category, "
             "name it in categorical_features."
         )
+
+
+def _read_as_missing(unread):
+    """Say which text of which columns counts as missing; "" of none."""
+    few = {name: sorted(set(texts))[:N_NAMED] for name, texts in unread.items()}
+    listed = ", ".join(
+        f"{name!r} ({', '.join(map(repr, texts))})"
+        for name, texts in few.items()
+        if texts
+    )
+    return f"Read as missing: {listed}." if listed else ""
+
+
+def _encoded(column, raw):
+    """Codes of a column that came in; an error where it is of another type."""
+    if not raw.is_there.any():
+        return np.full(len(raw.values), np.nan)
+    if not column.accepts(raw):
+        raise ValueError(
+            f"Column {column.name!r} held {_plural(column)} in fit and has the type "
+            f"{raw.dtype} now. Give it the type that it had, {column.dtype}, or fit "
+            "again."
+        )
+    codes = column.encode(raw)
+    texts = _unread_later(column, raw, codes)
+    n_read = np.count_nonzero(~np.isnan(codes))
+    if len(texts) >= LEAST_UNREAD and n_read <= (1 - READABLE) * (n_read + len(texts)):
+        example = str(column.decode(np.array([column.usual[0]]))[0])
+        raise ValueError(
+            f"Column {column.name!r} held {_plural(column)} in fit, such as "
+            f"{example!r}, and what it holds now cannot be read so, such as "
+            f"{texts[0]!r}. Write it as in fit, or fit again."
+        )
+    return codes
+
+
+def _unread_later(column, raw, codes):
+    """Texts that came in later and could not be read, though they are no marks."""
+    if column.is_category:
+        return []
+    texts = unread(raw, codes, column.unread)
+    return [text for text in texts if text.strip().lower() not in MISSING]
 
 
 def refuse_onnx(layout):
@@ -304,16 +349,21 @@ def _text_column(raw):
     form = text_form(raw)
     if form:
         read = read_text(raw, form)
-        return DateColumn.of(read, form, unread(raw.values, read.values))
+        return DateColumn.of(read, form, _named_texts(raw, read.values))
     writing = writing_of(raw.values)
     if writing:
         numbers = read_numbers(raw.values, writing)
         read = replace(raw, kind="number", values=numbers)
         if is_identifier(read):
             return AsideColumn.of(raw, "identifier")
-        return NumberColumn.of(read, astuple(writing), unread(raw.values, numbers))
+        return NumberColumn.of(read, astuple(writing), _named_texts(raw, numbers))
     reason = reason_to_set_aside(raw)
     return CategoryColumn.of(raw) if reason is None else AsideColumn.of(raw, reason)
+
+
+def _named_texts(raw, codes):
+    """Some of the texts that could not be read: those that are known from then on."""
+    return tuple(sorted(set(unread(raw, codes)))[:N_KNOWN])
 
 
 def _is_used(column):

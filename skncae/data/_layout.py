@@ -7,6 +7,7 @@ by the estimator, so that rows that go out have it too.
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from skncae._surroundings import warn_caller
 from skncae.data import _frames, _images
 from skncae.data._arrays import as_array
 from skncae.data._chunks import Chunks
@@ -134,6 +135,10 @@ def _checked_columns(estimator, raws, reset, is_named):
             )
         set_layout(estimator, raws, is_named)
     cells = estimator._layout.encode(raws)
+    # What fit lost is said once its rows are all known.
+    lost = "" if reset else estimator._layout.lost_later(raws, cells)
+    if lost:
+        warn_caller(lost)
     if not allows_nan(estimator) and np.isnan(cells).any():
         names = [column.name for column in estimator._layout.used]
         first = names[int(np.isnan(cells).any(axis=0).argmax())]

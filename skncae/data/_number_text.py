@@ -4,6 +4,7 @@ A column of a file is text as soon as one value has a unit, a mark between thous
 a mark for what is missing.
 """
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ import numpy as np
 
 from skncae.data._reading import FEW, READABLE, as_text
 
-# What stands where a value is missing.
-_MISSING = {"", "?", "-", "--", ".", "*", "na", "n/a", "n.a.", "nan", "none", "null"}
-_MISSING |= {"missing", "unknown"}
+# What stands where a value is missing, in lower case.
+MISSING = {"", "?", "-", "--", ".", "*", "na", "n/a", "n.a.", "nan", "none", "null"}
+MISSING |= {"missing", "unknown"}
 
 # A sign, what stands before the digits (no letter: those of codes do), the digits with
 # their marks, and what stands behind them, such as a unit.
@@ -68,7 +69,9 @@ class Writing:
             return np.nan
         whole, decimals, exponent = (part or "" for part in found.groups())
         digits = re.sub(r"\D", "", whole) + decimals.replace(self.point, ".")
-        return float(parts["sign"].replace("\u2212", "-") + digits + exponent)
+        number = float(parts["sign"].replace("\u2212", "-") + digits + exponent)
+        # 1e999 is beyond what a float holds, and infinity is no value.
+        return number if math.isfinite(number) else math.nan
 
     def write(self, number, decimals):
         """The text of a number with so many decimals; None of NaN."""
@@ -99,7 +102,7 @@ def writing_of(values):
     that begin with zero.
     """
     every = Counter(text.strip() for text in as_text(values) if text is not None)
-    counts = {text: n for text, n in every.items() if text.lower() not in _MISSING}
+    counts = {text: n for text, n in every.items() if text.lower() not in MISSING}
     if len(counts) <= FEW or all(text.isdecimal() for text in every):
         return None
     found = {text: parts for text in counts if (parts := _PARTS.fullmatch(text))}

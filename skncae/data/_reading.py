@@ -290,10 +290,26 @@ def keys_of(raw):
     return np.array([names.get(value) for value in raw.values], dtype=object)
 
 
-def unread(values, codes):
-    """Some of the texts that are there and could not be read, three at most."""
-    texts = as_text(values[np.isnan(codes)])
-    return tuple(sorted(set(texts) - {None})[:3])
+def unread(raw, codes, known=()):
+    """The texts of a column that are there and could not be read, in their order.
+
+    Parameters
+    ----------
+    raw : Raw
+    codes : ndarray of shape (n_samples,)
+        NaN for what could not be read.
+    known : sequence of str
+        Texts to leave out.
+
+    Returns
+    -------
+    texts : list of str
+        As often as they occur.
+    """
+    if raw.kind != "text":
+        return []
+    texts = as_text(raw.values[np.isnan(codes)])
+    return sorted(text for text in texts if text is not None and text not in known)
 
 
 def _text(value):

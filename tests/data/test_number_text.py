@@ -202,3 +202,52 @@ def test_complex_numbers_are_set_aside_and_fractions_are_numbers(sales):
     with pytest.warns(UserWarning, match=r"'wave' \(values of other types\)"):
         detector = NCAEDetector(**FAST).fit(frame)
     assert detector.columns_["use"].tolist() == ["number", "set aside", "number"]
+
+
+@pytest.fixture(scope="module")
+def priced():
+    """A detector of prices and days in text, and its frame."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "price": [f"{value:.2f} €" for value in rng.uniform(1, 90, 100)],
+            "day": [f"2024-01-{day:02d}" for day in rng.integers(1, 29, 100)],
+            "city": rng.choice(["Ulm", "Bonn"], 100),
+        }
+    )
+    return NCAEDetector(**FAST).fit(frame), frame
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "form"),
+    [
+        ("price", "5000.00 $", " €'"),
+        ("price", "5.000,00 €", " €'"),
+        ("price", "1e999 €", " €'"),
+        ("day", "16.01.2024", "'2024-01-"),
+    ],
+)
+def test_text_that_later_cannot_be_read_is_named_and_a_column_of_it_an_error(
+    priced, column, text, form
+):
+    detector, frame = priced
+    one, gap = frame.copy(), frame.copy()
+    one.loc[7, column], gap.loc[7, column] = text, None
+    with pytest.warns(UserWarning, match=f"Read as missing: '{column}' ") as caught:
+        scores = detector.score_samples(one)
+    assert len(caught) == 1 and repr(text) in str(caught[0].message)
+    assert caught[0].filename == __file__
+    assert np.array_equal(scores, detector.score_samples(gap))
+    message = f"Column '{column}' held .* in fit, such as '"
+    with pytest.raises(ValueError, match=message) as refused:
+        detector.predict(frame.assign(**{column: text}))
+    assert form in str(refused.value) and repr(text) in str(refused.value)
+
+
+def test_marks_and_what_fit_has_named_are_missing_without_a_word(fitted, sales):
+    later = sales.iloc[:30].assign(price="n/a", age="?")
+    assert np.isfinite(fitted.score_samples(later)).all()
+
+
+def test_number_that_no_float_holds_is_missing():
+    assert np.isnan(Writing("", " €", ".").read("1e999 €"))
