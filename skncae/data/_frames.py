@@ -7,13 +7,13 @@ numbers are read from text in `_number_text`.
 """
 
 from dataclasses import astuple, dataclass, replace
-from numbers import Integral
 
 import numpy as np
 
 from skncae.data._categories import AsideColumn, CategoryColumn, reason_to_set_aside
 from skncae.data._dates import DateColumn, read_text, text_form
-from skncae.data._number_text import MISSING, read_numbers, writing_of
+from skncae.data._forced import forced_names
+from skncae.data._number_text import MISSING, Writing, read_numbers, writing_of
 from skncae.data._numbers import NumberColumn, is_identifier
 from skncae.data._pieces import check_names
 from skncae.data._reading import READABLE, Raw, columns_of, library_of, unread
@@ -51,7 +51,7 @@ class Layout:
         categorical_features : "from_dtype", names, indices or a mask
             Which are categories whatever they hold.
         """
-        forced = _forced(categorical_features, [raw.name for raw in raws])
+        forced = forced_names(categorical_features, [raw.name for raw in raws])
         layout = cls([_column(raw, raw.name in forced) for raw in raws])
         layout._check_used()
         return layout
@@ -185,8 +185,24 @@ class Layout:
     def lost(self):
         """Say what is set aside, and which text counts as missing; "" of nothing."""
         unread = {c.name: getattr(c, "unread", ()) for c in self.columns}
-        said = (self._set_aside(), _read_as_missing(unread))
+        said = (self._set_aside(), _read_as_missing(unread), self._in_doubt())
         return " ".join(part for part in said if part)
+
+    def _in_doubt(self):
+        """Say in which text a mark may be of decimals or of thousands; "" of none."""
+        writings = {
+            column.name: Writing(*column.writing)
+            for column in self.columns
+            if column.family == "number" and column.writing
+        }
+        listed = ", ".join(
+            f"{name!r} ({w.doubt!r}, read as {w.read(w.doubt):g})"
+            for name, w in writings.items()
+            if w.doubt
+        )
+        remedy = " Give numbers where it is the other."
+        said = "Nothing says whether a mark is one of decimals or of thousands"
+        return f"{said}: {listed}.{remedy}" if listed else ""
 
     def lost_later(self, raws, cells):
         """Say which text of later rows counts as missing; "" of none.
@@ -380,42 +396,3 @@ def _plural(column):
     if column.understood == "boolean":
         return "truth values"
     return words.get(column.family, "identifiers")
-
-
-def _forced(categorical_features, names):
-    """Return the names of the columns that are said to be categories."""
-    if categorical_features is None:
-        return set()
-    if isinstance(categorical_features, str):
-        if categorical_features == "from_dtype":
-            return set()
-        raise ValueError(
-            'categorical_features must be "from_dtype", a list of names or of indices, '
-            f"or a mask; got {categorical_features!r}."
-        )
-    given = np.asarray(categorical_features, dtype=object).ravel().tolist()
-    if given and all(isinstance(item, bool | np.bool_) for item in given):
-        if len(given) != len(names):
-            raise ValueError(
-                f"categorical_features is a mask of {len(given)} entries, and X has "
-                f"{len(names)} columns. Give one for each."
-            )
-        return {name for name, is_one in zip(names, given, strict=True) if is_one}
-    return {_named(item, names) for item in given}
-
-
-def _named(item, names):
-    """Return the name that an item of categorical_features stands for."""
-    if isinstance(item, str) and item in names:
-        return item
-    if isinstance(item, Integral) and not isinstance(item, bool):
-        item = int(item)
-        if -len(names) <= item < len(names):
-            return names[item]
-        raise ValueError(
-            f"categorical_features names column {item}, and X has {len(names)} columns."
-        )
-    raise ValueError(
-        f"categorical_features names {item!r}, which is no column of X: "
-        f"{', '.join(map(repr, names))}."
-    )

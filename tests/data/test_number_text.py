@@ -251,3 +251,55 @@ def test_marks_and_what_fit_has_named_are_missing_without_a_word(fitted, sales):
 
 def test_number_that_no_float_holds_is_missing():
     assert np.isnan(Writing("", " €", ".").read("1e999 €"))
+
+
+def german(number):
+    return f"{number:,}".replace(",", "|").replace(".", ",").replace("|", ".")
+
+
+RENTS = np.random.default_rng(0).lognormal(6.5, 0.8, 300).round().astype(int)
+WEIGHTS = np.random.default_rng(0).lognormal(1, 1, 300).round(3) + 0.0004
+
+
+@pytest.mark.parametrize(
+    ("column", "numbers"),
+    [
+        ([german(v) + " €" for v in RENTS], RENTS),
+        ([f"${v:,}" for v in RENTS], RENTS),
+        ([f"{v} €" for v in RENTS], RENTS),
+        ([german(v) + " €" for v in RENTS * 3001], RENTS * 3001),
+        ([f"{v:.3f} kg" for v in WEIGHTS], WEIGHTS.round(3)),
+        ([f"{v:.3f} kg".replace(".", ",") for v in WEIGHTS], WEIGHTS.round(3)),
+        # One value in twenty has a zero before the mark, or less than three digits.
+        ([f"{v:.3f}" for v in 1 + WEIGHTS] + ["0.514 "] * 20, None),
+        ([f"{v:.3f} t" for v in 2 + WEIGHTS] + ["12.5 t"] * 20, None),
+        # Whole numbers among few decimals.
+        ([f"{v} kg" for v in RENTS % 500 + 1] + ["2.5 kg", "2.235 kg"] * 3, None),
+        # Without a mark between thousands.
+        ([f"{v} kg" for v in RENTS * 9] + ["12.235 kg", "27.069 kg"] * 3, None),
+        # A slip does not turn the column.
+        ([*(german(v) + " €" for v in RENTS), "12.5 €"], [*RENTS, np.nan]),
+    ],
+)
+def test_mark_before_three_digits_is_what_the_whole_column_says(column, numbers):
+    if numbers is None:
+        numbers = [float(text.split(" ")[0]) for text in column]
+    writing = writing_of(texts(*column))
+    assert writing.doubt == ""
+    np.testing.assert_allclose(read_numbers(texts(*column), writing), numbers)
+
+
+def test_mark_of_which_nothing_says_what_it_is_is_named():
+    frame = pd.DataFrame(
+        {
+            "rent": [german(v) + " €" for v in RENTS + 1000],
+            "pay": [f"${v:,}" for v in RENTS + 1000],
+            "city": ["Ulm", "Bonn", "Ulm"] * 100,
+        }
+    )
+    with pytest.warns(UserWarning, match="whether a mark is one of dec") as caught:
+        detector = NCAEDetector(**FAST).fit(frame)
+    (said,) = (str(warning.message) for warning in caught)
+    assert "'rent' ('1.055 €', read as 1.055)" in said
+    assert "'pay' ('$1,055', read as 1055)" in said
+    assert detector.columns_["use"].tolist() == ["number", "number", "category"]
