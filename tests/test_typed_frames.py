@@ -439,3 +439,86 @@ def test_displays_take_typed_frames(frame, fitted):
         rows = [] if takes_none else [frame]
         display.from_estimator(fitted, *rows)
         pyplot.close("all")
+
+
+N = 120
+ENDS = [
+    {0: datetime.date(9999, 12, 31), 1: datetime.date(1, 1, 1)}.get(
+        day % 8, datetime.date(2024, 1, 1) + datetime.timedelta(day)
+    )
+    for day in range(N)
+]
+SECONDS = pd.Series(np.array(ENDS, dtype="datetime64[D]").astype("datetime64[s]"))
+DAYS_WITHOUT_END = {
+    "date": ENDS,
+    "numpy": SECONDS,
+    "text": [day.isoformat() for day in ENDS],
+    "utc": SECONDS.dt.tz_localize("UTC"),
+    "new york": SECONDS.dt.tz_localize("UTC").dt.tz_convert("America/New_York"),
+}
+
+
+@pytest.fixture(scope="module")
+def stays():
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {"cost": rng.lognormal(size=N), "city": rng.choice(["Ulm", "Bonn"], N)}
+    )
+
+
+LIBRARIES = [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas]
+
+
+# The year 0 of New York cannot be read from the other libraries.
+@pytest.mark.parametrize(
+    ("library", "kind"),
+    [(pd.DataFrame, "new york")]
+    + [
+        (lib, kind)
+        for lib in LIBRARIES
+        for kind in DAYS_WITHOUT_END
+        if kind != "new york"
+    ],
+)
+def test_first_and_last_day_of_the_calendar_are_explained(kind, library, stays):
+    frame = stays.assign(end=DAYS_WITHOUT_END[kind])
+    table = library(frame)
+    detector = NCAEDetector(**FAST).fit(table)
+    whys = detector.explain(table).top(N).why.tolist()
+    assert any(why.startswith("end = 9999-12-3") for why in whys)
+    assert len(detector.report(table, n=3).to_frame()) == 3
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        lambda days: days.dt.tz_localize("UTC"),
+        lambda days: days.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin"),
+        lambda days: days.dt.date,
+        lambda days: days.astype(str),
+        lambda days: days.astype("datetime64[ns]").astype("datetime64[ms]"),
+    ],
+)
+def test_dates_of_another_type_are_explained_as_those_of_fit(later, stays):
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N) * 7, unit="D")
+    frame = stays.assign(day=days)
+    frame.loc[3, "day"] = pd.Timestamp("1924-01-01")
+    detector = NCAEDetector(**FAST).fit(frame)
+    same = frame.assign(day=later(frame["day"]))
+    whys = detector.explain(frame).top(N).why
+    assert detector.explain(same).top(N).why.tolist() == whys.tolist()
+    assert whys[3].startswith("day = 1924-01-01")
+
+
+def test_values_of_another_type_are_explained_as_the_categories_that_they_are(stays):
+    frame = stays.assign(
+        tags=[[1, row % 3] for row in range(N)],
+        paid=[row % 3 > 0 for row in range(N)],
+        flat=np.array([1, 2, "4a"] * (N // 3), dtype=object),
+    )
+    detector = NCAEDetector(categorical_features=["tags"], **FAST).fit(frame)
+    same = frame.assign(paid=frame["paid"].astype(int))
+    whys = detector.explain(frame).top(N).why.tolist()
+    assert detector.explain(same).top(N).why.tolist() == whys
+    # Numbers in a column of text are no rare values.
+    assert not any("none of the rows" in why for why in whys)

@@ -172,6 +172,17 @@ class CategoryColumn:
             values[row] = None if np.isnan(code) else self._value(int(code))
         return values
 
+    def shown(self, values, codes):
+        """Values as they came, or as in fit where they have another type now."""
+        shown = np.empty(len(values), dtype=object)
+        for row, (value, code) in enumerate(zip(values, codes, strict=True)):
+            is_known = not np.isnan(code) and code < len(self.values)
+            new = str(value) if self.type == "text" else value
+            shown[row] = self._value(int(code)) if is_known else new
+            if np.isnan(code):
+                shown[row] = None
+        return shown
+
     def _value(self, code):
         """A category as it came."""
         value = self.values[min(code, len(self.values) - 1)]
@@ -274,6 +285,10 @@ class AsideColumn:
     def cycles(self, codes):
         """What else the values say of a row, (n_samples, n): nothing."""
         return np.empty((len(codes), 0))
+
+    def shown(self, values, codes):
+        """Values as they came."""
+        return values
 
     def decode(self, codes):
         """Nothing is expected of what is set aside."""

@@ -13,6 +13,9 @@ from skncae.data._numbers import missing_share, usual_range
 from skncae.data._reading import READABLE, Raw
 
 DAY = 86_400.0
+# The moments that Python has, since 1970.
+_FIRST = datetime.datetime.min - datetime.datetime(1970, 1, 1)
+_LAST = datetime.datetime.max - datetime.datetime(1970, 1, 1)
 # A day of the week says something where this many weeks were seen, a month where
 # this many years.
 LEAST_PERIODS = 2
@@ -161,11 +164,22 @@ class DateColumn:
             values[row] = None if np.isnan(code) else self._value(float(code))
         return values
 
+    def shown(self, values, codes):
+        """Values as in fit, which those of another type or zone are not: comparable."""
+        if self.form:
+            return values
+        shown = np.empty(len(values), dtype=object)
+        for row, code in enumerate(codes):
+            shown[row] = None if np.isnan(code) else self._value(float(code))
+        return shown
+
     def _value(self, code):
         """A date, time or duration of Python, or the text of one."""
         span = datetime.timedelta(microseconds=round(code * 1e6))
         if self.family == "duration":
             return span
+        # Dates of numpy go on where those of Python end.
+        span = min(max(span, _FIRST), _LAST)
         moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + span
         if self.family == "time":
             clock = moment.time()
@@ -177,7 +191,11 @@ class DateColumn:
             return moment.date()
         if self.zone is None:
             return moment.replace(tzinfo=None)
-        return moment.astimezone(_zone(self.zone))
+        try:
+            return moment.astimezone(_zone(self.zone))
+        except OverflowError:
+            # A day before the first or after the last: of those it stays in UTC.
+            return moment
 
 
 def read_text(raw, form):

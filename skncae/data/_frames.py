@@ -168,6 +168,13 @@ class Layout:
             values[:, place] = column.decode(codes)
         return values
 
+    def shown(self, values, cells):
+        """Values that came in, those of another type as they would have been in fit."""
+        values = values.copy()
+        for place, column, codes in zip(self.places, self.used, cells.T, strict=True):
+            values[:, place] = column.shown(values[:, place], codes)
+        return values
+
     def described(self):
         """Return the table of `columns_`, as a list of dictionaries."""
         return [

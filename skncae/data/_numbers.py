@@ -122,6 +122,10 @@ class NumberColumn:
         """What else the values say of a row, (n_samples, n): nothing."""
         return np.empty((len(codes), 0))
 
+    def shown(self, values, codes):
+        """Values as they came."""
+        return values
+
     def decode(self, codes):
         """Return codes that are expected as values that can be, within those seen."""
         codes = np.clip(codes, self.low, self.high)
