@@ -19,7 +19,9 @@ RARE = 0.05
 # Truth values in other places: a database, a CSV file, another library.
 _TRUTHS = {"true": 1, "1": 1, "false": 0, "0": 0}
 # Columns that come in later as these kinds are of the type that was learnt.
-_SAME = {"text": ("text", "other", "boolean"), "boolean": ("boolean",)}
+_MOMENTS = ("date", "time", "duration")
+_SAME: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in ("boolean", *_MOMENTS)}
+_SAME |= {"text": ("text", "other", "boolean")}
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class CategoryColumn:
     values : ndarray of str of shape (n_values,)
         In alphabetical order.
     counts : ndarray of int of shape (n_values,)
-    type : {"text", "boolean", "integer", "number"}
+    type : {"text", "boolean", "integer", "number", "date", "time", "duration"}
         What the values were before they were text.
     missing_share : float
     """
@@ -311,8 +313,8 @@ def reason_to_set_aside(raw):
 def _type_of(raw):
     """What the values of a column of categories are."""
     values = raw.values
-    if raw.kind == "boolean":
-        return "boolean"
+    if raw.kind in ("boolean", *_MOMENTS):
+        return raw.kind
     if raw.kind == "number":
         seen = values[~np.isnan(values)]
         return "integer" if (seen == np.round(seen)).all() else "number"

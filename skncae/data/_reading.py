@@ -283,11 +283,26 @@ def as_text(values):
 
 
 def keys_of(raw):
-    """Values of a column as text, "True" and "False" of booleans of any type."""
-    if raw.kind != "boolean":
+    """Values of a column as the text that tells categories apart, None for missing."""
+    if raw.kind in ("text", "number", "other"):
         return as_text(raw.values)
-    names = {0.0: "False", 1.0: "True"}
-    return np.array([names.get(value) for value in raw.values], dtype=object)
+    numbers = set(raw.values[~np.isnan(raw.values)].tolist())
+    names = {number: _KEYS[raw.kind](number) for number in numbers}
+    return np.array([names.get(value) for value in raw.values.tolist()], dtype=object)
+
+
+def _moment(seconds):
+    """Seconds since 1970 as a date of Python; a number beyond those that it has."""
+    return np.datetime64(round(seconds * MICROSECONDS), "us").item()
+
+
+# "True" and "False" of booleans of any type, ISO 8601 of moments.
+_KEYS = {
+    "boolean": lambda number: str(bool(number)),
+    "date": lambda seconds: str(_moment(seconds)).removesuffix(" 00:00:00"),
+    "time": lambda seconds: str(_moment(seconds).time()),
+    "duration": lambda seconds: str(datetime.timedelta(seconds=seconds)),
+}
 
 
 def unread(raw, codes, known=()):

@@ -327,3 +327,30 @@ def test_pieces_of_objects_are_joined_as_the_whole_is_read():
     (whole,), (pieces,) = read(frame), joined(parts)
     assert pieces.kind == whole.kind == "text"
     assert keys_of(pieces).tolist() == keys_of(whole).tolist()
+
+
+DAYS = pd.Series(pd.date_range("2021-01-04", periods=3, freq="7D").repeat(9))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (DAYS, "2021-01-04"),
+        (DAYS + pd.Timedelta("90min"), "2021-01-04 01:30:00"),
+        (DAYS.dt.tz_localize("UTC"), "2021-01-04"),
+        (DAYS.dt.date, "2021-01-04"),
+        (DAYS.dt.to_period("M"), "2021-01-01"),
+        (DAYS - DAYS[0], "0:00:00"),
+        (pd.Series([datetime.time(9, 30), None, datetime.time(7)]), "09:30:00"),
+        (pd.Series([datetime.date(2021, 1, 4), None]), "2021-01-04"),
+    ],
+)
+def test_dates_and_times_may_be_said_to_be_categories(values, expected):
+    raws = read(pd.DataFrame({"c": values}))
+    layout = Layout.of(raws, ["c"])
+    assert layout.columns[0].understood == "category"
+    cells = layout.encode(raws)
+    assert layout.decode(cells)[0] == expected
+    assert np.isnan(cells[:, 0]).tolist() == values.isna().tolist()
+    shown = layout.shown(values.to_numpy(dtype=object)[:, None], cells)
+    assert shown[0] == expected
