@@ -522,3 +522,44 @@ def test_values_of_another_type_are_explained_as_the_categories_that_they_are(st
     assert detector.explain(same).top(N).why.tolist() == whys
     # Numbers in a column of text are no rare values.
     assert not any("none of the rows" in why for why in whys)
+
+
+@pytest.mark.parametrize(
+    ("make", "give"),
+    [
+        (lambda frame: pl.from_pandas(frame).lazy(), r"Give X\.collect"),
+        (pa.RecordBatch.from_pandas, r"Give pyarrow\.Table\.from_batches"),
+        (lambda frame: frame["city"], r"Give X\.to_frame"),
+        (lambda frame: pl.from_pandas(frame)["city"], r"Give X\.to_frame"),
+        (lambda frame: frame.to_dict("records"), r"Give pandas\.DataFrame"),
+    ],
+)
+def test_what_is_nearly_a_frame_is_refused_with_the_way_to_one(make, give, stays):
+    with pytest.raises(TypeError, match=give):
+        NCAEDetector(**FAST).fit(make(stays))
+    detector = NCAEDetector(**FAST).fit(stays)
+    with pytest.raises(TypeError, match=give.replace("Give", "Give it .*these:")):
+        detector.predict(make(stays))
+
+
+@pytest.mark.parametrize("empty", [pd.DataFrame(), pl.DataFrame(), pa.table({})])
+def test_frame_without_columns_is_refused(empty):
+    with pytest.raises(ValueError, match="0 feature.*Give a frame with rows and col"):
+        NCAEDetector(**FAST).fit(empty)
+
+
+@pytest.mark.parametrize("others", [{}, {"city": "Ulm"}])
+def test_number_that_no_float_holds_is_refused_by_its_column(others):
+    frame = pd.DataFrame({"n": [10**400, *range(29)], "w": 1.5, **others})
+    with pytest.raises(ValueError, match="olumn 'n'"):
+        NCAEDetector(**FAST).fit(frame)
+
+
+@pytest.mark.parametrize("days", [pa.date32(), pa.date64()])
+def test_days_of_pyarrow_in_a_frame_of_pandas_may_be_missing(days, stays):
+    values = [None, *ENDS[2:8]] * 20
+    typed = pd.Series(values[:N], dtype=pd.ArrowDtype(days))
+    detector = NCAEDetector(**FAST).fit(stays.assign(day=typed))
+    plain = NCAEDetector(**FAST).fit(stays.assign(day=values[:N]))
+    assert np.array_equal(detector.training_scores_, plain.training_scores_)
+    assert detector.reconstruct(stays.assign(day=typed))["day"][1] in ENDS

@@ -16,7 +16,8 @@ from skncae.data._forced import forced_names
 from skncae.data._number_text import MISSING, Writing, read_numbers, writing_of
 from skncae.data._numbers import NumberColumn, is_identifier
 from skncae.data._pieces import check_names
-from skncae.data._reading import READABLE, Raw, columns_of, library_of, unread
+from skncae.data._reading import READABLE, Raw, columns_of, library_of
+from skncae.data._texts import unread
 
 # So many texts that cannot be read are named, and so many known as such later on.
 N_NAMED = 3

@@ -109,8 +109,8 @@ class NumberColumn:
             return read_numbers(raw.values, Writing(*self.writing))
         if np.isinf(raw.values).any():
             raise ValueError(
-                f"Column {self.name!r} contains infinity. Replace it by a number, or "
-                "by a missing value."
+                f"Column {self.name!r} contains infinity, or a number beyond 1.8e308. "
+                "Replace it by a number, or by a missing value."
             )
         return raw.values
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skncae.data._reading import keys_of
+from skncae.data._texts import keys_of
 
 
 def check_names(expected, names):

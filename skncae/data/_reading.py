@@ -4,11 +4,12 @@ The only place that knows these libraries. None is imported: a frame brings its 
 """
 
 import datetime
+import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
@@ -68,6 +69,20 @@ def library_of(X):
         if root in is_frame and base.__name__ == is_frame[root]:
             return root
     return None
+
+
+def frame_instead_of(X):
+    """Say how to make a frame of what is nearly one; "" of anything else."""
+    root = type(X).__module__.partition(".")[0]
+    if isinstance(X, list) and X and all(isinstance(row, dict) for row in X):
+        return "pandas.DataFrame(X)"
+    ways = {
+        ("polars", "LazyFrame"): "X.collect()",
+        ("polars", "Series"): "X.to_frame()",
+        ("pandas", "Series"): "X.to_frame(), or X.to_frame().T where it is a row",
+        ("pyarrow", "RecordBatch"): "pyarrow.Table.from_batches([X])",
+    }
+    return ways.get((root, type(X).__name__), "")
 
 
 def is_all_numeric(X):
@@ -151,6 +166,10 @@ def _pandas_column(name, column):
     if is_category:
         return Raw(name, "text", _objects(column, missing), True, dtype)
     kind = getattr(column.dtype, "kind", "O")
+    if dtype.startswith(("date32", "date64")):
+        # Days of pyarrow, which pandas turns into moments where none is missing only.
+        values = _objects(column, missing)
+        return replace(_from_objects(name, values, dtype, "date"), dtype=dtype)
     if dtype.startswith("period"):
         column, kind = column.dt.to_timestamp(), "M"
     if kind == "M":
@@ -273,74 +292,6 @@ def _from_objects(name, values, dtype, kind=None):
     return Raw(name, kind, numbers, False, dtype, zone)
 
 
-def as_text(values):
-    """Values as text, None for what is missing."""
-    if values.dtype != object:
-        texts, codes = np.unique(values, return_inverse=True)
-        named = np.array([None if v != v else _text(v) for v in texts], dtype=object)
-        return named[codes]
-    return np.array([_text(value) for value in values], dtype=object)
-
-
-def keys_of(raw):
-    """Values of a column as the text that tells categories apart, None for missing."""
-    if raw.kind in ("text", "number", "other"):
-        return as_text(raw.values)
-    numbers = set(raw.values[~np.isnan(raw.values)].tolist())
-    names = {number: _KEYS[raw.kind](number) for number in numbers}
-    return np.array([names.get(value) for value in raw.values.tolist()], dtype=object)
-
-
-def _moment(seconds):
-    """Seconds since 1970 as a date of Python; a number beyond those that it has."""
-    return np.datetime64(round(seconds * MICROSECONDS), "us").item()
-
-
-# "True" and "False" of booleans of any type, ISO 8601 of moments.
-_KEYS = {
-    "boolean": lambda number: str(bool(number)),
-    "date": lambda seconds: str(_moment(seconds)).removesuffix(" 00:00:00"),
-    "time": lambda seconds: str(_moment(seconds).time()),
-    "duration": lambda seconds: str(datetime.timedelta(seconds=seconds)),
-}
-
-
-def unread(raw, codes, known=()):
-    """The texts of a column that are there and could not be read, in their order.
-
-    Parameters
-    ----------
-    raw : Raw
-    codes : ndarray of shape (n_samples,)
-        NaN for what could not be read.
-    known : sequence of str
-        Texts to leave out.
-
-    Returns
-    -------
-    texts : list of str
-        As often as they occur.
-    """
-    if raw.kind != "text":
-        return []
-    texts = as_text(raw.values[np.isnan(codes)])
-    return sorted(text for text in texts if text is not None and text not in known)
-
-
-def _text(value):
-    """A value as text, None where it is missing."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    if isinstance(value, Integral):
-        return str(int(value))
-    if isinstance(value, float | np.floating | Decimal):
-        number = float(str(value))
-        return str(int(number)) if number.is_integer() else repr(number)
-    return str(value)
-
-
 def _is_missing(value):
     """Say whether a value is None, NaN, NaT or NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
@@ -358,6 +309,14 @@ def _kind_of(values):
     plain = str | Real | Decimal | np.bool_
     is_plain = all(isinstance(value, plain) for value in values)
     return "text" if is_plain else "other"
+
+
+def _float(value):
+    """A number as a float, infinity of one that no float holds."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _date_seconds(value):
@@ -391,7 +350,7 @@ _TYPES: dict[str, tuple] = {
 }
 _AS_NUMBER = {
     "boolean": float,
-    "number": float,
+    "number": _float,
     "date": _date_seconds,
     "time": _time_seconds,
     "duration": lambda value: value.total_seconds(),
