@@ -563,3 +563,49 @@ def test_days_of_pyarrow_in_a_frame_of_pandas_may_be_missing(days, stays):
     plain = NCAEDetector(**FAST).fit(stays.assign(day=values[:N]))
     assert np.array_equal(detector.training_scores_, plain.training_scores_)
     assert detector.reconstruct(stays.assign(day=typed))["day"][1] in ENDS
+
+
+LARGE = 10**18 + np.random.default_rng(0).permutation(N)
+LARGE[5] = LARGE[6]
+SMALL_DTYPES = ["int64", "uint64", "Int64", "int64[pyarrow]", object]
+
+
+@pytest.mark.parametrize("dtype", [*SMALL_DTYPES, "decimal", "polars", "arrow"])
+def test_identifiers_that_no_float_tells_apart_are_judged_by_their_digits(dtype, stays):
+    keys = pd.Series(LARGE)
+    if dtype == "decimal":
+        keys = keys.astype(object).map(Decimal)
+    elif dtype in SMALL_DTYPES:
+        keys = keys.astype(dtype)
+    frame = stays.assign(key=keys)
+    makes = {"polars": pl.from_pandas, "arrow": pa.Table.from_pandas}
+    table = makes.get(dtype, pd.DataFrame)(frame)
+    with pytest.warns(UserWarning, match=r"'key' \(identifier, only whether it"):
+        detector = NCAEDetector(**FAST).fit(table)
+    assert detector.columns_["n_values"].tolist()[-1] == N - 1
+    contributions = detector.explain(table).contributions[:, -1]
+    assert set(np.flatnonzero(contributions > 0.1)) == {5, 6}
+
+
+def test_identifiers_that_no_float_tells_apart_may_come_in_pieces(stays, tmp_path):
+    frame = stays.assign(key=LARGE)
+    detector = NCAEDetector(**FAST)
+    for start in range(0, N, 40):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            detector.partial_fit(frame.iloc[start : start + 40])
+        detector.save(tmp_path / "detector.skncae")
+        detector = NCAEDetector.load(tmp_path / "detector.skncae")
+    with pytest.warns(UserWarning, match="'key'"):
+        whole = NCAEDetector(**FAST).fit(frame)
+    assert detector.columns_.equals(whole.columns_)
+    assert np.array_equal(detector.training_scores_, whole.training_scores_)
+
+
+def test_large_number_among_others_stays_a_number(stays):
+    counts = np.random.default_rng(0).integers(0, 50, N)
+    counts[3] = 10**18
+    frame = stays.assign(count=counts)
+    detector = NCAEDetector(**FAST).fit(frame)
+    assert detector.columns_["use"].tolist()[-1] == "number"
+    assert detector.explain(frame).top(1).index.tolist() == [3]

@@ -227,7 +227,7 @@ class AsideColumn:
     @classmethod
     def of(cls, raw, reason):
         """Learn what little is kept of the column."""
-        counts = Counter(key for key in as_text(raw.values) if key is not None)
+        counts = Counter(key for key in keys_of(raw) if key is not None)
         repeated = sorted(k for k, n in counts.items() if n > 1)
         if reason != "identifier":
             repeated = []
@@ -278,7 +278,7 @@ class AsideColumn:
     def encode(self, raw):
         """1 for an identifier that occurs more than once, 0 for others."""
         repeated = set(self.repeated)
-        return np.array([float(k in repeated) for k in as_text(raw.values)])
+        return np.array([float(k in repeated) for k in keys_of(raw)])
 
     def numbers(self, codes):
         """What components of numbers see: how rare it is to be repeated."""

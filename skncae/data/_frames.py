@@ -17,10 +17,9 @@ from skncae.data._number_text import MISSING, Writing, read_numbers, writing_of
 from skncae.data._numbers import NumberColumn, is_identifier
 from skncae.data._pieces import check_names
 from skncae.data._reading import READABLE, Raw, columns_of, library_of
-from skncae.data._texts import unread
+from skncae.data._texts import read_as_missing, unread
 
-# So many texts that cannot be read are named, and so many known as such later on.
-N_NAMED = 3
+# So many texts that cannot be read are known as such later on.
 N_KNOWN = 20
 # Of fewer texts it cannot be said that their column is written in another way.
 LEAST_UNREAD = 3
@@ -192,8 +191,8 @@ class Layout:
 
     def lost(self):
         """Say what is set aside, and which text counts as missing; "" of nothing."""
-        unread = {c.name: getattr(c, "unread", ()) for c in self.columns}
-        said = (self._set_aside(), _read_as_missing(unread), self._in_doubt())
+        texts = {c.name: getattr(c, "unread", ()) for c in self.columns}
+        said = (self._set_aside(), read_as_missing(texts), self._in_doubt())
         return " ".join(part for part in said if part)
 
     def _in_doubt(self):
@@ -218,11 +217,11 @@ class Layout:
         What fit has named, and marks for what is missing, are known.
         """
         by_name = {raw.name: raw for raw in raws}
-        unread = {
+        texts = {
             column.name: _unread_later(column, by_name[column.name], codes)
             for column, codes in zip(self.used, cells.T, strict=True)
         }
-        return _read_as_missing(unread)
+        return read_as_missing(texts)
 
     def _set_aside(self):
         """Say which columns are set aside, and how to force them in; "" of none."""
@@ -249,17 +248,6 @@ class Layout:
             f"No column of the frame can be used: {aside}. To use one as a category, "
             "name it in categorical_features."
         )
-
-
-def _read_as_missing(unread):
-    """Say which text of which columns counts as missing; "" of none."""
-    few = {name: sorted(set(texts))[:N_NAMED] for name, texts in unread.items()}
-    listed = ", ".join(
-        f"{name!r} ({', '.join(map(repr, texts))})"
-        for name, texts in few.items()
-        if texts
-    )
-    return f"Read as missing: {listed}." if listed else ""
 
 
 def _encoded(column, raw):

@@ -146,7 +146,8 @@ def is_identifier(raw):
     seen = raw.values[~np.isnan(raw.values)]
     if len(seen) < 20 or not (seen == np.round(seen)).all():
         return False
-    n_values, width = len(np.unique(seen)), np.ptp(seen) + 1
+    digits = seen if raw.exact is None else raw.exact[raw.is_there].astype(str)
+    n_values, width = len(np.unique(digits)), np.ptp(seen) + 1
     by_chance = len(seen) ** 2 / (2 * width)
     return n_values >= NEARLY_ALL * len(seen) and by_chance >= max(
         CHANCE_MEETINGS, 4 * (len(seen) - n_values)

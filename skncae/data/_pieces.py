@@ -47,7 +47,14 @@ def joined(tables):
 
 def taken(raws, rows):
     """Take some rows of columns that were read."""
-    return [replace(raw, values=raw.values[rows]) for raw in raws]
+    return [
+        replace(
+            raw,
+            values=raw.values[rows],
+            exact=None if raw.exact is None else raw.exact[rows],
+        )
+        for raw in raws
+    ]
 
 
 def _joined(parts):
@@ -77,9 +84,12 @@ def _joined(parts):
             missing = None if is_object else np.nan
             dtype = object if is_object else float
             values.append(np.full(len(part.values), missing, dtype=dtype))
-    return replace(seen[0], kind=kind, values=np.concatenate(values))
+    exact = None
+    if any(part.exact is not None for part in seen):
+        exact = np.concatenate([keys_of(part) for part in parts])
+    return replace(seen[0], kind=kind, values=np.concatenate(values), exact=exact)
 
 
 def _text_of(raw):
     """A column of objects with its values as text."""
-    return replace(raw, kind="text", values=keys_of(raw))
+    return replace(raw, kind="text", values=keys_of(raw), exact=None)

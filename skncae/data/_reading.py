@@ -9,12 +9,15 @@ import sys
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
 # Microseconds in a second: what dates and times are counted in.
 MICROSECONDS = 1e6
+
+# From here on whole numbers are no longer all floats.
+EXACT_BELOW = 2.0**53
 
 # Text has few values where there are at most so many.
 FEW = 20
@@ -39,6 +42,9 @@ class Raw:
         The type, in the words of its library.
     zone : str or None
         The time zone of dates.
+    exact : ndarray of str of shape (n_samples,) or None
+        Whole numbers in all their digits, None for missing, where float64 has no place
+        for those of some.
     """
 
     name: str
@@ -47,6 +53,7 @@ class Raw:
     is_category: bool = False
     dtype: str = ""
     zone: str | None = None
+    exact: np.ndarray | None = None
 
     @property
     def is_there(self):
@@ -188,7 +195,10 @@ def _pandas_column(name, column):
     if kind == "b" or dtype in ("boolean", "bool[pyarrow]"):
         return Raw(name, "boolean", _floats(column, missing), False, dtype)
     if kind in "iuf" and kind != "O":
-        return Raw(name, "number", _floats(column, missing), False, dtype)
+        numbers = _floats(column, missing)
+        is_whole = kind in "iu" and _is_beyond(numbers)
+        exact = _digits(_objects(column, missing)) if is_whole else None
+        return Raw(name, "number", numbers, False, dtype, exact=exact)
     return _from_objects(name, _objects(column, missing), dtype)
 
 
@@ -228,9 +238,10 @@ def _polars_column(name, column):
         )
     if root == "Boolean" or column.dtype.is_numeric():
         kind = "boolean" if root == "Boolean" else "number"
-        return Raw(
-            name, kind, column.cast(float).to_numpy().astype(float), False, dtype
-        )
+        numbers = column.cast(float).to_numpy().astype(float)
+        is_whole = column.dtype.is_integer() and _is_beyond(numbers)
+        exact = _digits(_listed(column.to_list())) if is_whole else None
+        return Raw(name, kind, numbers, False, dtype, exact=exact)
     return _from_objects(name, _listed(column.to_list()), dtype)
 
 
@@ -243,9 +254,10 @@ def _arrow_column(name, column):
     dtype = str(column.type)
     kind = _arrow_kind(column.type)
     if kind in ("number", "boolean", "date", "duration", "time"):
-        values = _from_objects(name, _listed(column.to_pylist()), dtype, kind).values
+        read = _from_objects(name, _listed(column.to_pylist()), dtype, kind)
+        values, exact = read.values, read.exact
         zone = getattr(column.type, "tz", None)
-        return Raw(name, kind, values, False, dtype, zone)
+        return Raw(name, kind, values, False, dtype, zone, exact)
     values = _listed(column.to_pylist())
     if dtype.startswith("dictionary"):
         return Raw(name, "text", values, True, dtype)
@@ -289,7 +301,28 @@ def _from_objects(name, values, dtype, kind=None):
         zone = zones.pop() if len(zones) == 1 else ("UTC" if zones else None)
     numbers = np.full(len(values), np.nan)
     numbers[there] = [_AS_NUMBER[kind](value) for value in values[there]]
-    return Raw(name, kind, numbers, False, dtype, zone)
+    is_whole = kind == "number" and _is_beyond(numbers)
+    exact = _digits(np.where(there, values, None)) if is_whole else None
+    return Raw(name, kind, numbers, False, dtype, zone, exact)
+
+
+def _is_beyond(numbers):
+    """Say whether float64 may have one number for several whole ones.
+
+    Infinity is refused later on.
+    """
+    sizes = np.abs(numbers)
+    return bool((sizes >= EXACT_BELOW).any() and not np.isinf(sizes).any())
+
+
+def _digits(values):
+    """Whole numbers as text, None for missing; None where some are not whole."""
+    there = [value for value in values if value is not None]
+    whole = Integral | Decimal
+    if not all(isinstance(v, whole) and v == int(v) for v in there):
+        return None
+    texts = [None if value is None else str(int(value)) for value in values]
+    return np.array(texts, dtype=object)
 
 
 def _is_missing(value):

@@ -8,6 +8,9 @@ import numpy as np
 
 from skncae.data._reading import MICROSECONDS
 
+# So many texts that cannot be read are named.
+N_NAMED = 3
+
 
 def as_text(values):
     """Values as text, None for what is missing."""
@@ -20,6 +23,8 @@ def as_text(values):
 
 def keys_of(raw):
     """Values of a column as the text that tells categories apart, None for missing."""
+    if raw.exact is not None:
+        return raw.exact
     if raw.kind in ("text", "number", "other"):
         return as_text(raw.values)
     numbers = set(raw.values[~np.isnan(raw.values)].tolist())
@@ -61,6 +66,17 @@ def unread(raw, codes, known=()):
         return []
     texts = as_text(raw.values[np.isnan(codes)])
     return sorted(text for text in texts if text is not None and text not in known)
+
+
+def read_as_missing(unread):
+    """Say which text of which columns counts as missing; "" of none."""
+    few = {name: sorted(set(texts))[:N_NAMED] for name, texts in unread.items()}
+    listed = ", ".join(
+        f"{name!r} ({', '.join(map(repr, texts))})"
+        for name, texts in few.items()
+        if texts
+    )
+    return f"Read as missing: {listed}." if listed else ""
 
 
 def _text(value):
