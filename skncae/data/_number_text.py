@@ -109,12 +109,12 @@ def read_numbers(values, writing):
 def writing_of(values):
     """Say how the numbers of a column of text are written.
 
-    None where it holds others than numbers, few values, or codes: digits alone, or some
-    that begin with zero.
+    None where it holds others than numbers, few values, or codes: digits alone, also
+    behind a plus as in numbers of telephones, or some that begin with zero.
     """
     every = Counter(text.strip() for text in as_text(values) if text is not None)
     counts = {text: n for text, n in every.items() if text.lower() not in MISSING}
-    if len(counts) <= FEW or all(text.isdecimal() for text in every):
+    if len(counts) <= FEW or all(t.removeprefix("+").isdecimal() for t in every):
         return None
     found = {text: parts for text in counts if (parts := _PARTS.fullmatch(text))}
     least = READABLE * sum(counts.values())

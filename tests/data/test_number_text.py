@@ -90,6 +90,7 @@ def test_text_is_the_number_that_it_says_or_none(text, number):
         [f"{code:05d}" for code in range(100, 190)],
         [str(code) for code in range(100, 190)],
         [f"K{code}" for code in range(100, 190)],
+        [f"+49{code}" for code in range(301234500, 301234590)],
         [f"{code}-{code + 1}" for code in range(100, 190)],
         [f"1.{code}.7" for code in range(90)],
         [f"12:{code:02d}" for code in range(60)],
