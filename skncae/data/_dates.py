@@ -33,6 +33,7 @@ _DAYS = (
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 # So many texts are tried first.
 N_TRIED = 100
+_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{2}):(\d{2})")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 
 
@@ -288,6 +289,11 @@ def _zone(name):
     """A time zone by name; UTC where this machine does not know it."""
     import zoneinfo
 
+    fixed = _OFFSET.fullmatch(name)
+    if fixed:
+        sign, hours, minutes = fixed.groups()
+        offset = datetime.timedelta(hours=int(hours), minutes=int(minutes))
+        return datetime.timezone(-offset if sign == "-" else offset)
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):

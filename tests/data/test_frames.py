@@ -355,3 +355,12 @@ def test_dates_and_times_may_be_said_to_be_categories(values, expected):
     assert np.isnan(cells[:, 0]).tolist() == values.isna().tolist()
     shown = layout.shown(values.to_numpy(dtype=object)[:, None], cells)
     assert shown[0] == expected
+
+
+@pytest.mark.parametrize("zone", ["+02:00", "-03:30", "Europe/Berlin", "UTC"])
+def test_dates_come_back_in_their_time_zone(zone):
+    moments = pd.date_range("2021-01-01", periods=40, freq="31h", tz=zone)
+    raws = read(pd.DataFrame({"d": moments}))
+    layout = Layout.of(raws)
+    back = layout.decode(layout.encode(raws))[:, 0]
+    assert [str(moment) for moment in back] == [str(moment) for moment in moments]
