@@ -740,7 +740,7 @@ default="auto"
         names = feature_names(self)
         if self._layout is not None:
             return Explanation(
-                values=objects_of(X, self._layout.names),
+                values=self._layout.shown(objects_of(X, self._layout.names), rows),
                 expected=self._layout.decode(expected),
                 contributions=self._layout.to_columns(contributions),
                 feature_names=names,

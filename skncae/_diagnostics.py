@@ -1,31 +1,12 @@
 """Warnings, errors and rollback of fit."""
 
-import inspect
-import warnings
 from contextlib import contextmanager
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skncae._surroundings import warn_caller
 from skncae._threshold import exceeds
-
-# Packages whose lines are not the caller's: their frames lie between us and him.
-BETWEEN = {"skncae", "sklearn", "pyod", "contextlib", "joblib"}
-
-
-def warn_caller(message, category=UserWarning):
-    """Warn of the line that called the package, from however deep inside."""
-    level, frame = 2, inspect.currentframe()
-    frame = frame and frame.f_back
-    while frame is not None and _package(frame) in BETWEEN:
-        level, frame = level + 1, frame.f_back
-    # Without such a line, in a thread of ours, the line that warns will do.
-    warnings.warn(message, category, stacklevel=2 if frame is None else level)
-
-
-def _package(frame):
-    """Name of the package that a frame runs in."""
-    return frame.f_globals.get("__name__", "").partition(".")[0]
 
 
 def raise_if_missing(rows, allow_nan):

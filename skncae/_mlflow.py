@@ -7,7 +7,7 @@ import sys
 from contextlib import contextmanager
 from typing import Any
 
-from skncae._diagnostics import warn_caller
+from skncae._surroundings import warn_caller
 
 
 @contextmanager

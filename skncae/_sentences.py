@@ -291,7 +291,8 @@ def _is_far_out(column, value):
     if is_missing(column.low) or is_missing(column.high):
         return False
     margin = (column.high - column.low) / 2
-    return not column.low - margin <= value <= column.high + margin
+    # Beyond the first and the last day of the calendar there is no date.
+    return not (column.low - value <= margin and value - column.high <= margin)
 
 
 def _out_of_range(column, value):

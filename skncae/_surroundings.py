@@ -6,10 +6,30 @@ The default type of torch belongs to all threads: where it could matter, the typ
 named.
 """
 
+import inspect
+import warnings
 from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
+
+# Packages whose lines are not the caller's: their frames lie between us and him.
+BETWEEN = {"skncae", "sklearn", "pyod", "contextlib", "joblib"}
+
+
+def warn_caller(message, category=UserWarning):
+    """Warn of the line that called the package, from however deep inside."""
+    level, frame = 2, inspect.currentframe()
+    frame = frame and frame.f_back
+    while frame is not None and _package(frame) in BETWEEN:
+        level, frame = level + 1, frame.f_back
+    # Without such a line, in a thread of ours, the line that warns will do.
+    warnings.warn(message, category, stacklevel=2 if frame is None else level)
+
+
+def _package(frame):
+    """Name of the package that a frame runs in."""
+    return frame.f_globals.get("__name__", "").partition(".")[0]
 
 
 @contextmanager

@@ -37,8 +37,9 @@ from skncae._parameters import torch_device
 from skncae._surroundings import undisturbed
 from skncae._threads import one_thread
 from skncae._threshold import decisions, is_outlier
-from skncae.data._frames import joined, read, taken
+from skncae.data._frames import read
 from skncae.data._layout import check_rows, set_layout, typed_columns
+from skncae.data._pieces import joined, taken
 from skncae.data._quantiles import Sketch
 from skncae.data._sample import Sample
 from skncae.networks._autoencoder import Autoencoder, build_encoder

@@ -32,6 +32,7 @@ PAID = Column(
     datetime(2019, 1, 2),
     datetime(2025, 12, 30),
 )
+ENDS = Column("end", "date", timedelta(10**5), date(1, 1, 1), date(9999, 12, 31))
 WAIT = Column("wait", "duration", timedelta(hours=1), timedelta(0), timedelta(hours=5))
 
 CLAUSES = [
@@ -67,6 +68,10 @@ CLAUSES = [
     (
         Cell(PAID, datetime(2124, 5, 3), datetime(2024, 5, 3), ((RANK, "Prof"),)),
         "paid = 2124-05-03; with rank = Prof, about 2024-05-03 is expected",
+    ),
+    (
+        Cell(ENDS, date(2024, 5, 3), None, ((ENDS, date(2024, 5, 4)),)),
+        "end = 2024-05-03 is unusual with end = 2024-05-04",
     ),
     (
         Cell(WAIT, timedelta(hours=30)),

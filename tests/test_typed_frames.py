@@ -439,3 +439,173 @@ def test_displays_take_typed_frames(frame, fitted):
         rows = [] if takes_none else [frame]
         display.from_estimator(fitted, *rows)
         pyplot.close("all")
+
+
+N = 120
+ENDS = [
+    {0: datetime.date(9999, 12, 31), 1: datetime.date(1, 1, 1)}.get(
+        day % 8, datetime.date(2024, 1, 1) + datetime.timedelta(day)
+    )
+    for day in range(N)
+]
+SECONDS = pd.Series(np.array(ENDS, dtype="datetime64[D]").astype("datetime64[s]"))
+DAYS_WITHOUT_END = {
+    "date": ENDS,
+    "numpy": SECONDS,
+    "text": [day.isoformat() for day in ENDS],
+    "utc": SECONDS.dt.tz_localize("UTC"),
+    "new york": SECONDS.dt.tz_localize("UTC").dt.tz_convert("America/New_York"),
+}
+
+
+@pytest.fixture(scope="module")
+def stays():
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {"cost": rng.lognormal(size=N), "city": rng.choice(["Ulm", "Bonn"], N)}
+    )
+
+
+LIBRARIES = [pd.DataFrame, pl.from_pandas, pa.Table.from_pandas]
+
+
+# The year 0 of New York cannot be read from the other libraries.
+@pytest.mark.parametrize(
+    ("library", "kind"),
+    [(pd.DataFrame, "new york")]
+    + [
+        (lib, kind)
+        for lib in LIBRARIES
+        for kind in DAYS_WITHOUT_END
+        if kind != "new york"
+    ],
+)
+def test_first_and_last_day_of_the_calendar_are_explained(kind, library, stays):
+    frame = stays.assign(end=DAYS_WITHOUT_END[kind])
+    table = library(frame)
+    detector = NCAEDetector(**FAST).fit(table)
+    whys = detector.explain(table).top(N).why.tolist()
+    assert any(why.startswith("end = 9999-12-3") for why in whys)
+    assert len(detector.report(table, n=3).to_frame()) == 3
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        lambda days: days.dt.tz_localize("UTC"),
+        lambda days: days.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin"),
+        lambda days: days.dt.date,
+        lambda days: days.astype(str),
+        lambda days: days.astype("datetime64[ns]").astype("datetime64[ms]"),
+    ],
+)
+def test_dates_of_another_type_are_explained_as_those_of_fit(later, stays):
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N) * 7, unit="D")
+    frame = stays.assign(day=days)
+    frame.loc[3, "day"] = pd.Timestamp("1924-01-01")
+    detector = NCAEDetector(**FAST).fit(frame)
+    same = frame.assign(day=later(frame["day"]))
+    whys = detector.explain(frame).top(N).why
+    assert detector.explain(same).top(N).why.tolist() == whys.tolist()
+    assert whys[3].startswith("day = 1924-01-01")
+
+
+def test_values_of_another_type_are_explained_as_the_categories_that_they_are(stays):
+    frame = stays.assign(
+        tags=[[1, row % 3] for row in range(N)],
+        paid=[row % 3 > 0 for row in range(N)],
+        flat=np.array([1, 2, "4a"] * (N // 3), dtype=object),
+    )
+    detector = NCAEDetector(categorical_features=["tags"], **FAST).fit(frame)
+    same = frame.assign(paid=frame["paid"].astype(int))
+    whys = detector.explain(frame).top(N).why.tolist()
+    assert detector.explain(same).top(N).why.tolist() == whys
+    # Numbers in a column of text are no rare values.
+    assert not any("none of the rows" in why for why in whys)
+
+
+@pytest.mark.parametrize(
+    ("make", "give"),
+    [
+        (lambda frame: pl.from_pandas(frame).lazy(), r"Give X\.collect"),
+        (pa.RecordBatch.from_pandas, r"Give pyarrow\.Table\.from_batches"),
+        (lambda frame: frame["city"], r"Give X\.to_frame"),
+        (lambda frame: pl.from_pandas(frame)["city"], r"Give X\.to_frame"),
+        (lambda frame: frame.to_dict("records"), r"Give pandas\.DataFrame"),
+    ],
+)
+def test_what_is_nearly_a_frame_is_refused_with_the_way_to_one(make, give, stays):
+    with pytest.raises(TypeError, match=give):
+        NCAEDetector(**FAST).fit(make(stays))
+    detector = NCAEDetector(**FAST).fit(stays)
+    with pytest.raises(TypeError, match=give.replace("Give", "Give it .*these:")):
+        detector.predict(make(stays))
+
+
+@pytest.mark.parametrize("empty", [pd.DataFrame(), pl.DataFrame(), pa.table({})])
+def test_frame_without_columns_is_refused(empty):
+    with pytest.raises(ValueError, match="0 feature.*Give a frame with rows and col"):
+        NCAEDetector(**FAST).fit(empty)
+
+
+@pytest.mark.parametrize("others", [{}, {"city": "Ulm"}])
+def test_number_that_no_float_holds_is_refused_by_its_column(others):
+    frame = pd.DataFrame({"n": [10**400, *range(29)], "w": 1.5, **others})
+    with pytest.raises(ValueError, match="olumn 'n'"):
+        NCAEDetector(**FAST).fit(frame)
+
+
+@pytest.mark.parametrize("days", [pa.date32(), pa.date64()])
+def test_days_of_pyarrow_in_a_frame_of_pandas_may_be_missing(days, stays):
+    values = [None, *ENDS[2:8]] * 20
+    typed = pd.Series(values[:N], dtype=pd.ArrowDtype(days))
+    detector = NCAEDetector(**FAST).fit(stays.assign(day=typed))
+    plain = NCAEDetector(**FAST).fit(stays.assign(day=values[:N]))
+    assert np.array_equal(detector.training_scores_, plain.training_scores_)
+    assert detector.reconstruct(stays.assign(day=typed))["day"][1] in ENDS
+
+
+LARGE = 10**18 + np.random.default_rng(0).permutation(N)
+LARGE[5] = LARGE[6]
+SMALL_DTYPES = ["int64", "uint64", "Int64", "int64[pyarrow]", object]
+
+
+@pytest.mark.parametrize("dtype", [*SMALL_DTYPES, "decimal", "polars", "arrow"])
+def test_identifiers_that_no_float_tells_apart_are_judged_by_their_digits(dtype, stays):
+    keys = pd.Series(LARGE)
+    if dtype == "decimal":
+        keys = keys.astype(object).map(Decimal)
+    elif dtype in SMALL_DTYPES:
+        keys = keys.astype(dtype)
+    frame = stays.assign(key=keys)
+    makes = {"polars": pl.from_pandas, "arrow": pa.Table.from_pandas}
+    table = makes.get(dtype, pd.DataFrame)(frame)
+    with pytest.warns(UserWarning, match=r"'key' \(identifier, only whether it"):
+        detector = NCAEDetector(**FAST).fit(table)
+    assert detector.columns_["n_values"].tolist()[-1] == N - 1
+    contributions = detector.explain(table).contributions[:, -1]
+    assert set(np.flatnonzero(contributions > 0.1)) == {5, 6}
+
+
+def test_identifiers_that_no_float_tells_apart_may_come_in_pieces(stays, tmp_path):
+    frame = stays.assign(key=LARGE)
+    detector = NCAEDetector(**FAST)
+    for start in range(0, N, 40):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            detector.partial_fit(frame.iloc[start : start + 40])
+        detector.save(tmp_path / "detector.skncae")
+        detector = NCAEDetector.load(tmp_path / "detector.skncae")
+    with pytest.warns(UserWarning, match="'key'"):
+        whole = NCAEDetector(**FAST).fit(frame)
+    assert detector.columns_.equals(whole.columns_)
+    assert np.array_equal(detector.training_scores_, whole.training_scores_)
+
+
+def test_large_number_among_others_stays_a_number(stays):
+    counts = np.random.default_rng(0).integers(0, 50, N)
+    counts[3] = 10**18
+    frame = stays.assign(count=counts)
+    detector = NCAEDetector(**FAST).fit(frame)
+    assert detector.columns_["use"].tolist()[-1] == "number"
+    assert detector.explain(frame).top(1).index.tolist() == [3]

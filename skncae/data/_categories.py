@@ -1,5 +1,6 @@
 """Columns of categories in a typed table, and those that are set aside."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from numbers import Integral, Number
@@ -8,13 +9,20 @@ from typing import ClassVar
 import numpy as np
 
 from skncae.data._numbers import NEARLY_ALL, missing_share
-from skncae.data._reading import FEW, as_text
+from skncae.data._reading import FEW
 from skncae.data._slips import meant_by
+from skncae.data._texts import as_text, keys_of
 
 # Text has few values where there are FEW, or at most that share of the rows.
 FEW_SHARE = 1 / 3
 # A category is rare where at most this share of the rows has one as rare.
 RARE = 0.05
+# Truth values in other places: a database, a CSV file, another library.
+_TRUTHS = {"true": 1, "1": 1, "false": 0, "0": 0}
+# Columns that come in later as these kinds are of the type that was learnt.
+_MOMENTS = ("date", "time", "duration")
+_SAME: dict[str, tuple[str, ...]] = {kind: (kind,) for kind in ("boolean", *_MOMENTS)}
+_SAME |= {"text": ("text", "other", "boolean")}
 
 
 @dataclass(frozen=True)
@@ -27,7 +35,7 @@ class CategoryColumn:
     values : ndarray of str of shape (n_values,)
         In alphabetical order.
     counts : ndarray of int of shape (n_values,)
-    type : {"text", "boolean", "integer", "number"}
+    type : {"text", "boolean", "integer", "number", "date", "time", "duration"}
         What the values were before they were text.
     missing_share : float
     """
@@ -45,7 +53,7 @@ class CategoryColumn:
     @classmethod
     def of(cls, raw):
         """Learn the column from its values."""
-        keys = _keys(raw)
+        keys = keys_of(raw)
         counts = Counter(key for key in keys if key is not None)
         values = sorted(counts)
         return cls(
@@ -94,19 +102,41 @@ class CategoryColumn:
         return {"kind": "category", "shares": dict(zip(values, shares, strict=True))}
 
     def accepts(self, raw):
-        """Say whether a column that comes in later is of this type."""
-        if self.type == "text":
-            return raw.kind in ("text", "other", "boolean")
-        return raw.kind in ("number", "boolean") or raw.is_category
+        """Say whether a column that comes in later is of this type.
+
+        One of another type is where it holds categories that are known: some rows of
+        a column of 1, 2 and "4a" are numbers, and so is a chunk of a CSV file of them.
+        """
+        if raw.kind in _SAME.get(self.type, ("number",)) or raw.is_category:
+            return True
+        if raw.kind == "number" and raw.dtype == self.dtype and self._has_numbers:
+            return True
+        return bool(set(self.values) & set(self._later_keys(raw)))
 
     def encode(self, raw):
         """Codes of the values, NaN for what is missing, (n_samples,)."""
         codes = {value: float(code) for code, value in enumerate(self.values)}
         codes[None] = np.nan
-        keys = _keys(raw)
+        keys = self._later_keys(raw)
         for key in set(keys) - set(codes):
             codes[key] = self._code_of_new(key)
         return np.fromiter((codes[key] for key in keys), float, len(keys))
+
+    @property
+    def _has_numbers(self):
+        """Whether numbers are among the categories."""
+        return any(re.fullmatch(r"-?\d+(\.\d+)?", value) for value in self.values)
+
+    def _later_keys(self, raw):
+        """Keys of a column that comes in later, truth values as they were in fit."""
+        keys = keys_of(raw)
+        truths = {_TRUTHS.get(value.lower()): value for value in self.values}
+        if None in truths:
+            return keys
+        new = set(keys) - set(self.values) - {None}
+        names = {key: _TRUTHS[key.lower()] for key in new if key.lower() in _TRUTHS}
+        names = {key: truths.get(truth, key) for key, truth in names.items()}
+        return np.array([names.get(key, key) for key in keys], dtype=object)
 
     def _code_of_new(self, key):
         """Code of a category that was never seen."""
@@ -144,6 +174,17 @@ class CategoryColumn:
         for row, code in enumerate(codes):
             values[row] = None if np.isnan(code) else self._value(int(code))
         return values
+
+    def shown(self, values, codes):
+        """Values as they came, or as in fit where they have another type now."""
+        shown = np.empty(len(values), dtype=object)
+        for row, (value, code) in enumerate(zip(values, codes, strict=True)):
+            is_known = not np.isnan(code) and code < len(self.values)
+            new = str(value) if self.type == "text" else value
+            shown[row] = self._value(int(code)) if is_known else new
+            if np.isnan(code):
+                shown[row] = None
+        return shown
 
     def _value(self, code):
         """A category as it came."""
@@ -186,7 +227,7 @@ class AsideColumn:
     @classmethod
     def of(cls, raw, reason):
         """Learn what little is kept of the column."""
-        counts = Counter(key for key in as_text(raw.values) if key is not None)
+        counts = Counter(key for key in keys_of(raw) if key is not None)
         repeated = sorted(k for k, n in counts.items() if n > 1)
         if reason != "identifier":
             repeated = []
@@ -237,7 +278,7 @@ class AsideColumn:
     def encode(self, raw):
         """1 for an identifier that occurs more than once, 0 for others."""
         repeated = set(self.repeated)
-        return np.array([float(k in repeated) for k in as_text(raw.values)])
+        return np.array([float(k in repeated) for k in keys_of(raw)])
 
     def numbers(self, codes):
         """What components of numbers see: how rare it is to be repeated."""
@@ -248,17 +289,13 @@ class AsideColumn:
         """What else the values say of a row, (n_samples, n): nothing."""
         return np.empty((len(codes), 0))
 
+    def shown(self, values, codes):
+        """Values as they came."""
+        return values
+
     def decode(self, codes):
         """Nothing is expected of what is set aside."""
         return np.full(len(codes), None, dtype=object)
-
-
-def _keys(raw):
-    """Values of a column as text, "True" and "False" of booleans of any type."""
-    if raw.kind != "boolean":
-        return as_text(raw.values)
-    names = {0.0: "False", 1.0: "True"}
-    return np.array([names.get(value) for value in raw.values], dtype=object)
 
 
 def reason_to_set_aside(raw):
@@ -277,8 +314,8 @@ def reason_to_set_aside(raw):
 def _type_of(raw):
     """What the values of a column of categories are."""
     values = raw.values
-    if raw.kind == "boolean":
-        return "boolean"
+    if raw.kind in ("boolean", *_MOMENTS):
+        return raw.kind
     if raw.kind == "number":
         seen = values[~np.isnan(values)]
         return "integer" if (seen == np.round(seen)).all() else "number"

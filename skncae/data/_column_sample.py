@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from skncae.data._frames import joined, taken
-from skncae.data._reading import Raw, as_text
+from skncae.data._pieces import joined, taken
+from skncae.data._reading import Raw
 from skncae.data._sample import Sample
+from skncae.data._texts import as_text
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ def _column_state(raw):
         codes = {text: code for code, text in enumerate(texts)} | {None: -1}
         content["values"] = np.array([codes[key] for key in keys], dtype=np.int64)
         content["texts"] = np.array(texts, dtype=object)
+    if raw.exact is not None:
+        content["exact"] = np.array([text or "" for text in raw.exact], dtype=object)
     return content
 
 
@@ -80,4 +83,7 @@ def _column_from_state(content):
     if "texts" in content:
         texts = np.array([*content.pop("texts"), None], dtype=object)
         content["values"] = texts[content["values"]]
+    if content.get("exact") is not None:
+        exact = [str(text) or None for text in content["exact"]]
+        content["exact"] = np.array(exact, dtype=object)
     return Raw(**content)

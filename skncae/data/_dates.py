@@ -13,6 +13,9 @@ from skncae.data._numbers import missing_share, usual_range
 from skncae.data._reading import READABLE, Raw
 
 DAY = 86_400.0
+# The moments that Python has, since 1970.
+_FIRST = datetime.datetime.min - datetime.datetime(1970, 1, 1)
+_LAST = datetime.datetime.max - datetime.datetime(1970, 1, 1)
 # A day of the week says something where this many weeks were seen, a month where
 # this many years.
 LEAST_PERIODS = 2
@@ -30,6 +33,7 @@ _DAYS = (
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 # So many texts are tried first.
 N_TRIED = 100
+_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{2}):(\d{2})")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 
 
@@ -128,11 +132,16 @@ class DateColumn:
 
     def accepts(self, raw):
         """Say whether a column that comes in later is of this type."""
-        return raw.kind == ("text" if self.form else self.family)
+        if raw.kind != "text":
+            return raw.kind == self.family
+        # Text of ISO 8601 is what a file makes of dates.
+        return bool(self.form) or not np.isnan(self.encode(raw)).all()
 
     def encode(self, raw):
         """Seconds, NaN for what is missing or, of text, cannot be read."""
-        return read_text(raw, self.form).values if self.form else raw.values
+        if raw.kind != "text":
+            return raw.values
+        return read_text(raw, self.form or self.family).values
 
     def numbers(self, codes):
         """What components of numbers see: the position and points on circles."""
@@ -156,11 +165,22 @@ class DateColumn:
             values[row] = None if np.isnan(code) else self._value(float(code))
         return values
 
+    def shown(self, values, codes):
+        """Values as in fit, which those of another type or zone are not: comparable."""
+        if self.form:
+            return values
+        shown = np.empty(len(values), dtype=object)
+        for row, code in enumerate(codes):
+            shown[row] = None if np.isnan(code) else self._value(float(code))
+        return shown
+
     def _value(self, code):
         """A date, time or duration of Python, or the text of one."""
         span = datetime.timedelta(microseconds=round(code * 1e6))
         if self.family == "duration":
             return span
+        # Dates of numpy go on where those of Python end.
+        span = min(max(span, _FIRST), _LAST)
         moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + span
         if self.family == "time":
             clock = moment.time()
@@ -172,7 +192,11 @@ class DateColumn:
             return moment.date()
         if self.zone is None:
             return moment.replace(tzinfo=None)
-        return moment.astimezone(_zone(self.zone))
+        try:
+            return moment.astimezone(_zone(self.zone))
+        except OverflowError:
+            # A day before the first or after the last: of those it stays in UTC.
+            return moment
 
 
 def read_text(raw, form):
@@ -265,6 +289,11 @@ def _zone(name):
     """A time zone by name; UTC where this machine does not know it."""
     import zoneinfo
 
+    fixed = _OFFSET.fullmatch(name)
+    if fixed:
+        sign, hours, minutes = fixed.groups()
+        offset = datetime.timedelta(hours=int(hours), minutes=int(minutes))
+        return datetime.timezone(-offset if sign == "-" else offset)
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):

@@ -7,15 +7,22 @@ numbers are read from text in `_number_text`.
 """
 
 from dataclasses import astuple, dataclass, replace
-from numbers import Integral
 
 import numpy as np
 
 from skncae.data._categories import AsideColumn, CategoryColumn, reason_to_set_aside
 from skncae.data._dates import DateColumn, read_text, text_form
-from skncae.data._number_text import read_numbers, writing_of
+from skncae.data._forced import forced_names
+from skncae.data._number_text import MISSING, Writing, read_numbers, writing_of
 from skncae.data._numbers import NumberColumn, is_identifier
-from skncae.data._reading import Raw, columns_of, library_of, unread
+from skncae.data._pieces import check_names
+from skncae.data._reading import READABLE, Raw, columns_of, library_of
+from skncae.data._texts import read_as_missing, unread
+
+# So many texts that cannot be read are known as such later on.
+N_KNOWN = 20
+# Of fewer texts it cannot be said that their column is written in another way.
+LEAST_UNREAD = 3
 
 _FAMILIES = {
     cls.__name__: cls for cls in (NumberColumn, DateColumn, CategoryColumn, AsideColumn)
@@ -44,7 +51,7 @@ class Layout:
         categorical_features : "from_dtype", names, indices or a mask
             Which are categories whatever they hold.
         """
-        forced = _forced(categorical_features, [raw.name for raw in raws])
+        forced = forced_names(categorical_features, [raw.name for raw in raws])
         layout = cls([_column(raw, raw.name in forced) for raw in raws])
         layout._check_used()
         return layout
@@ -103,20 +110,9 @@ class Layout:
         ValueError
             If a column is new or lost, or changed its type.
         """
-        self._check_names([raw.name for raw in raws])
+        check_names(self.names, [raw.name for raw in raws])
         by_name = {raw.name: raw for raw in raws}
-        cells = []
-        for column in self.used:
-            raw = by_name[column.name]
-            is_empty = not _is_there(raw).any()
-            if not is_empty and not column.accepts(raw):
-                raise ValueError(
-                    f"Column {column.name!r} held {_plural(column)} in fit and has the "
-                    f"type {raw.dtype} now. Give it the type that it had, "
-                    f"{column.dtype}, or fit again."
-                )
-            empty = np.full(len(raw.values), np.nan)
-            cells.append(empty if is_empty else column.encode(raw))
+        cells = [_encoded(column, by_name[column.name]) for column in self.used]
         return np.stack(cells, axis=1).astype(np.float64)
 
     def numbers(self, cells):
@@ -172,6 +168,13 @@ class Layout:
             values[:, place] = column.decode(codes)
         return values
 
+    def shown(self, values, cells):
+        """Values that came in, those of another type as they would have been in fit."""
+        values = values.copy()
+        for place, column, codes in zip(self.places, self.used, cells.T, strict=True):
+            values[:, place] = column.shown(values[:, place], codes)
+        return values
+
     def described(self):
         """Return the table of `columns_`, as a list of dictionaries."""
         return [
@@ -188,13 +191,37 @@ class Layout:
 
     def lost(self):
         """Say what is set aside, and which text counts as missing; "" of nothing."""
-        listed = ", ".join(
-            f"{column.name!r} ({', '.join(map(repr, column.unread))})"
+        texts = {c.name: getattr(c, "unread", ()) for c in self.columns}
+        said = (self._set_aside(), read_as_missing(texts), self._in_doubt())
+        return " ".join(part for part in said if part)
+
+    def _in_doubt(self):
+        """Say in which text a mark may be of decimals or of thousands; "" of none."""
+        writings = {
+            column.name: Writing(*column.writing)
             for column in self.columns
-            if getattr(column, "unread", ())
+            if column.family == "number" and column.writing
+        }
+        listed = ", ".join(
+            f"{name!r} ({w.doubt!r}, read as {w.read(w.doubt):g})"
+            for name, w in writings.items()
+            if w.doubt
         )
-        unread = f"Read as missing: {listed}." if listed else ""
-        return " ".join(part for part in (self._set_aside(), unread) if part)
+        remedy = " Give numbers where it is the other."
+        said = "Nothing says whether a mark is one of decimals or of thousands"
+        return f"{said}: {listed}.{remedy}" if listed else ""
+
+    def lost_later(self, raws, cells):
+        """Say which text of later rows counts as missing; "" of none.
+
+        What fit has named, and marks for what is missing, are known.
+        """
+        by_name = {raw.name: raw for raw in raws}
+        texts = {
+            column.name: _unread_later(column, by_name[column.name], codes)
+            for column, codes in zip(self.used, cells.T, strict=True)
+        }
+        return read_as_missing(texts)
 
     def _set_aside(self):
         """Say which columns are set aside, and how to force them in; "" of none."""
@@ -212,23 +239,6 @@ class Layout:
         )
         return f"Set aside: {listed}.{remedy}"
 
-    def _check_names(self, names):
-        """Raise unless these are the names of all columns."""
-        lost = [name for name in self.names if name not in names]
-        new = [name for name in names if name not in self.names]
-        if lost or new:
-            parts = [("lacks", lost), ("has the new", new)]
-            listed = " and ".join(
-                f"{verb} column{'s' if len(found) > 1 else ''} "
-                + ", ".join(map(repr, found))
-                for verb, found in parts
-                if found
-            )
-            raise ValueError(
-                f"The frame {listed}, compared with the frame of fit. Give it the "
-                "columns that it had, or fit again."
-            )
-
     def _check_used(self):
         """Raise if no column is left."""
         if self.used:
@@ -238,6 +248,37 @@ class Layout:
             f"No column of the frame can be used: {aside}. To use one as a category, "
             "name it in categorical_features."
         )
+
+
+def _encoded(column, raw):
+    """Codes of a column that came in; an error where it is of another type."""
+    if not raw.is_there.any():
+        return np.full(len(raw.values), np.nan)
+    if not column.accepts(raw):
+        raise ValueError(
+            f"Column {column.name!r} held {_plural(column)} in fit and has the type "
+            f"{raw.dtype} now. Give it the type that it had, {column.dtype}, or fit "
+            "again."
+        )
+    codes = column.encode(raw)
+    texts = _unread_later(column, raw, codes)
+    n_read = np.count_nonzero(~np.isnan(codes))
+    if len(texts) >= LEAST_UNREAD and n_read <= (1 - READABLE) * (n_read + len(texts)):
+        example = str(column.decode(np.array([column.usual[0]]))[0])
+        raise ValueError(
+            f"Column {column.name!r} held {_plural(column)} in fit, such as "
+            f"{example!r}, and what it holds now cannot be read so, such as "
+            f"{texts[0]!r}. Write it as in fit, or fit again."
+        )
+    return codes
+
+
+def _unread_later(column, raw, codes):
+    """Texts that came in later and could not be read, though they are no marks."""
+    if column.is_category:
+        return []
+    texts = unread(raw, codes, column.unread)
+    return [text for text in texts if text.strip().lower() not in MISSING]
 
 
 def refuse_onnx(layout):
@@ -296,58 +337,6 @@ def read_array(X):
     ]
 
 
-def joined(tables):
-    """Join the columns of frames that came one after the other.
-
-    Parameters
-    ----------
-    tables : list of list of Raw
-
-    Returns
-    -------
-    raws : list of Raw
-    """
-    first, *others = tables
-    for table in others:
-        names = [raw.name for raw in table]
-        if sorted(names) != sorted(raw.name for raw in first):
-            # What is lost or new, in the words of a layout.
-            Layout([NumberColumn.of(_empty(raw)) for raw in first])._check_names(names)
-    by_name = [{raw.name: raw for raw in table} for table in tables]
-    return [_joined([table[raw.name] for table in by_name]) for raw in first]
-
-
-def taken(raws, rows):
-    """Take some rows of columns that were read."""
-    return [replace(raw, values=raw.values[rows]) for raw in raws]
-
-
-def _joined(parts):
-    """Join the parts of one column."""
-    seen = [part for part in parts if _is_there(part).any()] or parts[:1]
-    kinds = {part.kind for part in seen}
-    if kinds == {"number", "boolean"}:
-        kinds = {"number"}
-    if len(kinds) > 1:
-        raise ValueError(
-            f"Column {parts[0].name!r} has the types "
-            f"{' and '.join(sorted({part.dtype for part in seen}))} in different "
-            "pieces. Give it one type."
-        )
-    (kind,) = kinds
-    is_object = kind in ("text", "other")
-    values = []
-    for part in parts:
-        if (part.values.dtype == object) == is_object:
-            values.append(part.values)
-        else:
-            # A piece without a value, of whatever type.
-            missing = None if is_object else np.nan
-            dtype = object if is_object else float
-            values.append(np.full(len(part.values), missing, dtype=dtype))
-    return replace(seen[0], kind=kind, values=np.concatenate(values))
-
-
 def _column(raw, is_forced):
     """Learn one column."""
     if is_forced or raw.kind == "boolean" or (raw.is_category and raw.kind == "text"):
@@ -355,11 +344,11 @@ def _column(raw, is_forced):
     if raw.kind == "number":
         if is_identifier(raw):
             return AsideColumn.of(raw, "identifier")
-        if not _is_there(raw).any():
+        if not raw.is_there.any():
             return AsideColumn.of(raw, "no values")
         return NumberColumn.of(raw)
     if raw.kind in ("date", "time", "duration"):
-        if not _is_there(raw).any():
+        if not raw.is_there.any():
             return AsideColumn.of(raw, "no values")
         return DateColumn.of(raw)
     if raw.kind == "other":
@@ -372,33 +361,26 @@ def _text_column(raw):
     form = text_form(raw)
     if form:
         read = read_text(raw, form)
-        return DateColumn.of(read, form, unread(raw.values, read.values))
+        return DateColumn.of(read, form, _named_texts(raw, read.values))
     writing = writing_of(raw.values)
     if writing:
         numbers = read_numbers(raw.values, writing)
         read = replace(raw, kind="number", values=numbers)
         if is_identifier(read):
             return AsideColumn.of(raw, "identifier")
-        return NumberColumn.of(read, astuple(writing), unread(raw.values, numbers))
+        return NumberColumn.of(read, astuple(writing), _named_texts(raw, numbers))
     reason = reason_to_set_aside(raw)
     return CategoryColumn.of(raw) if reason is None else AsideColumn.of(raw, reason)
+
+
+def _named_texts(raw, codes):
+    """Some of the texts that could not be read: those that are known from then on."""
+    return tuple(sorted(set(unread(raw, codes)))[:N_KNOWN])
 
 
 def _is_used(column):
     """Say whether a column has a cell."""
     return not isinstance(column, AsideColumn) or column.is_used
-
-
-def _is_there(raw):
-    """Where values are not missing."""
-    if raw.values.dtype == object:
-        return np.array([value is not None for value in raw.values], dtype=bool)
-    return ~np.isnan(raw.values)
-
-
-def _empty(raw):
-    """The column without rows."""
-    return Raw(raw.name, "number", np.empty(0), False, raw.dtype)
 
 
 def _plural(column):
@@ -407,43 +389,6 @@ def _plural(column):
     words |= {"time": "times of the day", "duration": "durations"}
     if column.family == "number" and column.writing:
         return "numbers written as text"
+    if column.understood == "boolean":
+        return "truth values"
     return words.get(column.family, "identifiers")
-
-
-def _forced(categorical_features, names):
-    """Return the names of the columns that are said to be categories."""
-    if categorical_features is None:
-        return set()
-    if isinstance(categorical_features, str):
-        if categorical_features == "from_dtype":
-            return set()
-        raise ValueError(
-            'categorical_features must be "from_dtype", a list of names or of indices, '
-            f"or a mask; got {categorical_features!r}."
-        )
-    given = np.asarray(categorical_features, dtype=object).ravel().tolist()
-    if given and all(isinstance(item, bool | np.bool_) for item in given):
-        if len(given) != len(names):
-            raise ValueError(
-                f"categorical_features is a mask of {len(given)} entries, and X has "
-                f"{len(names)} columns. Give one for each."
-            )
-        return {name for name, is_one in zip(names, given, strict=True) if is_one}
-    return {_named(item, names) for item in given}
-
-
-def _named(item, names):
-    """Return the name that an item of categorical_features stands for."""
-    if isinstance(item, str) and item in names:
-        return item
-    if isinstance(item, Integral) and not isinstance(item, bool):
-        item = int(item)
-        if -len(names) <= item < len(names):
-            return names[item]
-        raise ValueError(
-            f"categorical_features names column {item}, and X has {len(names)} columns."
-        )
-    raise ValueError(
-        f"categorical_features names {item!r}, which is no column of X: "
-        f"{', '.join(map(repr, names))}."
-    )

@@ -7,11 +7,18 @@ by the estimator, so that rows that go out have it too.
 import numpy as np
 from sklearn.utils.validation import validate_data
 
+from skncae._surroundings import warn_caller
 from skncae.data import _frames, _images
 from skncae.data._arrays import as_array
 from skncae.data._chunks import Chunks
 from skncae.data._frames import Layout
-from skncae.data._reading import columns_of, is_all_numeric, library_of, names_of
+from skncae.data._reading import (
+    columns_of,
+    frame_instead_of,
+    is_all_numeric,
+    library_of,
+    names_of,
+)
 
 
 def check_rows(estimator, X, *, reset):
@@ -31,6 +38,8 @@ def check_rows(estimator, X, *, reset):
         is_auto = _is_auto(estimator.allow_nan)
         is_frame = library_of(X) is not None
         estimator._allow_nan = is_frame if is_auto else estimator.allow_nan
+    if library_of(X) is not None and not len(names_of(X)):
+        _refuse_empty(len(X), 0)
     raws = typed_columns(estimator, X, reset)
     if raws is not None:
         return _checked_columns(estimator, raws, reset, library_of(X) is not None)
@@ -83,10 +92,12 @@ def typed_columns(estimator, X, reset):
         if layout is None:
             return None
         if not is_frame and hasattr(estimator, "feature_names_in_"):
+            way = frame_instead_of(X)
             raise TypeError(
                 f"This {type(estimator).__name__} was fitted on a frame with the "
                 f"columns {', '.join(map(repr, layout.names))}; got "
-                f"{type(X).__name__}. Give it a frame with these."
+                f"{type(X).__name__}. Give it a frame with these"
+                f"{f': {way}' if way else ''}."
             )
         return _frames.read(X) if is_frame else _frames.read_array(X)
     forces = not _is_default(estimator.categorical_features)
@@ -122,10 +133,7 @@ def _is_default(categorical_features):
 def _checked_columns(estimator, raws, reset, is_named):
     """Validate the columns of a typed table and return its cells."""
     if not len(raws) or not len(raws[0].values):
-        raise ValueError(
-            f"Found array with {len(raws[0].values) if raws else 0} sample(s) and "
-            f"{len(raws)} feature(s), where at least one of each is required."
-        )
+        _refuse_empty(len(raws[0].values) if raws else 0, len(raws))
     if reset:
         if estimator.image_shape is not None:
             raise ValueError(
@@ -134,6 +142,10 @@ def _checked_columns(estimator, raws, reset, is_named):
             )
         set_layout(estimator, raws, is_named)
     cells = estimator._layout.encode(raws)
+    # What fit lost is said once its rows are all known.
+    lost = "" if reset else estimator._layout.lost_later(raws, cells)
+    if lost:
+        warn_caller(lost)
     if not allows_nan(estimator) and np.isnan(cells).any():
         names = [column.name for column in estimator._layout.used]
         first = names[int(np.isnan(cells).any(axis=0).argmax())]
@@ -142,6 +154,14 @@ def _checked_columns(estimator, raws, reset, is_named):
             "allow_nan=False refuses. Leave allow_nan at its default."
         )
     return cells
+
+
+def _refuse_empty(n_rows, n_columns):
+    """Say that a frame holds nothing."""
+    raise ValueError(
+        f"Found array with {n_rows} sample(s) and {n_columns} feature(s), where at "
+        "least one of each is required. Give a frame with rows and columns."
+    )
 
 
 # Validation sums X, which for huge values of both signs is inf - inf.
@@ -159,7 +179,7 @@ def _checked_rows(estimator, X, reset):
             ensure_all_finite="allow-nan" if allows_nan(estimator) else True,
             ensure_min_samples=1,
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         if "contains NaN" in str(error):
             raise ValueError(
                 f"Input X contains NaN{_first_place(X, np.isnan)}. Fit with "
@@ -167,10 +187,15 @@ def _checked_rows(estimator, X, reset):
                 "the scores, or fill them in, for example with "
                 "sklearn.impute.SimpleImputer."
             ) from error
-        if "contains infinity" in str(error):
+        if "contains infinity" in str(error) or isinstance(error, OverflowError):
             raise ValueError(
                 f"Input X contains infinity{_first_place(X, np.isinf)}. Replace it by "
                 "a number, or by NaN with allow_nan=True."
+            ) from error
+        way = frame_instead_of(X)
+        if way:
+            raise TypeError(
+                f"X is a {type(X).__name__}, which is not taken as it is. Give {way}."
             ) from error
         if not reset and library_of(X) is not None:
             _raise_if_changed(X, error)

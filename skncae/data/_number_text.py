@@ -4,17 +4,19 @@ A column of a file is text as soon as one value has a unit, a mark between thous
 a mark for what is missing.
 """
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
-from skncae.data._reading import FEW, READABLE, as_text
+from skncae.data._reading import FEW, READABLE
+from skncae.data._texts import as_text
 
-# What stands where a value is missing.
-_MISSING = {"", "?", "-", "--", ".", "*", "na", "n/a", "n.a.", "nan", "none", "null"}
-_MISSING |= {"missing", "unknown"}
+# What stands where a value is missing, in lower case.
+MISSING = {"", "?", "-", "--", ".", "*", "na", "n/a", "n.a.", "nan", "none", "null"}
+MISSING |= {"missing", "unknown"}
 
 # A sign, what stands before the digits (no letter: those of codes do), the digits with
 # their marks, and what stands behind them, such as a unit.
@@ -23,14 +25,19 @@ _PARTS = re.compile(
     r"(?P<number>[.,]?\d(?:[\d.,' \u00a0\u202f]*\d)?[.,]?(?:[eE][+-]?\d+)?)"
     r"(?P<after>\D*)"
 )
-# Numbers by what stands before their decimals; the other mark is one of thousands.
+# Numbers by what stands before their decimals; the other mark is one of thousands,
+# which are written with one mark throughout and begin with no zero.
+_OTHER = {".": ",", ",": "."}
 _NUMBERS = {
     point: re.compile(
-        rf"(\d{{1,3}}(?:[{other}' \u00a0\u202f]\d{{3}})+|\d*)"
-        rf"([{point}]\d*)?([eE][+-]?\d+)?"
+        rf"(?P<whole>[1-9]\d{{0,2}}(?P<mark>[{other}' \u00a0\u202f])\d{{3}}"
+        rf"(?:(?P=mark)\d{{3}})*|\d*)"
+        rf"(?P<decimals>[{point}]\d*)?(?P<exponent>[eE][+-]?\d+)?"
     )
-    for point, other in (".,", ",.")
+    for point, other in _OTHER.items()
 }
+# A mark is one of decimals where this share of the values with it say so.
+SAYS_DECIMALS = 0.05
 
 
 @dataclass(frozen=True)
@@ -43,11 +50,15 @@ class Writing:
         What stands before and behind the digits, such as "$" or " kg".
     point : {".", ","}
         What stands before the decimals.
+    doubt : str
+        A text with a mark of which nothing says whether it is one of decimals or of
+        thousands; empty where the column says it.
     """
 
     before: str
     after: str
     point: str
+    doubt: str = ""
 
     @property
     def has_unit(self):
@@ -66,9 +77,12 @@ class Writing:
         found = _NUMBERS[self.point].fullmatch(parts["number"])
         if found is None:
             return np.nan
-        whole, decimals, exponent = (part or "" for part in found.groups())
+        names = ("whole", "decimals", "exponent")
+        whole, decimals, exponent = (found[name] or "" for name in names)
         digits = re.sub(r"\D", "", whole) + decimals.replace(self.point, ".")
-        return float(parts["sign"].replace("\u2212", "-") + digits + exponent)
+        number = float(parts["sign"].replace("\u2212", "-") + digits + exponent)
+        # 1e999 is beyond what a float holds, and infinity is no value.
+        return number if math.isfinite(number) else math.nan
 
     def write(self, number, decimals):
         """The text of a number with so many decimals; None of NaN."""
@@ -95,12 +109,12 @@ def read_numbers(values, writing):
 def writing_of(values):
     """Say how the numbers of a column of text are written.
 
-    None where it holds others than numbers, few values, or codes: digits alone, or some
-    that begin with zero.
+    None where it holds others than numbers, few values, or codes: digits alone, also
+    behind a plus as in numbers of telephones, or some that begin with zero.
     """
     every = Counter(text.strip() for text in as_text(values) if text is not None)
-    counts = {text: n for text, n in every.items() if text.lower() not in _MISSING}
-    if len(counts) <= FEW or all(text.isdecimal() for text in every):
+    counts = {text: n for text, n in every.items() if text.lower() not in MISSING}
+    if len(counts) <= FEW or all(t.removeprefix("+").isdecimal() for t in every):
         return None
     found = {text: parts for text in counts if (parts := _PARTS.fullmatch(text))}
     least = READABLE * sum(counts.values())
@@ -111,14 +125,57 @@ def writing_of(values):
     for text, parts in found.items():
         units[parts["before"], parts["after"]] += counts[text]
     (before, after), _ = units.most_common(1)[0]
-    for point in _NUMBERS:
-        writing = Writing(before, after, point)
-        is_read = [
-            t for t, parts in found.items() if not np.isnan(writing.number(parts))
-        ]
-        if _total(counts, is_read) >= least:
-            return writing
-    return None
+    read = {
+        point: {t for t, parts in found.items() if not np.isnan(writing.number(parts))}
+        for point in _NUMBERS
+        for writing in [Writing(before, after, point)]
+    }
+    enough = [point for point in read if _total(counts, read[point]) >= least]
+    if len(enough) < 2:
+        return Writing(before, after, enough[0]) if enough else None
+    numbers = {text: found[text]["number"] for text in read["."] | read[","]}
+    return Writing(before, after, *_point_of(numbers, read, counts))
+
+
+def _point_of(numbers, read, counts):
+    """Say what stands before the decimals where both marks may.
+
+    A mark before three digits may be one of decimals or of thousands. Other digits
+    behind it, a zero before it, and 1000 without it say that it is one of decimals; two
+    of it, and smaller whole numbers without it, one of thousands.
+
+    Parameters
+    ----------
+    numbers : dict of str to str
+        The digits of texts, with their marks.
+    read : dict of {".", ","} to set of str
+        Which texts are numbers with this before the decimals.
+    counts : dict of str to int
+
+    Returns
+    -------
+    point : {".", ","}
+    doubt : str
+        A text that may be either, where nothing says which it is.
+    """
+    either = [t for t in read["."] & read[","] if set(numbers[t]) & set(".,")]
+    if not either:
+        return max(read, key=lambda point: _total(counts, read[point])), ""
+    marks = {p: _total(counts, [t for t in either if p in numbers[t]]) for p in read}
+    mark = max(marks, key=marks.__getitem__)
+    whole = {t: int(digits) for t, digits in numbers.items() if digits.isdecimal()}
+    decimals, thousands = read[mark], read[_OTHER[mark]]
+    large = [text for text, number in whole.items() if number >= 1000]
+    small = [text for text, number in whole.items() if 0 < number < 1000]
+    for_decimals = _total(counts, decimals - thousands) + _total(counts, large)
+    for_thousands = _total(counts, thousands - decimals) + _total(counts, small)
+    marked = _total(counts, [text for text in numbers if mark in numbers[text]])
+    if for_decimals >= SAYS_DECIMALS * marked or for_decimals > for_thousands:
+        return mark, ""
+    if for_thousands > for_decimals:
+        return _OTHER[mark], ""
+    # As in English, where nothing decides; the other reading is a thousand times it.
+    return ".", min(either)
 
 
 def _total(counts, texts):

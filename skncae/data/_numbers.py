@@ -109,8 +109,8 @@ class NumberColumn:
             return read_numbers(raw.values, Writing(*self.writing))
         if np.isinf(raw.values).any():
             raise ValueError(
-                f"Column {self.name!r} contains infinity. Replace it by a number, or "
-                "by a missing value."
+                f"Column {self.name!r} contains infinity, or a number beyond 1.8e308. "
+                "Replace it by a number, or by a missing value."
             )
         return raw.values
 
@@ -121,6 +121,10 @@ class NumberColumn:
     def cycles(self, codes):
         """What else the values say of a row, (n_samples, n): nothing."""
         return np.empty((len(codes), 0))
+
+    def shown(self, values, codes):
+        """Values as they came."""
+        return values
 
     def decode(self, codes):
         """Return codes that are expected as values that can be, within those seen."""
@@ -142,7 +146,8 @@ def is_identifier(raw):
     seen = raw.values[~np.isnan(raw.values)]
     if len(seen) < 20 or not (seen == np.round(seen)).all():
         return False
-    n_values, width = len(np.unique(seen)), np.ptp(seen) + 1
+    digits = seen if raw.exact is None else raw.exact[raw.is_there].astype(str)
+    n_values, width = len(np.unique(digits)), np.ptp(seen) + 1
     by_chance = len(seen) ** 2 / (2 * width)
     return n_values >= NEARLY_ALL * len(seen) and by_chance >= max(
         CHANCE_MEETINGS, 4 * (len(seen) - n_values)

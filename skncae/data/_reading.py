@@ -4,8 +4,9 @@ The only place that knows these libraries. None is imported: a frame brings its 
 """
 
 import datetime
+import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Integral, Real
@@ -14,6 +15,9 @@ import numpy as np
 
 # Microseconds in a second: what dates and times are counted in.
 MICROSECONDS = 1e6
+
+# From here on whole numbers are no longer all floats.
+EXACT_BELOW = 2.0**53
 
 # Text has few values where there are at most so many.
 FEW = 20
@@ -38,6 +42,9 @@ class Raw:
         The type, in the words of its library.
     zone : str or None
         The time zone of dates.
+    exact : ndarray of str of shape (n_samples,) or None
+        Whole numbers in all their digits, None for missing, where float64 has no place
+        for those of some.
     """
 
     name: str
@@ -46,6 +53,14 @@ class Raw:
     is_category: bool = False
     dtype: str = ""
     zone: str | None = None
+    exact: np.ndarray | None = None
+
+    @property
+    def is_there(self):
+        """Which values are not missing, bool of shape (n_samples,)."""
+        if self.values.dtype == object:
+            return np.array([value is not None for value in self.values], dtype=bool)
+        return ~np.isnan(self.values)
 
 
 def library_of(X):
@@ -61,6 +76,20 @@ def library_of(X):
         if root in is_frame and base.__name__ == is_frame[root]:
             return root
     return None
+
+
+def frame_instead_of(X):
+    """Say how to make a frame of what is nearly one; "" of anything else."""
+    root = type(X).__module__.partition(".")[0]
+    if isinstance(X, list) and X and all(isinstance(row, dict) for row in X):
+        return "pandas.DataFrame(X)"
+    ways = {
+        ("polars", "LazyFrame"): "X.collect()",
+        ("polars", "Series"): "X.to_frame()",
+        ("pandas", "Series"): "X.to_frame(), or X.to_frame().T where it is a row",
+        ("pyarrow", "RecordBatch"): "pyarrow.Table.from_batches([X])",
+    }
+    return ways.get((root, type(X).__name__), "")
 
 
 def is_all_numeric(X):
@@ -144,6 +173,10 @@ def _pandas_column(name, column):
     if is_category:
         return Raw(name, "text", _objects(column, missing), True, dtype)
     kind = getattr(column.dtype, "kind", "O")
+    if dtype.startswith(("date32", "date64")):
+        # Days of pyarrow, which pandas turns into moments where none is missing only.
+        values = _objects(column, missing)
+        return replace(_from_objects(name, values, dtype, "date"), dtype=dtype)
     if dtype.startswith("period"):
         column, kind = column.dt.to_timestamp(), "M"
     if kind == "M":
@@ -162,7 +195,10 @@ def _pandas_column(name, column):
     if kind == "b" or dtype in ("boolean", "bool[pyarrow]"):
         return Raw(name, "boolean", _floats(column, missing), False, dtype)
     if kind in "iuf" and kind != "O":
-        return Raw(name, "number", _floats(column, missing), False, dtype)
+        numbers = _floats(column, missing)
+        is_whole = kind in "iu" and _is_beyond(numbers)
+        exact = _digits(_objects(column, missing)) if is_whole else None
+        return Raw(name, "number", numbers, False, dtype, exact=exact)
     return _from_objects(name, _objects(column, missing), dtype)
 
 
@@ -202,9 +238,10 @@ def _polars_column(name, column):
         )
     if root == "Boolean" or column.dtype.is_numeric():
         kind = "boolean" if root == "Boolean" else "number"
-        return Raw(
-            name, kind, column.cast(float).to_numpy().astype(float), False, dtype
-        )
+        numbers = column.cast(float).to_numpy().astype(float)
+        is_whole = column.dtype.is_integer() and _is_beyond(numbers)
+        exact = _digits(_listed(column.to_list())) if is_whole else None
+        return Raw(name, kind, numbers, False, dtype, exact=exact)
     return _from_objects(name, _listed(column.to_list()), dtype)
 
 
@@ -217,9 +254,10 @@ def _arrow_column(name, column):
     dtype = str(column.type)
     kind = _arrow_kind(column.type)
     if kind in ("number", "boolean", "date", "duration", "time"):
-        values = _from_objects(name, _listed(column.to_pylist()), dtype, kind).values
+        read = _from_objects(name, _listed(column.to_pylist()), dtype, kind)
+        values, exact = read.values, read.exact
         zone = getattr(column.type, "tz", None)
-        return Raw(name, kind, values, False, dtype, zone)
+        return Raw(name, kind, values, False, dtype, zone, exact)
     values = _listed(column.to_pylist())
     if dtype.startswith("dictionary"):
         return Raw(name, "text", values, True, dtype)
@@ -263,36 +301,28 @@ def _from_objects(name, values, dtype, kind=None):
         zone = zones.pop() if len(zones) == 1 else ("UTC" if zones else None)
     numbers = np.full(len(values), np.nan)
     numbers[there] = [_AS_NUMBER[kind](value) for value in values[there]]
-    return Raw(name, kind, numbers, False, dtype, zone)
+    is_whole = kind == "number" and _is_beyond(numbers)
+    exact = _digits(np.where(there, values, None)) if is_whole else None
+    return Raw(name, kind, numbers, False, dtype, zone, exact)
 
 
-def as_text(values):
-    """Values as text, None for what is missing."""
-    if values.dtype != object:
-        texts, codes = np.unique(values, return_inverse=True)
-        named = np.array([None if v != v else _text(v) for v in texts], dtype=object)
-        return named[codes]
-    return np.array([_text(value) for value in values], dtype=object)
+def _is_beyond(numbers):
+    """Say whether float64 may have one number for several whole ones.
+
+    Infinity is refused later on.
+    """
+    sizes = np.abs(numbers)
+    return bool((sizes >= EXACT_BELOW).any() and not np.isinf(sizes).any())
 
 
-def unread(values, codes):
-    """Some of the texts that are there and could not be read, three at most."""
-    texts = as_text(values[np.isnan(codes)])
-    return tuple(sorted(set(texts) - {None})[:3])
-
-
-def _text(value):
-    """A value as text, None where it is missing."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    if isinstance(value, Integral):
-        return str(int(value))
-    if isinstance(value, float | np.floating | Decimal):
-        number = float(str(value))
-        return str(int(number)) if number.is_integer() else repr(number)
-    return str(value)
+def _digits(values):
+    """Whole numbers as text, None for missing; None where some are not whole."""
+    there = [value for value in values if value is not None]
+    whole = Integral | Decimal
+    if not all(isinstance(v, whole) and v == int(v) for v in there):
+        return None
+    texts = [None if value is None else str(int(value)) for value in values]
+    return np.array(texts, dtype=object)
 
 
 def _is_missing(value):
@@ -312,6 +342,14 @@ def _kind_of(values):
     plain = str | Real | Decimal | np.bool_
     is_plain = all(isinstance(value, plain) for value in values)
     return "text" if is_plain else "other"
+
+
+def _float(value):
+    """A number as a float, infinity of one that no float holds."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _date_seconds(value):
@@ -345,7 +383,7 @@ _TYPES: dict[str, tuple] = {
 }
 _AS_NUMBER = {
     "boolean": float,
-    "number": float,
+    "number": _float,
     "date": _date_seconds,
     "time": _time_seconds,
     "duration": lambda value: value.total_seconds(),

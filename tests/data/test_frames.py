@@ -13,8 +13,10 @@ from hypothesis.extra import numpy as arrays
 from skncae.data._dates import _CLOCKS, _DAYS, text_form
 from skncae.data._frames import Layout, read
 from skncae.data._numbers import is_identifier
+from skncae.data._pieces import joined
 from skncae.data._reading import Raw
 from skncae.data._slips import meant_by
+from skncae.data._texts import keys_of
 
 LAWS = settings(deadline=None, max_examples=40)
 WORDS = st.text(string.ascii_letters, min_size=1, max_size=6)
@@ -252,3 +254,113 @@ def test_one_slip_is_seen(slip):
 @pytest.mark.parametrize("text", ["Female", "Other", "Fmael", "M4le", "Mal", "Male"])
 def test_other_text_is_no_slip(text):
     assert meant_by(text, {"Female": 100, "Male": 200, "M1le": 100}) is None
+
+
+TRUTHS = [True, False, True, True, None] * 4
+SAME_TRUTHS = {
+    "booleans": pd.array(TRUTHS, dtype="boolean"),
+    "integers": pd.array([None if t is None else int(t) for t in TRUTHS], "Int8"),
+    "floats": [np.nan if t is None else float(t) for t in TRUTHS],
+    "text": [None if t is None else str(t) for t in TRUTHS],
+    "lower case": [None if t is None else str(t).lower() for t in TRUTHS],
+}
+
+
+@pytest.mark.parametrize("later", SAME_TRUTHS)
+@pytest.mark.parametrize("first", SAME_TRUTHS)
+def test_truth_is_the_same_however_it_is_written(first, later):
+    first, same = (pd.DataFrame({"c": SAME_TRUTHS[k]}) for k in (first, later))
+    layout = Layout.of(read(first), ["c"])
+    codes = layout.encode(read(first))
+    np.testing.assert_array_equal(layout.encode(read(same)), codes)
+
+
+def test_numbers_that_are_no_truth_values_are_refused_where_these_were():
+    layout = Layout.of(read(pd.DataFrame({"c": [True, False]})))
+    with pytest.raises(ValueError, match="Column 'c' held truth values in fit"):
+        layout.encode(read(pd.DataFrame({"c": [7, 8]})))
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_rows_of_the_frame_of_fit_are_read_as_they_were_whatever_they_are_alone(
+    missing,
+):
+    rng = np.random.default_rng(0)
+    flats = rng.choice(np.array([1, 2.5, True, "4a", None], object), 200)
+    days = [f"2025-01-{d:02d}" for d in rng.integers(1, 29, 200)]
+    days[7] = "2025-02-30"
+    frame = pd.DataFrame({"flat": flats, "day": days})
+    frame = frame if missing else frame.dropna()
+    layout = Layout.of(read(frame))
+    assert [column.family for column in layout.columns] == ["category", "date"]
+    cells = layout.encode(read(frame))
+    for row in range(30):
+        alone = layout.encode(read(frame.iloc[[row]]))
+        np.testing.assert_array_equal(alone[0], cells[row])
+
+
+def test_chunk_of_a_file_whose_type_was_guessed_is_what_it_was_in_fit():
+    whole = pd.DataFrame({"flat": ["1", "2", "2", "4a"] * 9})
+    layout = Layout.of(read(whole))
+    for part in ([1, 2], [2.0, np.nan], ["1", "2"]):
+        codes = layout.encode(read(pd.DataFrame({"flat": part})))
+        same = pd.DataFrame({"flat": [v if v != v else str(int(v)) for v in part]})
+        np.testing.assert_array_equal(codes, layout.encode(read(same)))
+    with pytest.raises(ValueError, match="'flat' held categories in fit"):
+        layout.encode(read(pd.DataFrame({"flat": [10115, 10117]})))
+
+
+def test_dates_may_come_back_as_text_and_text_of_dates_as_dates():
+    moments = pd.date_range("2021-01-01 10:00", periods=50, freq="31h")
+    dates = pd.DataFrame({"d": moments})
+    text = pd.DataFrame({"d": moments.astype(str)})
+    for first, later in ((dates, text), (text, dates)):
+        layout = Layout.of(read(first))
+        np.testing.assert_array_equal(
+            layout.encode(read(later)), layout.encode(read(first))
+        )
+
+
+def test_pieces_of_objects_are_joined_as_the_whole_is_read():
+    values = np.array([1, 2, "4a", None, 7, 2.5] * 5, dtype=object)
+    frame = pd.DataFrame({"flat": values})
+    parts = [read(frame.iloc[k : k + 2]) for k in range(0, 30, 2)]
+    (whole,), (pieces,) = read(frame), joined(parts)
+    assert pieces.kind == whole.kind == "text"
+    assert keys_of(pieces).tolist() == keys_of(whole).tolist()
+
+
+DAYS = pd.Series(pd.date_range("2021-01-04", periods=3, freq="7D").repeat(9))
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (DAYS, "2021-01-04"),
+        (DAYS + pd.Timedelta("90min"), "2021-01-04 01:30:00"),
+        (DAYS.dt.tz_localize("UTC"), "2021-01-04"),
+        (DAYS.dt.date, "2021-01-04"),
+        (DAYS.dt.to_period("M"), "2021-01-01"),
+        (DAYS - DAYS[0], "0:00:00"),
+        (pd.Series([datetime.time(9, 30), None, datetime.time(7)]), "09:30:00"),
+        (pd.Series([datetime.date(2021, 1, 4), None]), "2021-01-04"),
+    ],
+)
+def test_dates_and_times_may_be_said_to_be_categories(values, expected):
+    raws = read(pd.DataFrame({"c": values}))
+    layout = Layout.of(raws, ["c"])
+    assert layout.columns[0].understood == "category"
+    cells = layout.encode(raws)
+    assert layout.decode(cells)[0] == expected
+    assert np.isnan(cells[:, 0]).tolist() == values.isna().tolist()
+    shown = layout.shown(values.to_numpy(dtype=object)[:, None], cells)
+    assert shown[0] == expected
+
+
+@pytest.mark.parametrize("zone", ["+02:00", "-03:30", "Europe/Berlin", "UTC"])
+def test_dates_come_back_in_their_time_zone(zone):
+    moments = pd.date_range("2021-01-01", periods=40, freq="31h", tz=zone)
+    raws = read(pd.DataFrame({"d": moments}))
+    layout = Layout.of(raws)
+    back = layout.decode(layout.encode(raws))[:, 0]
+    assert [str(moment) for moment in back] == [str(moment) for moment in moments]

@@ -90,6 +90,7 @@ def test_text_is_the_number_that_it_says_or_none(text, number):
         [f"{code:05d}" for code in range(100, 190)],
         [str(code) for code in range(100, 190)],
         [f"K{code}" for code in range(100, 190)],
+        [f"+49{code}" for code in range(301234500, 301234590)],
         [f"{code}-{code + 1}" for code in range(100, 190)],
         [f"1.{code}.7" for code in range(90)],
         [f"12:{code:02d}" for code in range(60)],
@@ -202,3 +203,104 @@ def test_complex_numbers_are_set_aside_and_fractions_are_numbers(sales):
     with pytest.warns(UserWarning, match=r"'wave' \(values of other types\)"):
         detector = NCAEDetector(**FAST).fit(frame)
     assert detector.columns_["use"].tolist() == ["number", "set aside", "number"]
+
+
+@pytest.fixture(scope="module")
+def priced():
+    """A detector of prices and days in text, and its frame."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "price": [f"{value:.2f} €" for value in rng.uniform(1, 90, 100)],
+            "day": [f"2024-01-{day:02d}" for day in rng.integers(1, 29, 100)],
+            "city": rng.choice(["Ulm", "Bonn"], 100),
+        }
+    )
+    return NCAEDetector(**FAST).fit(frame), frame
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "form"),
+    [
+        ("price", "5000.00 $", " €'"),
+        ("price", "5.000,00 €", " €'"),
+        ("price", "1e999 €", " €'"),
+        ("day", "16.01.2024", "'2024-01-"),
+    ],
+)
+def test_text_that_later_cannot_be_read_is_named_and_a_column_of_it_an_error(
+    priced, column, text, form
+):
+    detector, frame = priced
+    one, gap = frame.copy(), frame.copy()
+    one.loc[7, column], gap.loc[7, column] = text, None
+    with pytest.warns(UserWarning, match=f"Read as missing: '{column}' ") as caught:
+        scores = detector.score_samples(one)
+    assert len(caught) == 1 and repr(text) in str(caught[0].message)
+    assert caught[0].filename == __file__
+    assert np.array_equal(scores, detector.score_samples(gap))
+    message = f"Column '{column}' held .* in fit, such as '"
+    with pytest.raises(ValueError, match=message) as refused:
+        detector.predict(frame.assign(**{column: text}))
+    assert form in str(refused.value) and repr(text) in str(refused.value)
+
+
+def test_marks_and_what_fit_has_named_are_missing_without_a_word(fitted, sales):
+    later = sales.iloc[:30].assign(price="n/a", age="?")
+    assert np.isfinite(fitted.score_samples(later)).all()
+
+
+def test_number_that_no_float_holds_is_missing():
+    assert np.isnan(Writing("", " €", ".").read("1e999 €"))
+
+
+def german(number):
+    return f"{number:,}".replace(",", "|").replace(".", ",").replace("|", ".")
+
+
+RENTS = np.random.default_rng(0).lognormal(6.5, 0.8, 300).round().astype(int)
+WEIGHTS = np.random.default_rng(0).lognormal(1, 1, 300).round(3) + 0.0004
+
+
+@pytest.mark.parametrize(
+    ("column", "numbers"),
+    [
+        ([german(v) + " €" for v in RENTS], RENTS),
+        ([f"${v:,}" for v in RENTS], RENTS),
+        ([f"{v} €" for v in RENTS], RENTS),
+        ([german(v) + " €" for v in RENTS * 3001], RENTS * 3001),
+        ([f"{v:.3f} kg" for v in WEIGHTS], WEIGHTS.round(3)),
+        ([f"{v:.3f} kg".replace(".", ",") for v in WEIGHTS], WEIGHTS.round(3)),
+        # One value in twenty has a zero before the mark, or less than three digits.
+        ([f"{v:.3f}" for v in 1 + WEIGHTS] + ["0.514 "] * 20, None),
+        ([f"{v:.3f} t" for v in 2 + WEIGHTS] + ["12.5 t"] * 20, None),
+        # Whole numbers among few decimals.
+        ([f"{v} kg" for v in RENTS % 500 + 1] + ["2.5 kg", "2.235 kg"] * 3, None),
+        # Without a mark between thousands.
+        ([f"{v} kg" for v in RENTS * 9] + ["12.235 kg", "27.069 kg"] * 3, None),
+        # A slip does not turn the column.
+        ([*(german(v) + " €" for v in RENTS), "12.5 €"], [*RENTS, np.nan]),
+    ],
+)
+def test_mark_before_three_digits_is_what_the_whole_column_says(column, numbers):
+    if numbers is None:
+        numbers = [float(text.split(" ")[0]) for text in column]
+    writing = writing_of(texts(*column))
+    assert writing.doubt == ""
+    np.testing.assert_allclose(read_numbers(texts(*column), writing), numbers)
+
+
+def test_mark_of_which_nothing_says_what_it_is_is_named():
+    frame = pd.DataFrame(
+        {
+            "rent": [german(v) + " €" for v in RENTS + 1000],
+            "pay": [f"${v:,}" for v in RENTS + 1000],
+            "city": ["Ulm", "Bonn", "Ulm"] * 100,
+        }
+    )
+    with pytest.warns(UserWarning, match="whether a mark is one of dec") as caught:
+        detector = NCAEDetector(**FAST).fit(frame)
+    (said,) = (str(warning.message) for warning in caught)
+    assert "'rent' ('1.055 €', read as 1.055)" in said
+    assert "'pay' ('$1,055', read as 1055)" in said
+    assert detector.columns_["use"].tolist() == ["number", "number", "category"]
