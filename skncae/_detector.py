@@ -46,6 +46,7 @@ from skncae._threshold import (
     threshold_of,
 )
 from skncae._version import __version__
+from skncae.data._arrays import as_array
 from skncae.data._chunks import Chunks
 from skncae.data._column_sample import ColumnSample, sample_from_state
 from skncae.data._frames import read, refuse_onnx
@@ -740,7 +741,7 @@ default="auto"
         names = feature_names(self)
         if self._layout is not None:
             return Explanation(
-                values=objects_of(X, self._layout.names),
+                values=objects_of(as_array(X), self._layout.names),
                 expected=self._layout.decode(expected),
                 contributions=self._layout.to_columns(contributions),
                 feature_names=names,

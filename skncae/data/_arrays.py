@@ -8,6 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_array
+
+from skncae.data._reading import Raw
 
 
 def as_array(X):
@@ -54,6 +57,53 @@ def as_array(X):
     if hasattr(X, "__array_interface__") and not isinstance(X, np.ndarray):
         return np.asarray(X)
     return X
+
+
+def read_array(X):
+    """Read the columns of an array of numbers, named x0, x1, ...
+
+    Parameters
+    ----------
+    X : object
+        Rows in any container that is no frame, as `as_array` takes them.
+
+    Returns
+    -------
+    raws : list of Raw
+    """
+    X = as_array(X)
+    dtype = str(getattr(X, "dtype", "float64"))
+    try:
+        # Infinity is refused by its column, once the columns are known.
+        rows = check_array(
+            X,
+            dtype=np.float64,
+            ensure_all_finite=False,
+            ensure_min_samples=0,
+            ensure_min_features=0,
+            allow_nd=True,
+            input_name="X",
+        )
+    except (TypeError, ValueError) as error:
+        note_if_text(error)
+        raise
+    if rows.ndim != 2:
+        raise ValueError(
+            "categorical_features names columns of a table, and X has "
+            f"{rows.ndim} axes. Give X as (n_samples, n_features)."
+        )
+    return [
+        Raw(f"x{j}", "number", values, False, dtype) for j, values in enumerate(rows.T)
+    ]
+
+
+def note_if_text(error):
+    """Add to an error about text in an array where text is taken from."""
+    if "could not convert" in str(error):
+        error.add_note(
+            "Text, dates and categories are taken from frames: give X as a DataFrame "
+            "of pandas or polars or a Table of pyarrow, and fit on it too."
+        )
 
 
 def _unmasked(X):

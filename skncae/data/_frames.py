@@ -276,26 +276,6 @@ def read(X):
     return raws
 
 
-def read_array(X):
-    """Read the columns of an array of numbers, named x0, x1, ...
-
-    Returns
-    -------
-    raws : list of Raw
-    """
-    rows = np.asarray(X)
-    if rows.dtype.kind not in "biuf" or rows.ndim != 2:
-        raise ValueError(
-            f"categorical_features names columns of a frame or of an array of numbers, "
-            f"and X has the type {rows.dtype} and {rows.ndim} axes. Give X as a frame."
-        )
-    rows = rows.astype(np.float64)
-    return [
-        Raw(f"x{j}", "number", values, False, str(np.asarray(X).dtype))
-        for j, values in enumerate(rows.T)
-    ]
-
-
 def joined(tables):
     """Join the columns of frames that came one after the other.
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from skncae.data import _frames, _images
-from skncae.data._arrays import as_array
+from skncae.data._arrays import as_array, note_if_text, read_array
 from skncae.data._chunks import Chunks
 from skncae.data._frames import Layout
 from skncae.data._reading import columns_of, is_all_numeric, library_of, names_of
@@ -88,10 +88,10 @@ def typed_columns(estimator, X, reset):
                 f"columns {', '.join(map(repr, layout.names))}; got "
                 f"{type(X).__name__}. Give it a frame with these."
             )
-        return _frames.read(X) if is_frame else _frames.read_array(X)
+        return _frames.read(X) if is_frame else read_array(X)
     forces = not _is_default(estimator.categorical_features)
     if not is_frame:
-        return _frames.read_array(X) if forces else None
+        return read_array(X) if forces else None
     if not forces and is_all_numeric(X):
         return None
     raws = _frames.read(X)
@@ -174,8 +174,7 @@ def _checked_rows(estimator, X, reset):
             ) from error
         if not reset and library_of(X) is not None:
             _raise_if_changed(X, error)
-        if "could not convert" in str(error):
-            error.add_note(_NO_TABLE)
+        note_if_text(error)
         raise
 
 
@@ -207,12 +206,6 @@ def _raise_if_changed(X, error):
             f"column {raw.name!r} held numbers in fit and has the type {raw.dtype} "
             f"now{such_as}. Give it numbers, or fit again."
         ) from error
-
-
-_NO_TABLE = (
-    "Text, dates and categories are taken from frames: give X as a DataFrame of pandas "
-    "or polars or a Table of pyarrow, and fit on it too."
-)
 
 
 def feature_names(estimator):

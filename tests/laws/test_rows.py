@@ -6,6 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
+import scipy.sparse
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,6 +48,15 @@ def fitted_with_nan():
     return detector(allow_nan=True).fit(np.where(X > 2, np.nan, X))
 
 
+# The first column holds three values, so that it can be one of categories.
+CODED = np.c_[np.digitize(X[:, 0], [-1, 1]), X[:, 1:]]
+
+
+@pytest.fixture(scope="module")
+def fitted_with_categories():
+    return detector(categorical_features=[0]).fit(CODED)
+
+
 COLUMNS = dict(zip(NAMES, X.T, strict=True))
 
 SAME = {
@@ -74,6 +84,33 @@ SAME = {
 @pytest.mark.parametrize("rows", SAME.values(), ids=SAME)
 def test_rows_in_another_container_have_the_same_scores(fitted, rows):
     np.testing.assert_array_equal(fitted.score_samples(rows), fitted.score_samples(X))
+
+
+CODED_TENSOR = torch.from_numpy(CODED)
+SAME_WITH_CATEGORIES = {
+    "unmasked": np.ma.array(CODED),
+    "array_interface": Interface(CODED),
+    "memoryview": memoryview(CODED),
+    "big_endian": CODED.astype(">f8"),
+    "objects": CODED.astype(object),
+    "tensor_with_gradient": CODED_TENSOR.clone().requires_grad_(),
+    "tensor_of_a_graph": CODED_TENSOR.clone().requires_grad_() * 1.0,
+    "list": CODED.tolist(),
+    "list_of_tensors": list(CODED_TENSOR.clone().requires_grad_()),
+    "list_of_masked_rows": [np.ma.array(row) for row in CODED],
+}
+
+
+@pytest.mark.parametrize(
+    "rows", SAME_WITH_CATEGORIES.values(), ids=SAME_WITH_CATEGORIES
+)
+def test_categories_in_another_container_have_the_same_scores(
+    fitted_with_categories, rows
+):
+    expected = fitted_with_categories.training_scores_
+    np.testing.assert_array_equal(fitted_with_categories.score_samples(rows), expected)
+    again = detector(categorical_features=[0]).fit(rows)
+    np.testing.assert_array_equal(again.training_scores_, expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -108,6 +145,17 @@ def test_a_mask_is_missing_data(fitted, fitted_with_nan, rows):
         detector().set_params(allow_nan=False).fit(rows)
 
 
+def test_a_mask_is_missing_data_beside_categories(fitted_with_categories):
+    masked = np.ma.array(np.where(MASK, 1e9, CODED), mask=MASK)
+    expected = np.where(MASK, np.nan, CODED)
+    np.testing.assert_array_equal(
+        fitted_with_categories.score_samples(masked),
+        fitted_with_categories.score_samples(expected),
+    )
+    values = fitted_with_categories.explain(masked).values.astype(float)
+    np.testing.assert_array_equal(values, expected)
+
+
 def test_masked_integers_are_missing_data(fitted_with_nan):
     whole = np.round(X).astype(int)
     expected = fitted_with_nan.score_samples(np.where(MASK, np.nan, whole))
@@ -129,14 +177,21 @@ REFUSED = {
     "sparse tensor": (torch.from_numpy(X).to_sparse(), "sparse"),
     "tensor without numbers": (torch.empty(5, 3, device="meta"), "meta"),
     "dictionary": (COLUMNS, "dict"),
+    "sparse matrix": (scipy.sparse.csr_array(X), "[Ss]parse"),
     "records": (np.rec.fromarrays(X.T), "structured"),
     "masked text": (np.ma.array([["a", "b"]], mask=[[0, 1]]), "masked"),
 }
 
 
 @pytest.mark.parametrize(("rows", "name"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_rows_is_refused_by_name(fitted, rows, name):
-    for call in (fitted.score_samples, detector().fit):
+def test_what_is_no_rows_is_refused_by_name(fitted, fitted_with_categories, rows, name):
+    with_categories = detector(categorical_features=[0])
+    for call in (
+        fitted.score_samples,
+        detector().fit,
+        fitted_with_categories.score_samples,
+        with_categories.fit,
+    ):
         with pytest.raises(TypeError, match=name):
             call(rows)
 
