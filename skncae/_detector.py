@@ -49,11 +49,12 @@ from skncae._version import __version__
 from skncae.data._arrays import as_array
 from skncae.data._chunks import Chunks
 from skncae.data._column_sample import ColumnSample, sample_from_state
-from skncae.data._frames import read, refuse_onnx
+from skncae.data._frames import refuse_onnx
 from skncae.data._layout import (
     allows_nan,
     check_rows,
     feature_names,
+    read_columns,
     set_layout,
     typed_columns,
 )
@@ -1214,18 +1215,18 @@ default="auto"
             first = next(begun, None)
             begun = itertools.chain([] if first is None else [first], begun)
             if first is not None and typed_columns(self, first, reset=True):
-                self._learn_layout(begun)
+                self._learn_layout(begun, library_of(first) is not None)
                 return RowsInChunks(X, check, reset=False)
             return RowsInChunks(X, check, reset, begun)
         return RowsAtHand(check_rows(self, X, reset=reset))
 
-    def _learn_layout(self, chunks):
+    def _learn_layout(self, chunks, is_named):
         """Learn the layout of typed tables from a sample of their rows: one pass."""
         seed = seed_of(private_random_state(self.random_state))
         sample = ColumnSample.empty(_fitting.MAX_TRAINING_ROWS, seed)
         for chunk in chunks:
-            sample = sample.extended(read(chunk))
-        set_layout(self, sample.columns)
+            sample = sample.extended(read_columns(chunk, is_named))
+        set_layout(self, sample.columns, is_named)
 
     def _extended(self, sample, X):
         """Return the rows to fit on, and the sample that has seen those of X too."""
@@ -1237,7 +1238,9 @@ default="auto"
         elif sample is not None:
             # What later rows bring may change what is known of the columns.
             sample = sample.extended(columns)
-            return set_layout(self, sample.columns).encode(sample.columns), sample
+            is_named = hasattr(self, "feature_names_in_")
+            layout = set_layout(self, sample.columns, is_named)
+            return layout.encode(sample.columns), sample
         else:
             piece = check_rows(self, X, reset=True)
         settings_of(self)

@@ -37,8 +37,8 @@ from skncae._parameters import torch_device
 from skncae._surroundings import undisturbed
 from skncae._threads import one_thread
 from skncae._threshold import decisions, is_outlier
-from skncae.data._frames import joined, read, taken
-from skncae.data._layout import check_rows, set_layout, typed_columns
+from skncae.data._frames import joined, taken
+from skncae.data._layout import check_rows, read_columns, set_layout, typed_columns
 from skncae.data._quantiles import Sketch
 from skncae.data._sample import Sample
 from skncae.networks._autoencoder import Autoencoder, build_encoder
@@ -111,7 +111,9 @@ def fit(detector, X, *, client=None):
         if typed_columns(detector, _example(X), reset=True) is None:
             check_rows(detector, _example(X), reset=True)
         else:
-            warn_of_lost(set_layout(detector, _sampled_columns(client, X)))
+            is_named = isinstance(X, dataframe.DataFrame)
+            columns = _sampled_columns(client, X, is_named)
+            warn_of_lost(set_layout(detector, columns, is_named))
         rows = _RowsOfPartitions(client, X, _checker(detector))
         trainer_type = partial(_GroupTrainer, client, detector.device)
         sample = detector._fit(rows, X, trainer_type=trainer_type)
@@ -309,22 +311,22 @@ def _joined_network(build, parts, name):
     return network_from_state(build, joined_states([part[name] for part in parts]))
 
 
-def _sampled_columns(client, X):
-    """Read some rows of each partition of a typed frame, to learn the layout from."""
+def _sampled_columns(client, X, is_named):
+    """Read some rows of each partition of a typed table, to learn the layout from."""
     partitions = _partitions(X)
     size = math.ceil(MAX_TRAINING_ROWS / len(partitions))
-    tasks = [delayed(_some_columns)(partition, size) for partition in partitions]
+    tasks = [delayed(_some_columns)(part, size, is_named) for part in partitions]
     parts = [part for part in client.gather(client.compute(tasks)) if part is not None]
     if not parts:
         raise ValueError(f"X holds no rows: {X!r}.")
     return joined(parts)
 
 
-def _some_columns(partition, size):
+def _some_columns(partition, size, is_named):
     """Read random rows of a partition; None of one without any."""
     if not len(partition):
         return None
-    columns = read(partition)
+    columns = read_columns(partition, is_named)
     rows = np.random.default_rng(0).permutation(len(partition))[:size]
     return taken(columns, np.sort(rows))
 

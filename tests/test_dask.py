@@ -330,3 +330,15 @@ def test_typed_frames_are_fitted_as_in_memory(client):
     # Dask has types of its own for text.
     columns, same = (d.columns_.drop(columns="dtype") for d in (detector, in_memory))
     assert columns.equals(same)
+
+
+def test_arrays_with_categories_are_fitted_as_in_memory(client):
+    rows = np.random.default_rng(0).normal(size=(300, 3))
+    rows[:, 0] = np.digitize(rows[:, 0], [-1, 1])
+    collection = da.from_array(rows, chunks=(80, 2))
+    detector = NCAEDetector(max_iter=10, categorical_features=[0], random_state=0)
+    in_memory = clone(detector).fit(rows)
+    skncae_dask.fit(detector, collection)
+    scores = skncae_dask.score_samples(detector, collection).compute()
+    assert_same_scores(scores, in_memory.score_samples(rows))
+    assert not hasattr(detector, "feature_names_in_")

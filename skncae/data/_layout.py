@@ -70,6 +70,16 @@ def set_layout(estimator, raws, is_named=True):
     return layout
 
 
+def read_columns(X, is_named):
+    """Read the columns of a frame, or of an array, whose columns have no names.
+
+    Returns
+    -------
+    raws : list of Raw
+    """
+    return _frames.read(X) if is_named else read_array(X)
+
+
 def typed_columns(estimator, X, reset):
     """Read the columns of a typed table; None where X is none.
 
@@ -82,13 +92,18 @@ def typed_columns(estimator, X, reset):
         layout = getattr(estimator, "_layout", None)
         if layout is None:
             return None
-        if not is_frame and hasattr(estimator, "feature_names_in_"):
+        is_named = hasattr(estimator, "feature_names_in_")
+        if is_named and not is_frame:
             raise TypeError(
                 f"This {type(estimator).__name__} was fitted on a frame with the "
                 f"columns {', '.join(map(repr, layout.names))}; got "
                 f"{type(X).__name__}. Give it a frame with these."
             )
-        return _frames.read(X) if is_frame else read_array(X)
+        raws = read_columns(X, is_named)
+        if not is_named:
+            # The number of columns, and a warning where they have names now.
+            validate_data(estimator, as_array(X), reset=False, skip_check_array=True)
+        return raws
     forces = not _is_default(estimator.categorical_features)
     if not is_frame:
         return read_array(X) if forces else None

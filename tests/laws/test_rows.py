@@ -99,6 +99,7 @@ SAME_WITH_CATEGORIES = {
     "list_of_tensors": list(CODED_TENSOR.clone().requires_grad_()),
     "list_of_masked_rows": [np.ma.array(row) for row in CODED],
 }
+CODED_FRAME = pd.DataFrame(CODED, columns=NAMES)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,24 @@ def test_categories_in_another_container_have_the_same_scores(
     np.testing.assert_array_equal(fitted_with_categories.score_samples(rows), expected)
     again = detector(categorical_features=[0]).fit(rows)
     np.testing.assert_array_equal(again.training_scores_, expected)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [CODED_FRAME, pl.DataFrame(CODED_FRAME), pa.Table.from_pandas(CODED_FRAME)],
+    ids=["pandas", "polars", "pyarrow"],
+)
+@pytest.mark.filterwarnings("ignore:X .* feature names")
+def test_names_that_the_array_of_fit_had_not_do_no_harm(fitted_with_categories, frame):
+    np.testing.assert_array_equal(
+        fitted_with_categories.score_samples(frame),
+        fitted_with_categories.training_scores_,
+    )
+
+
+def test_arrays_with_categories_of_another_width_are_refused(fitted_with_categories):
+    with pytest.raises(ValueError, match="X has 2 features, but .* expecting 3"):
+        fitted_with_categories.score_samples(CODED[:, :2])
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
