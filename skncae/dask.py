@@ -389,7 +389,8 @@ def _partitions(X):
 def _example(X):
     """Return two rows with the columns of X, to learn their number and names from."""
     if isinstance(X, array.Array):
-        return np.zeros((2, *X.shape[1:]))
+        # Their type is looked at too; "1" is a number.
+        return np.ones((2, *X.shape[1:]), X.dtype)
     if isinstance(X, dataframe.DataFrame):
         return X._meta_nonempty
     raise _no_collection(X)

@@ -342,3 +342,11 @@ def test_arrays_with_categories_are_fitted_as_in_memory(client):
     scores = skncae_dask.score_samples(detector, collection).compute()
     assert_same_scores(scores, in_memory.score_samples(rows))
     assert not hasattr(detector, "feature_names_in_")
+
+
+def test_dates_in_an_array_are_refused_by_the_client():
+    dates = da.from_array(
+        np.arange(0, 60, dtype="M8[D]").reshape(20, 3), chunks=(10, 3)
+    )
+    with pytest.raises(TypeError, match="no number. Give a frame"):
+        skncae_dask.fit(small(), dates, client="none is asked")

@@ -4,13 +4,17 @@ numpy takes almost anything for an array, and drops what an array has no place f
 mask of a masked array, say. What is taken here is right, all else an error.
 """
 
+import datetime
 from collections.abc import Mapping
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_array
 
-from skncae.data._reading import Raw
+from skncae.data._reading import Raw, is_missing
+
+_DATES = np.datetime64 | np.timedelta64 | datetime.date | datetime.time
+_DATES |= datetime.timedelta
 
 
 def as_array(X):
@@ -32,6 +36,19 @@ def as_array(X):
     TypeError
         If X cannot be an array of rows.
     """
+    rows = _converted(X)
+    kind = getattr(getattr(rows, "dtype", None), "kind", None)
+    if kind is not None and kind in "mM":
+        raise _no_numbers(rows.dtype)
+    if kind == "O" and isinstance(rows, np.ndarray):
+        for value in rows.flat:
+            if isinstance(value, _DATES) and not is_missing(value):
+                raise _no_numbers(type(value).__name__)
+    return rows
+
+
+def _converted(X):
+    """Rows as an array, whatever it holds."""
     if isinstance(X, np.ma.MaskedArray):
         return _unmasked(X)
     if isinstance(X, torch.Tensor):
@@ -43,20 +60,36 @@ def as_array(X):
             "such as pandas.DataFrame(X)."
         )
     if isinstance(X, list | tuple):
-        foreign = np.ma.MaskedArray | torch.Tensor
-        if any(isinstance(row, foreign) for row in X):
-            X = [as_array(row) if isinstance(row, foreign) else row for row in X]
-        # A list of images.
-        return np.asarray(X) if len(X) and np.ndim(X[0]) > 1 else X
+        return _of_list(X)
     if getattr(getattr(X, "dtype", None), "names", None):
         raise TypeError(
             "X is a structured array, whose rows are records; give "
             "numpy.lib.recfunctions.structured_to_unstructured(X) or "
             "pandas.DataFrame(X)."
         )
-    if hasattr(X, "__array_interface__") and not isinstance(X, np.ndarray):
-        return np.asarray(X)
-    return X
+    if isinstance(X, np.ndarray) or hasattr(X, "columns"):
+        return X
+    # What has no type of its own says what it holds as an array alone.
+    is_array = hasattr(X, "__array__") and not hasattr(X, "dtype")
+    return np.asarray(X) if is_array or hasattr(X, "__array_interface__") else X
+
+
+def _of_list(X):
+    """A list of rows, or of images."""
+    foreign = np.ma.MaskedArray | torch.Tensor
+    if any(isinstance(row, foreign) for row in X):
+        X = [as_array(row) if isinstance(row, foreign) else row for row in X]
+    rows = np.asarray(X)
+    # Beside text numpy takes numbers for text too.
+    return X if rows.dtype.kind in "SU" and rows.ndim < 3 else rows
+
+
+def _no_numbers(dtype):
+    """Say that dates are no numbers: their unit, and what is missing, would be lost."""
+    return TypeError(
+        f"X is an array of {dtype}, which is no number. Give a frame, such as "
+        "pandas.DataFrame(X), and fit on it too."
+    )
 
 
 def read_array(X):

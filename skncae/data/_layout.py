@@ -35,6 +35,9 @@ def check_rows(estimator, X, *, reset):
     if raws is not None:
         return _checked_columns(estimator, raws, reset, library_of(X) is not None)
     X = as_array(X)
+    if not reset and library_of(X) is not None and not is_all_numeric(X):
+        # numpy takes dates and durations for numbers, text it refuses.
+        _raise_if_changed(X, None, ("number", "boolean", "text", "other"))
     if reset:
         image_shape = _images.image_shape_of(X, estimator.image_shape)
     else:
@@ -209,10 +212,10 @@ def _first_place(X, is_bad):
     return f" in column {column}, first in row {rows[0]}"
 
 
-def _raise_if_changed(X, error):
+def _raise_if_changed(X, error, kinds=("number", "boolean")):
     """Name the first column of a frame that held numbers in fit and does not now."""
     for raw in _frames.read(X):
-        if raw.kind in ("number", "boolean"):
+        if raw.kind in kinds:
             continue
         values = [value for value in raw.values.tolist() if value is not None]
         # Others than text are seconds here.

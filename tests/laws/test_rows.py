@@ -215,6 +215,44 @@ def test_what_is_no_rows_is_refused_by_name(fitted, fitted_with_categories, rows
             call(rows)
 
 
+DATES = np.arange(0, 60, dtype="M8[D]").reshape(20, 3)
+NO_NUMBERS = {
+    "dates": DATES,
+    "seconds": DATES.astype("M8[s]"),
+    "dates_with_gaps": np.where(DATES > DATES[1, 1], DATES, np.datetime64("NaT")),
+    "durations": DATES - DATES[0, 0],
+    "masked_dates": np.ma.array(DATES),
+    "list_of_dates": list(map(list, DATES)),
+    "objects": DATES.astype(object),
+    "numpy_dates_as_objects": np.array([[*row] for row in DATES], dtype=object),
+    "stamps": pd.DataFrame(DATES).to_numpy(dtype=object),
+    "images_of_dates": np.arange(0, 640, dtype="M8[D]").reshape(10, 8, 8),
+}
+
+
+@pytest.mark.parametrize("rows", NO_NUMBERS.values(), ids=NO_NUMBERS)
+def test_dates_in_an_array_are_refused_with_the_way_out(
+    fitted, fitted_with_categories, rows
+):
+    for call in (
+        fitted.score_samples,
+        detector().fit,
+        detector().partial_fit,
+        fitted_with_categories.score_samples,
+        detector(categorical_features=[0]).fit,
+        lambda rows: detector().fit(Chunks([rows, rows])),
+    ):
+        with pytest.raises(TypeError, match="no number. Give a frame"):
+            call(rows)
+
+
+@pytest.mark.parametrize("values", [DATES, DATES - DATES[0, 0]])
+def test_frame_of_dates_is_no_frame_of_numbers(values):
+    model = detector().fit(pd.DataFrame(COLUMNS))
+    with pytest.raises(ValueError, match="column 'a' held numbers in fit"):
+        model.score_samples(pd.DataFrame(values, columns=NAMES))
+
+
 TENSOR = torch.from_numpy(X)
 INDICES = {
     "floats": np.linspace(-1, 1, 60),
