@@ -30,6 +30,7 @@ from skncae._parameters import (
     check_alpha,
     check_calibration,
     check_cut,
+    check_flag,
     check_in_range,
     plain,
     private_random_state,
@@ -354,7 +355,8 @@ default="auto"
             If the training diverges.
         """
         with logged_fit(self), all_or_nothing(self), training():
-            goes_on = self.warm_start and hasattr(self, "_scorer")
+            is_fitted = hasattr(self, "_scorer")
+            goes_on = is_fitted and check_flag("warm_start", self.warm_start)
             rows = self._training_rows(X, reset=not goes_on)
             is_known = read_outliers(outliers, X, rows)
             if not goes_on:

@@ -33,7 +33,7 @@ from skncae._diagnostics import (
     warn_of_share,
 )
 from skncae._fitting import MAX_TRAINING_ROWS
-from skncae._parameters import torch_device
+from skncae._parameters import check_flag, torch_device
 from skncae._surroundings import undisturbed
 from skncae._threads import one_thread
 from skncae._threshold import decisions, is_outlier
@@ -420,7 +420,8 @@ def _refuse_going_together(detector):
             f"tol={detector.tol!r} looks at all networks while they are trained, and "
             "here they are trained apart. Set tol=None."
         )
-    if detector.warm_start and hasattr(detector, "_scorer"):
+    is_fitted = hasattr(detector, "_scorer")
+    if is_fitted and check_flag("warm_start", detector.warm_start):
         raise ValueError(
             "warm_start=True goes on with fitted networks, which a fit on Dask does "
             "not. Set warm_start=False to start anew, or call fit on rows in memory."

@@ -355,16 +355,25 @@ POSITIVE_INT = (0, -1, 2.5, "2", None, float("nan"), True)
 INVALID = {
     "contamination": (0.0, -0.1, 0.51, float("nan"), "often", None, True, object),
     "n_estimators": POSITIVE_INT,
-    "hidden_units": ((), (8, 0), (8, 2.5), 8, 2.5, "8", None),
+    "hidden_units": ((), (8, 0), (8, 2.5), 8, 2.5, "8", None, {8, 4}, {8: 4}),
     "latent_dim": POSITIVE_INT,
     "scaling": ("zscore", None, ("whitened",), 3),
     "calibration_rounds": (-1, 0.5, "2", None),
-    "mining": ("similar", None, 3),
+    "mining": ("similar", None, 3, ["similarity"], {"similarity"}),
     "mining_rate": (-0.1, 1.0, 2, float("nan"), "0.1", None, False),
     "generation_scale": (-0.1, float("inf"), float("nan"), "0.1", None),
     "sample_discriminator": ("yes", None, 2),
     "latent_discriminator": ("yes", None, 2),
-    "evidence": ("error", (), ("tails", "tails"), ("tails", "error"), None, 3, ([],)),
+    "evidence": (
+        {"tails": 1},
+        "error",
+        (),
+        ("tails", "tails"),
+        ("tails", "error"),
+        None,
+        3,
+        ([],),
+    ),
     "dictionary_size": POSITIVE_INT,
     "max_iter": POSITIVE_INT,
     "batch_size": POSITIVE_INT,
@@ -397,6 +406,29 @@ def test_fit_refuses_such_a_parameter_by_name_before_any_work(
     assert any(
         text in message for text in (repr(value), str(value), type(value).__name__)
     ) or (name == "hidden_units" and "each of" in message)
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_fit_refuses_an_iterator_by_name_and_leaves_it_whole(
+    fast, X, no_training, name
+):
+    iterator = iter([8])
+    with pytest.raises((TypeError, ValueError), match=name):
+        fast(**{name: iterator}).fit(X)
+    assert list(iterator) == [8]
+
+
+@pytest.mark.parametrize("name", INVALID)
+@pytest.mark.parametrize("value", [np.array([[7, 8]]), np.array(["one", "other"])])
+def test_fit_refuses_an_array_where_it_says_nothing(fast, X, no_training, name, value):
+    with pytest.raises((TypeError, ValueError), match=name):
+        fast(**{name: value}).fit(X)
+
+
+def test_going_on_refuses_an_array_for_warm_start(fast, X):
+    detector = fast().fit(X).set_params(warm_start=np.array([True, False]))
+    with pytest.raises(TypeError, match="warm_start must be True or False"):
+        detector.fit(X)
 
 
 def test_every_parameter_has_values_that_are_refused():

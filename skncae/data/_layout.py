@@ -119,9 +119,13 @@ def typed_columns(estimator, X, reset):
 
 def allows_nan(estimator):
     """Say whether entries may be missing."""
-    if _is_auto(estimator.allow_nan):
+    allow_nan = estimator.allow_nan
+    if _is_auto(allow_nan):
         return getattr(estimator, "_allow_nan", False)
-    return estimator.allow_nan
+    if getattr(allow_nan, "ndim", 0):
+        # Here it is asked first, and an array is neither true nor false.
+        raise TypeError(f'allow_nan must be True, False or "auto", got {allow_nan!r}.')
+    return allow_nan
 
 
 def _is_auto(allow_nan):
