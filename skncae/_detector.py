@@ -365,7 +365,7 @@ default="auto"
             self._sample = None
             self.n_samples_seen_ = rows.n_rows
             if not warn_if_collapsed(self.training_scores_, sample):
-                warn_of_share(self, self.contamination)
+                warn_of_share(self, plain(self.contamination))
         return self
 
     @undisturbed()
@@ -428,7 +428,7 @@ default="auto"
             self._fit(RowsAtHand(rows), rows)
             self.n_samples_seen_ = self._sample.n_seen
             if not warn_if_collapsed(self.training_scores_, rows):
-                warn_of_share(self, self.contamination)
+                warn_of_share(self, plain(self.contamination))
         return self
 
     @undisturbed()
@@ -953,7 +953,9 @@ default="auto"
         fitted = (self if answers else self.without_answers()).__getstate__()
         # They watch a fit, and are set anew for the next one.
         fitted.pop("_skl_callbacks", None)
-        parameters = {name: fitted.pop(name) for name in self.get_params(deep=False)}
+        # A file holds Python's own numbers.
+        names = self.get_params(deep=False)
+        parameters = {name: plain(fitted.pop(name)) for name in names}
         save_archive(
             path,
             {"parameters": parameters, "fitted": fitted},

@@ -33,7 +33,7 @@ from skncae._diagnostics import (
     warn_of_share,
 )
 from skncae._fitting import MAX_TRAINING_ROWS
-from skncae._parameters import check_flag, torch_device
+from skncae._parameters import check_flag, plain, torch_device
 from skncae._surroundings import undisturbed
 from skncae._threads import one_thread
 from skncae._threshold import decisions, is_outlier
@@ -120,7 +120,7 @@ def fit(detector, X, *, client=None):
         detector._sample = None
         detector.n_samples_seen_ = rows.n_rows
         if not warn_if_collapsed(detector.training_scores_, sample):
-            warn_of_share(detector, detector.contamination)
+            warn_of_share(detector, plain(detector.contamination))
     return detector
 
 

@@ -74,6 +74,27 @@ def test_a_fraction_is_a_number(rows):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("kind", [*FLOATS, Fraction])
+def test_a_share_of_any_type_warns_where_ties_keep_rows_from_being_flagged(
+    kind, method
+):
+    tied = np.repeat([[0.0, 0.0], [5.0, 5.0]], [60, 40], axis=0)
+    model = NCAEDetector(max_iter=2, contamination=kind("0.1"), random_state=0)
+    with pytest.warns(UserWarning, match="contamination=0.1 asks for more rows"):
+        getattr(model, method)(tied)
+
+
+@pytest.mark.parametrize("kind", [*FLOATS, Fraction])
+def test_a_number_of_any_type_is_loaded_as_that_number(rows, kind, tmp_path):
+    small = {"n_estimators": 1, "max_iter": 1, "random_state": np.int8(0)}
+    model = NCAEDetector(contamination=kind("0.1"), **small).fit(rows)
+    model.save(tmp_path / "detector")
+    loaded = NCAEDetector.load(tmp_path / "detector")
+    assert loaded.get_params()["contamination"] == 0.1
+    assert type(loaded.get_params()["contamination"]) is float
+
+
 def test_flags_of_numpy_are_flags(rows):
     expected = scores_of(rows, sample_discriminator=False, allow_nan=True)
     found = scores_of(rows, sample_discriminator=np.False_, allow_nan=np.True_)
