@@ -5,7 +5,7 @@ mask of a masked array, say. What is taken here is right, all else an error.
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,6 +15,9 @@ from skncae.data._reading import Raw, is_missing
 
 _DATES = np.datetime64 | np.timedelta64 | datetime.date | datetime.time
 _DATES |= datetime.timedelta
+# What numpy can read has one of these; what has none gives its rows once, or in no
+# order.
+_IS_ROWS = ("__getitem__", "__array__", "__array_interface__", "shape")
 
 
 def as_array(X):
@@ -40,11 +43,8 @@ def as_array(X):
     kind = getattr(getattr(rows, "dtype", None), "kind", None)
     if kind is not None and kind in "mM":
         raise _no_numbers(rows.dtype)
-    if kind == "O" and isinstance(rows, np.ndarray):
-        for value in rows.flat:
-            if isinstance(value, _DATES) and not is_missing(value):
-                raise _no_numbers(type(value).__name__)
-    return rows
+    is_of_objects = kind == "O" and isinstance(rows, np.ndarray)
+    return _of_objects(rows) if is_of_objects else rows
 
 
 def _converted(X):
@@ -59,7 +59,12 @@ def _converted(X):
             f"X is a {type(X).__name__}, and no rows; give an array or a frame, "
             "such as pandas.DataFrame(X)."
         )
-    if isinstance(X, list | tuple):
+    if isinstance(X, Iterable) and not any(hasattr(X, name) for name in _IS_ROWS):
+        raise TypeError(
+            f"X is a {type(X).__name__}, and no rows; give an array or a list of rows, "
+            "such as list(X)."
+        )
+    if isinstance(X, Sequence) and not isinstance(X, str | bytes | memoryview):
         return _of_list(X)
     if getattr(getattr(X, "dtype", None), "names", None):
         raise TypeError(
@@ -72,6 +77,15 @@ def _converted(X):
     # What has no type of its own says what it holds as an array alone.
     is_array = hasattr(X, "__array__") and not hasattr(X, "dtype")
     return np.asarray(X) if is_array or hasattr(X, "__array_interface__") else X
+
+
+def _of_objects(X):
+    """Objects with NaN for what is missing, such as the NA of pandas."""
+    missing = np.array([is_missing(value) for value in X.flat], bool).reshape(X.shape)
+    for value in X[~missing]:
+        if isinstance(value, _DATES):
+            raise _no_numbers(type(value).__name__)
+    return np.where(missing, np.nan, X)
 
 
 def _of_list(X):
@@ -131,8 +145,8 @@ def read_array(X):
 
 
 def note_if_text(error):
-    """Add to an error about text in an array where text is taken from."""
-    if "could not convert" in str(error):
+    """Add to an error about text or objects in an array where they are taken from."""
+    if "could not convert" in str(error) or "float() argument" in str(error):
         error.add_note(
             "Text, dates and categories are taken from frames: give X as a DataFrame "
             "of pandas or polars or a Table of pyarrow, and fit on it too."

@@ -34,10 +34,7 @@ def check_rows(estimator, X, *, reset):
     raws = typed_columns(estimator, X, reset)
     if raws is not None:
         return _checked_columns(estimator, raws, reset, library_of(X) is not None)
-    X = as_array(X)
-    if not reset and library_of(X) is not None and not is_all_numeric(X):
-        # numpy takes dates and durations for numbers, text it refuses.
-        _raise_if_changed(X, None, ("number", "boolean", "text", "other"))
+    X = _plain_frame(X, reset) if library_of(X) is not None else as_array(X)
     if reset:
         image_shape = _images.image_shape_of(X, estimator.image_shape)
     else:
@@ -164,6 +161,28 @@ def _checked_columns(estimator, raws, reset, is_named):
             "allow_nan=False refuses. Leave allow_nan at its default."
         )
     return cells
+
+
+def _plain_frame(X, reset):
+    """Return a frame of numbers as one that scikit-learn reads rightly."""
+    if is_all_numeric(X):
+        return X
+    if not reset:
+        # numpy takes dates and durations for numbers, text it refuses.
+        _raise_if_changed(X, None, ("number", "boolean", "text", "other"))
+    if library_of(X) != "pandas":
+        return X
+    # scikit-learn takes a frame for sparse where all of its columns are.
+    if all(str(dtype).startswith("Sparse[") for dtype in X.dtypes):
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required. Give "
+            "X.sparse.to_dense()."
+        )
+    if not any(str(dtype) == "object" for dtype in X.dtypes):
+        return X
+    # Objects may be the NA of pandas, which is no number.
+    values = as_array(X.to_numpy(dtype=object))
+    return type(X)(values, columns=X.columns, index=X.index)
 
 
 # Validation sums X, which for huge values of both signs is inf - inf.

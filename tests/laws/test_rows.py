@@ -1,5 +1,7 @@
 """Rows of any container are those rows, or are refused by name; none is lost."""
 
+from collections import deque
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -146,6 +148,14 @@ MISSING = {
     "masked_rows": [
         np.ma.array(row, mask=mask) for row, mask in zip(X, MASK, strict=True)
     ],
+    "na": np.where(MASK, pd.NA, X.astype(object)),
+    "lists_with_na": np.where(MASK, pd.NA, X.astype(object)).tolist(),
+    "deque_of_masked_rows": deque(
+        np.ma.array(row, mask=mask) for row, mask in zip(X, MASK, strict=True)
+    ),
+    "objects_in_a_frame": pd.DataFrame(X, columns=NAMES, dtype=object).mask(
+        MASK, pd.NA
+    ),
     "arrow_null": pa.table(
         {n: pa.array(c, mask=m) for n, c, m in zip(NAMES, X.T, MASK.T, strict=True)}
     ),
@@ -198,6 +208,11 @@ REFUSED = {
     "dictionary": (COLUMNS, "dict"),
     "sparse matrix": (scipy.sparse.csr_array(X), "[Ss]parse"),
     "records": (np.rec.fromarrays(X.T), "structured"),
+    "generator": ((row for row in X), "generator"),
+    "map": (map(list, X), "map"),
+    "set": ({1.0, 2.0}, "set"),
+    "values": (COLUMNS.values(), "dict_values"),
+    "loader": (DataLoader(torch.from_numpy(X)), "DataLoader"),
     "masked text": (np.ma.array([["a", "b"]], mask=[[0, 1]]), "masked"),
 }
 
@@ -213,6 +228,19 @@ def test_what_is_no_rows_is_refused_by_name(fitted, fitted_with_categories, rows
     ):
         with pytest.raises(TypeError, match=name):
             call(rows)
+
+
+@pytest.mark.parametrize("fill", [np.nan, 0.0])
+def test_a_sparse_frame_is_refused_with_the_way_out(fill):
+    frame = pd.DataFrame(COLUMNS)
+    sparse = frame.astype(pd.SparseDtype(float, fill))
+    model = detector().fit(frame)
+    for call in (model.score_samples, detector().fit):
+        with pytest.raises(TypeError, match=r"Give X\.sparse\.to_dense\(\)"):
+            call(sparse)
+    np.testing.assert_array_equal(
+        model.score_samples(sparse.sparse.to_dense()), model.training_scores_
+    )
 
 
 DATES = np.arange(0, 60, dtype="M8[D]").reshape(20, 3)
