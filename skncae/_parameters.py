@@ -14,17 +14,20 @@ from skncae.training._mining import RULES
 
 PRECISIONS = ("float32", "bfloat16")
 
+# Of the numbers that the networks reckon with.
+LARGEST = float(np.finfo(np.float32).max)
+
 # name: (type, minimum, maximum, which ends belong to the range)
 _RANGES = {
     "n_estimators": (Integral, 1, None, "left"),
     "latent_dim": (Integral, 1, None, "left"),
     "calibration_rounds": (Integral, 0, None, "left"),
     "mining_rate": (Real, 0.0, 1.0, "left"),
-    "generation_scale": (Real, 0.0, None, "left"),
+    "generation_scale": (Real, 0.0, LARGEST, "both"),
     "dictionary_size": (Integral, 1, None, "left"),
     "max_iter": (Integral, 1, None, "left"),
     "batch_size": (Integral, 1, None, "left"),
-    "learning_rate": (Real, 0.0, None, "neither"),
+    "learning_rate": (Real, 0.0, LARGEST, "right"),
     "verbose": (Integral, 0, None, "left"),
 }
 

@@ -361,7 +361,7 @@ INVALID = {
     "calibration_rounds": (-1, 0.5, "2", None),
     "mining": ("similar", None, 3, ["similarity"], {"similarity"}),
     "mining_rate": (-0.1, 1.0, 2, float("nan"), "0.1", None, False),
-    "generation_scale": (-0.1, float("inf"), float("nan"), "0.1", None),
+    "generation_scale": (-0.1, 1e300, float("inf"), float("nan"), "0.1", None),
     "sample_discriminator": ("yes", None, 2),
     "latent_discriminator": ("yes", None, 2),
     "evidence": (
@@ -377,7 +377,7 @@ INVALID = {
     "dictionary_size": POSITIVE_INT,
     "max_iter": POSITIVE_INT,
     "batch_size": POSITIVE_INT,
-    "learning_rate": (0.0, -1e-3, float("inf"), float("nan"), "fast", None),
+    "learning_rate": (0.0, -1e-3, 1e300, float("inf"), float("nan"), "fast", None),
     "decay_steps": (0, -1, 2.5, "2", True),
     "tol": (0.0, -0.1, float("inf"), float("nan"), "small", True),
     "warm_start": ("yes", None, 2),
