@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+import sklearn
 
 from skncae import NCAEDetector, _fitting
 from skncae.training._trainer import Trainer
@@ -307,6 +308,17 @@ def test_fit_refuses_such_rows_before_any_work(fast, no_training, rows, error, m
     with pytest.raises(error, match=message):
         detector.fit(rows)
     assert vars(detector) == before
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_are_looked_at_also_where_scikit_learn_is_told_not_to(
+    fast, no_training, value
+):
+    with (
+        sklearn.config_context(assume_finite=True),
+        pytest.raises(ValueError, match="in column 1, first in row 3"),
+    ):
+        fast().fit(with_value(value))
 
 
 def test_infinity_in_a_frame_is_named_by_its_column(fast, rng):

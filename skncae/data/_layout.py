@@ -5,6 +5,7 @@ by the estimator, so that rows that go out have it too.
 """
 
 import numpy as np
+from sklearn import config_context
 from sklearn.utils.validation import validate_data
 
 from skncae.data import _frames, _images
@@ -185,8 +186,11 @@ def _plain_frame(X, reset):
     return type(X)(values, columns=X.columns, index=X.index)
 
 
-# Validation sums X, which for huge values of both signs is inf - inf.
+# Validation sums X, which for huge values of both signs is inf - inf. It looks for NaN
+# also where the caller has told scikit-learn that there is none: networks that were
+# trained on it would say nothing of any row.
 @np.errstate(invalid="ignore")
+@config_context(assume_finite=False)
 def _checked_rows(estimator, X, reset):
     """Validate rows of a table."""
     try:
