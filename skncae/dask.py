@@ -350,7 +350,7 @@ def _sketch(partition, check, scorer):
 def _scores(scorer, check, offset, partition):
     """Scores of a partition, or labels where there is an offset."""
     if not len(partition):
-        return np.empty(0)
+        return np.empty(0, np.float64 if offset is None else np.int64)
     with undisturbed(), one_thread():
         scores = -scorer.errors(check(partition))
     if offset is None:

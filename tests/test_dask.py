@@ -155,6 +155,15 @@ def test_empty_partitions_are_passed_over(client, rows, whole):
     assert len(skncae_dask.predict(detector, X).compute()) == len(frame)
 
 
+@pytest.mark.parametrize("collection", [as_array, as_frame])
+@pytest.mark.parametrize("judge", [skncae_dask.predict, skncae_dask.score_samples])
+def test_no_rows_have_the_type_that_is_declared(rows, collection, judge):
+    X = collection(rows)
+    first = X[:, 0] if collection is as_array else X["a"]
+    judged = judge(small(n_estimators=1).fit(rows[:200]), X[first > 1e9])
+    assert judged.compute(scheduler="sync").dtype == judged.dtype
+
+
 def test_rows_with_missing_values_are_fitted_as_in_memory(client, rows):
     rows = rows.copy()
     rows[::7, 2] = np.nan
