@@ -188,6 +188,10 @@ def private_random_state(random_state):
     """
     if random_state is None:
         return np.random.RandomState()
+    if isinstance(random_state, bool | np.bool_):
+        raise TypeError(
+            f"random_state must be an int, a RandomState or None, got {random_state!r}."
+        )
     try:
         return check_random_state(random_state)
     except ValueError as error:

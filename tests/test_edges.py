@@ -398,7 +398,7 @@ INVALID = {
     "image_shape": (8, (8,), (2, 2), (8, 8, 9), (8.0, 8.0), "8x8", True),
     "device": ("gpu", "cuda:99", 3.5),
     "precision": ("float16", "float64", None, 16),
-    "random_state": (-1, "seed", 2.5),
+    "random_state": (-1, "seed", 2.5, True, np.True_),
     "verbose": (-1, 0.5, "loud", None),
 }
 

@@ -153,6 +153,12 @@ def test_a_generator_of_numpy_is_refused_by_its_name(fitted, rows):
             call()
 
 
+@pytest.mark.parametrize("seed", [True, np.False_])
+def test_a_flag_is_no_seed(fitted, seed):
+    with pytest.raises(TypeError, match="random_state must be an int"):
+        fitted.generate(2, random_state=seed)
+
+
 @pytest.mark.parametrize(
     "device", ["meta", "no such device", "cuda:99", "", 1.5, ["cpu"]]
 )
