@@ -30,6 +30,7 @@ from skncae._parameters import (
     check_alpha,
     check_calibration,
     check_cut,
+    check_flag,
     check_in_range,
     plain,
     private_random_state,
@@ -46,13 +47,15 @@ from skncae._threshold import (
     threshold_of,
 )
 from skncae._version import __version__
+from skncae.data._arrays import as_array
 from skncae.data._chunks import Chunks
 from skncae.data._column_sample import ColumnSample, sample_from_state
-from skncae.data._frames import read, refuse_onnx
+from skncae.data._frames import refuse_onnx
 from skncae.data._layout import (
     allows_nan,
     check_rows,
     feature_names,
+    read_columns,
     set_layout,
     typed_columns,
 )
@@ -352,7 +355,8 @@ default="auto"
             If the training diverges.
         """
         with logged_fit(self), all_or_nothing(self), training():
-            goes_on = self.warm_start and hasattr(self, "_scorer")
+            is_fitted = hasattr(self, "_scorer")
+            goes_on = is_fitted and check_flag("warm_start", self.warm_start)
             rows = self._training_rows(X, reset=not goes_on)
             is_known = read_outliers(outliers, X, rows)
             if not goes_on:
@@ -361,7 +365,7 @@ default="auto"
             self._sample = None
             self.n_samples_seen_ = rows.n_rows
             if not warn_if_collapsed(self.training_scores_, sample):
-                warn_of_share(self, self.contamination)
+                warn_of_share(self, plain(self.contamination))
         return self
 
     @undisturbed()
@@ -424,7 +428,7 @@ default="auto"
             self._fit(RowsAtHand(rows), rows)
             self.n_samples_seen_ = self._sample.n_seen
             if not warn_if_collapsed(self.training_scores_, rows):
-                warn_of_share(self, self.contamination)
+                warn_of_share(self, plain(self.contamination))
         return self
 
     @undisturbed()
@@ -740,7 +744,9 @@ default="auto"
         names = feature_names(self)
         if self._layout is not None:
             return Explanation(
-                values=self._layout.shown(objects_of(X, self._layout.names), rows),
+                values=self._layout.shown(
+                    objects_of(as_array(X), self._layout.names), rows
+                ),
                 expected=self._layout.decode(expected),
                 contributions=self._layout.to_columns(contributions),
                 feature_names=names,
@@ -949,7 +955,9 @@ default="auto"
         fitted = (self if answers else self.without_answers()).__getstate__()
         # They watch a fit, and are set anew for the next one.
         fitted.pop("_skl_callbacks", None)
-        parameters = {name: fitted.pop(name) for name in self.get_params(deep=False)}
+        # A file holds Python's own numbers.
+        names = self.get_params(deep=False)
+        parameters = {name: plain(fitted.pop(name)) for name in names}
         save_archive(
             path,
             {"parameters": parameters, "fitted": fitted},
@@ -1213,18 +1221,18 @@ default="auto"
             first = next(begun, None)
             begun = itertools.chain([] if first is None else [first], begun)
             if first is not None and typed_columns(self, first, reset=True):
-                self._learn_layout(begun)
+                self._learn_layout(begun, library_of(first) is not None)
                 return RowsInChunks(X, check, reset=False)
             return RowsInChunks(X, check, reset, begun)
         return RowsAtHand(check_rows(self, X, reset=reset))
 
-    def _learn_layout(self, chunks):
+    def _learn_layout(self, chunks, is_named):
         """Learn the layout of typed tables from a sample of their rows: one pass."""
         seed = seed_of(private_random_state(self.random_state))
         sample = ColumnSample.empty(_fitting.MAX_TRAINING_ROWS, seed)
         for chunk in chunks:
-            sample = sample.extended(read(chunk))
-        set_layout(self, sample.columns)
+            sample = sample.extended(read_columns(chunk, is_named))
+        set_layout(self, sample.columns, is_named)
 
     def _extended(self, sample, X):
         """Return the rows to fit on, and the sample that has seen those of X too."""
@@ -1236,7 +1244,9 @@ default="auto"
         elif sample is not None:
             # What later rows bring may change what is known of the columns.
             sample = sample.extended(columns)
-            return set_layout(self, sample.columns).encode(sample.columns), sample
+            is_named = hasattr(self, "feature_names_in_")
+            layout = set_layout(self, sample.columns, is_named)
+            return layout.encode(sample.columns), sample
         else:
             piece = check_rows(self, X, reset=True)
         settings_of(self)

@@ -1,6 +1,7 @@
 """What the parameters of NCAEDetector may be; errors name the remedy."""
 
 import math
+from collections.abc import Collection, Mapping, Set
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,17 +14,20 @@ from skncae.training._mining import RULES
 
 PRECISIONS = ("float32", "bfloat16")
 
+# Of the numbers that the networks reckon with.
+LARGEST = float(np.finfo(np.float32).max)
+
 # name: (type, minimum, maximum, which ends belong to the range)
 _RANGES = {
     "n_estimators": (Integral, 1, None, "left"),
     "latent_dim": (Integral, 1, None, "left"),
     "calibration_rounds": (Integral, 0, None, "left"),
     "mining_rate": (Real, 0.0, 1.0, "left"),
-    "generation_scale": (Real, 0.0, None, "left"),
+    "generation_scale": (Real, 0.0, LARGEST, "both"),
     "dictionary_size": (Integral, 1, None, "left"),
     "max_iter": (Integral, 1, None, "left"),
     "batch_size": (Integral, 1, None, "left"),
-    "learning_rate": (Real, 0.0, None, "neither"),
+    "learning_rate": (Real, 0.0, LARGEST, "right"),
     "verbose": (Integral, 0, None, "left"),
 }
 
@@ -53,17 +57,22 @@ def check_parameters(parameters):
         "warm_start",
         "allow_nan",
     ):
-        if parameters[name] not in (True, False):
-            others = ' or "auto"' if name == "allow_nan" else ""
-            raise TypeError(
-                f"{name} must be True or False{others}, got {parameters[name]!r}."
-            )
+        check_flag(name, parameters[name])
     _check_choice(parameters, "precision", PRECISIONS)
     _check_choice(parameters, "mining", RULES, "To mine nothing, set mining_rate=0.")
     _check_choice(parameters, "scaling", VIEWS + IMAGE_VIEWS)
     _check_hidden_units(parameters["hidden_units"])
     _check_evidence(parameters["evidence"])
     _check_fit_for_rows(parameters)
+
+
+def check_flag(name, value):
+    """Raise a TypeError unless a parameter is True or False; return it."""
+    # An array is neither, though its entries may be.
+    if not isinstance(value, Real | np.bool_) or value not in (True, False):
+        others = ' or "auto"' if name == "allow_nan" else ""
+        raise TypeError(f"{name} must be True or False{others}, got {value!r}.")
+    return value
 
 
 def check_in_range(name, value, like=None):
@@ -155,13 +164,13 @@ def check_alpha(alpha):
 
 
 def as_names(value):
-    """Return a str or a sequence of str as a tuple, and what is neither as ()."""
+    """Return a str or a collection of str as a tuple, and what is neither as ()."""
     return (value,) if isinstance(value, str) else _as_tuple(value)
 
 
 def torch_device(device):
     """Return the torch.device to train on."""
-    if device == "auto":
+    if isinstance(device, str) and device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         # Naming a device, or making a tensor without numbers there, does not find out
@@ -184,6 +193,10 @@ def private_random_state(random_state):
     """
     if random_state is None:
         return np.random.RandomState()
+    if isinstance(random_state, bool | np.bool_):
+        raise TypeError(
+            f"random_state must be an int, a RandomState or None, got {random_state!r}."
+        )
     try:
         return check_random_state(random_state)
     except ValueError as error:
@@ -215,7 +228,7 @@ def _check_number(value, name, kind, low, high, ends):
 
 def _check_choice(parameters, name, choices, remedy=""):
     """A parameter must be one of some strings."""
-    if parameters[name] not in choices:
+    if not isinstance(parameters[name], str) or parameters[name] not in choices:
         raise ValueError(
             f"{name} must be one of {tuple(choices)}, got {parameters[name]!r}. "
             f"{remedy}".rstrip()
@@ -250,7 +263,9 @@ def _check_fit_for_rows(parameters):
 
 def _check_hidden_units(hidden_units):
     """hidden_units must be a non-empty sequence of positive ints."""
-    widths = () if isinstance(hidden_units, str) else _as_tuple(hidden_units)
+    # The layers have an order, and a set has none.
+    is_ordered = not isinstance(hidden_units, str | Set)
+    widths = _as_tuple(hidden_units) if is_ordered else ()
     if not widths:
         raise TypeError(
             "hidden_units must be a tuple of ints, such as (32, 16), got "
@@ -263,7 +278,8 @@ def _check_hidden_units(hidden_units):
 def _check_evidence(evidence):
     """Evidence must name some of the kinds, each once."""
     names = as_names(evidence)
-    known = [kind for kind in KINDS if kind in names]
+    are_names = all(isinstance(name, str) for name in names)
+    known = [kind for kind in KINDS if are_names and kind in names]
     if not names or len(known) < len(names):
         raise ValueError(
             f"evidence must name one or more of {tuple(KINDS)}, each once; got "
@@ -272,8 +288,14 @@ def _check_evidence(evidence):
 
 
 def _as_tuple(value):
-    """Return a sequence as a tuple, and what is none as the empty tuple."""
+    """Return a collection as a tuple, and what is none as the empty tuple.
+
+    An iterator is none: it is empty once it was looked at, for this fit or the next.
+    """
+    if not isinstance(value, Collection) or isinstance(value, Mapping):
+        return ()
     try:
         return tuple(value)
     except TypeError:
+        # An array without axes.
         return ()

@@ -33,12 +33,11 @@ from skncae._diagnostics import (
     warn_of_share,
 )
 from skncae._fitting import MAX_TRAINING_ROWS
-from skncae._parameters import torch_device
+from skncae._parameters import check_flag, plain, torch_device
 from skncae._surroundings import undisturbed
 from skncae._threads import one_thread
 from skncae._threshold import decisions, is_outlier
-from skncae.data._frames import read
-from skncae.data._layout import check_rows, set_layout, typed_columns
+from skncae.data._layout import check_rows, read_columns, set_layout, typed_columns
 from skncae.data._pieces import joined, taken
 from skncae.data._quantiles import Sketch
 from skncae.data._sample import Sample
@@ -112,14 +111,16 @@ def fit(detector, X, *, client=None):
         if typed_columns(detector, _example(X), reset=True) is None:
             check_rows(detector, _example(X), reset=True)
         else:
-            warn_of_lost(set_layout(detector, _sampled_columns(client, X)))
+            is_named = isinstance(X, dataframe.DataFrame)
+            columns = _sampled_columns(client, X, is_named)
+            warn_of_lost(set_layout(detector, columns, is_named))
         rows = _RowsOfPartitions(client, X, _checker(detector))
         trainer_type = partial(_GroupTrainer, client, detector.device)
         sample = detector._fit(rows, X, trainer_type=trainer_type)
         detector._sample = None
         detector.n_samples_seen_ = rows.n_rows
         if not warn_if_collapsed(detector.training_scores_, sample):
-            warn_of_share(detector, detector.contamination)
+            warn_of_share(detector, plain(detector.contamination))
     return detector
 
 
@@ -310,22 +311,22 @@ def _joined_network(build, parts, name):
     return network_from_state(build, joined_states([part[name] for part in parts]))
 
 
-def _sampled_columns(client, X):
-    """Read some rows of each partition of a typed frame, to learn the layout from."""
+def _sampled_columns(client, X, is_named):
+    """Read some rows of each partition of a typed table, to learn the layout from."""
     partitions = _partitions(X)
     size = math.ceil(MAX_TRAINING_ROWS / len(partitions))
-    tasks = [delayed(_some_columns)(partition, size) for partition in partitions]
+    tasks = [delayed(_some_columns)(part, size, is_named) for part in partitions]
     parts = [part for part in client.gather(client.compute(tasks)) if part is not None]
     if not parts:
         raise ValueError(f"X holds no rows: {X!r}.")
     return joined(parts)
 
 
-def _some_columns(partition, size):
+def _some_columns(partition, size, is_named):
     """Read random rows of a partition; None of one without any."""
     if not len(partition):
         return None
-    columns = read(partition)
+    columns = read_columns(partition, is_named)
     rows = np.random.default_rng(0).permutation(len(partition))[:size]
     return taken(columns, np.sort(rows))
 
@@ -349,7 +350,7 @@ def _sketch(partition, check, scorer):
 def _scores(scorer, check, offset, partition):
     """Scores of a partition, or labels where there is an offset."""
     if not len(partition):
-        return np.empty(0)
+        return np.empty(0, np.float64 if offset is None else np.int64)
     with undisturbed(), one_thread():
         scores = -scorer.errors(check(partition))
     if offset is None:
@@ -388,7 +389,8 @@ def _partitions(X):
 def _example(X):
     """Return two rows with the columns of X, to learn their number and names from."""
     if isinstance(X, array.Array):
-        return np.zeros((2, *X.shape[1:]))
+        # Their type is looked at too; "1" is a number.
+        return np.ones((2, *X.shape[1:]), X.dtype)
     if isinstance(X, dataframe.DataFrame):
         return X._meta_nonempty
     raise _no_collection(X)
@@ -418,7 +420,8 @@ def _refuse_going_together(detector):
             f"tol={detector.tol!r} looks at all networks while they are trained, and "
             "here they are trained apart. Set tol=None."
         )
-    if detector.warm_start and hasattr(detector, "_scorer"):
+    is_fitted = hasattr(detector, "_scorer")
+    if is_fitted and check_flag("warm_start", detector.warm_start):
         raise ValueError(
             "warm_start=True goes on with fitted networks, which a fit on Dask does "
             "not. Set warm_start=False to start anew, or call fit on rows in memory."

@@ -155,6 +155,15 @@ def test_empty_partitions_are_passed_over(client, rows, whole):
     assert len(skncae_dask.predict(detector, X).compute()) == len(frame)
 
 
+@pytest.mark.parametrize("collection", [as_array, as_frame])
+@pytest.mark.parametrize("judge", [skncae_dask.predict, skncae_dask.score_samples])
+def test_no_rows_have_the_type_that_is_declared(rows, collection, judge):
+    X = collection(rows)
+    first = X[:, 0] if collection is as_array else X["a"]
+    judged = judge(small(n_estimators=1).fit(rows[:200]), X[first > 1e9])
+    assert judged.compute(scheduler="sync").dtype == judged.dtype
+
+
 def test_rows_with_missing_values_are_fitted_as_in_memory(client, rows):
     rows = rows.copy()
     rows[::7, 2] = np.nan
@@ -330,3 +339,23 @@ def test_typed_frames_are_fitted_as_in_memory(client):
     # Dask has types of its own for text.
     columns, same = (d.columns_.drop(columns="dtype") for d in (detector, in_memory))
     assert columns.equals(same)
+
+
+def test_arrays_with_categories_are_fitted_as_in_memory(client):
+    rows = np.random.default_rng(0).normal(size=(300, 3))
+    rows[:, 0] = np.digitize(rows[:, 0], [-1, 1])
+    collection = da.from_array(rows, chunks=(80, 2))
+    detector = NCAEDetector(max_iter=10, categorical_features=[0], random_state=0)
+    in_memory = clone(detector).fit(rows)
+    skncae_dask.fit(detector, collection)
+    scores = skncae_dask.score_samples(detector, collection).compute()
+    assert_same_scores(scores, in_memory.score_samples(rows))
+    assert not hasattr(detector, "feature_names_in_")
+
+
+def test_dates_in_an_array_are_refused_by_the_client():
+    dates = da.from_array(
+        np.arange(0, 60, dtype="M8[D]").reshape(20, 3), chunks=(10, 3)
+    )
+    with pytest.raises(TypeError, match="no number. Give a frame"):
+        skncae_dask.fit(small(), dates, client="none is asked")

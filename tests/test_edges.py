@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
+import sklearn
 
 from skncae import NCAEDetector, _fitting
 from skncae.training._trainer import Trainer
@@ -309,6 +310,17 @@ def test_fit_refuses_such_rows_before_any_work(fast, no_training, rows, error, m
     assert vars(detector) == before
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_rows_are_looked_at_also_where_scikit_learn_is_told_not_to(
+    fast, no_training, value
+):
+    with (
+        sklearn.config_context(assume_finite=True),
+        pytest.raises(ValueError, match="in column 1, first in row 3"),
+    ):
+        fast().fit(with_value(value))
+
+
 def test_infinity_in_a_frame_is_named_by_its_column(fast, rng):
     frame = pd.DataFrame(rng.normal(size=(20, 2)), columns=["depth", "width"])
     frame.loc[4, "width"] = -np.inf
@@ -355,20 +367,29 @@ POSITIVE_INT = (0, -1, 2.5, "2", None, float("nan"), True)
 INVALID = {
     "contamination": (0.0, -0.1, 0.51, float("nan"), "often", None, True, object),
     "n_estimators": POSITIVE_INT,
-    "hidden_units": ((), (8, 0), (8, 2.5), 8, 2.5, "8", None),
+    "hidden_units": ((), (8, 0), (8, 2.5), 8, 2.5, "8", None, {8, 4}, {8: 4}),
     "latent_dim": POSITIVE_INT,
     "scaling": ("zscore", None, ("whitened",), 3),
     "calibration_rounds": (-1, 0.5, "2", None),
-    "mining": ("similar", None, 3),
+    "mining": ("similar", None, 3, ["similarity"], {"similarity"}),
     "mining_rate": (-0.1, 1.0, 2, float("nan"), "0.1", None, False),
-    "generation_scale": (-0.1, float("inf"), float("nan"), "0.1", None),
+    "generation_scale": (-0.1, 1e300, float("inf"), float("nan"), "0.1", None),
     "sample_discriminator": ("yes", None, 2),
     "latent_discriminator": ("yes", None, 2),
-    "evidence": ("error", (), ("tails", "tails"), ("tails", "error"), None, 3, ([],)),
+    "evidence": (
+        {"tails": 1},
+        "error",
+        (),
+        ("tails", "tails"),
+        ("tails", "error"),
+        None,
+        3,
+        ([],),
+    ),
     "dictionary_size": POSITIVE_INT,
     "max_iter": POSITIVE_INT,
     "batch_size": POSITIVE_INT,
-    "learning_rate": (0.0, -1e-3, float("inf"), float("nan"), "fast", None),
+    "learning_rate": (0.0, -1e-3, 1e300, float("inf"), float("nan"), "fast", None),
     "decay_steps": (0, -1, 2.5, "2", True),
     "tol": (0.0, -0.1, float("inf"), float("nan"), "small", True),
     "warm_start": ("yes", None, 2),
@@ -377,7 +398,7 @@ INVALID = {
     "image_shape": (8, (8,), (2, 2), (8, 8, 9), (8.0, 8.0), "8x8", True),
     "device": ("gpu", "cuda:99", 3.5),
     "precision": ("float16", "float64", None, 16),
-    "random_state": (-1, "seed", 2.5),
+    "random_state": (-1, "seed", 2.5, True, np.True_),
     "verbose": (-1, 0.5, "loud", None),
 }
 
@@ -397,6 +418,29 @@ def test_fit_refuses_such_a_parameter_by_name_before_any_work(
     assert any(
         text in message for text in (repr(value), str(value), type(value).__name__)
     ) or (name == "hidden_units" and "each of" in message)
+
+
+@pytest.mark.parametrize("name", INVALID)
+def test_fit_refuses_an_iterator_by_name_and_leaves_it_whole(
+    fast, X, no_training, name
+):
+    iterator = iter([8])
+    with pytest.raises((TypeError, ValueError), match=name):
+        fast(**{name: iterator}).fit(X)
+    assert list(iterator) == [8]
+
+
+@pytest.mark.parametrize("name", INVALID)
+@pytest.mark.parametrize("value", [np.array([[7, 8]]), np.array(["one", "other"])])
+def test_fit_refuses_an_array_where_it_says_nothing(fast, X, no_training, name, value):
+    with pytest.raises((TypeError, ValueError), match=name):
+        fast(**{name: value}).fit(X)
+
+
+def test_going_on_refuses_an_array_for_warm_start(fast, X):
+    detector = fast().fit(X).set_params(warm_start=np.array([True, False]))
+    with pytest.raises(TypeError, match="warm_start must be True or False"):
+        detector.fit(X)
 
 
 def test_every_parameter_has_values_that_are_refused():

@@ -237,3 +237,16 @@ def test_piece_is_refused_when_nan_was_kept_that_is_no_longer_allowed(fast, X):
         detector.set_params(allow_nan=False).partial_fit(X[100:])
     detector.set_params(allow_nan=True).partial_fit(X[100:])
     assert detector.n_samples_seen_ == 200
+
+
+def test_pieces_of_arrays_with_categories_give_what_fit_gives(fast, X):
+    coded = np.c_[np.digitize(X[:, 0], [-1, 1]), X[:, 1:]]
+    whole = fast(categorical_features=[0]).fit(coded)
+    detector = fast(categorical_features=[0])
+    for piece in np.array_split(coded, 3):
+        detector.partial_fit(piece)
+    np.testing.assert_array_equal(
+        detector.score_samples(coded), whole.score_samples(coded)
+    )
+    # Arrays have no names, and none are made up.
+    assert not hasattr(detector, "feature_names_in_")

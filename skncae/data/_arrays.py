@@ -4,10 +4,20 @@ numpy takes almost anything for an array, and drops what an array has no place f
 mask of a masked array, say. What is taken here is right, all else an error.
 """
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
+from sklearn.utils.validation import check_array
+
+from skncae.data._reading import Raw, is_missing
+
+_DATES = np.datetime64 | np.timedelta64 | datetime.date | datetime.time
+_DATES |= datetime.timedelta
+# What numpy can read has one of these; what has none gives its rows once, or in no
+# order.
+_IS_ROWS = ("__getitem__", "__array__", "__array_interface__", "shape")
 
 
 def as_array(X):
@@ -29,6 +39,16 @@ def as_array(X):
     TypeError
         If X cannot be an array of rows.
     """
+    rows = _converted(X)
+    kind = getattr(getattr(rows, "dtype", None), "kind", None)
+    if kind is not None and kind in "mM":
+        raise _no_numbers(rows.dtype)
+    is_of_objects = kind == "O" and isinstance(rows, np.ndarray)
+    return _of_objects(rows) if is_of_objects else rows
+
+
+def _converted(X):
+    """Rows as an array, whatever it holds."""
     if isinstance(X, np.ma.MaskedArray):
         return _unmasked(X)
     if isinstance(X, torch.Tensor):
@@ -39,21 +59,98 @@ def as_array(X):
             f"X is a {type(X).__name__}, and no rows; give an array or a frame, "
             "such as pandas.DataFrame(X)."
         )
-    if isinstance(X, list | tuple):
-        foreign = np.ma.MaskedArray | torch.Tensor
-        if any(isinstance(row, foreign) for row in X):
-            X = [as_array(row) if isinstance(row, foreign) else row for row in X]
-        # A list of images.
-        return np.asarray(X) if len(X) and np.ndim(X[0]) > 1 else X
+    if isinstance(X, Iterable) and not any(hasattr(X, name) for name in _IS_ROWS):
+        raise TypeError(
+            f"X is a {type(X).__name__}, and no rows; give an array or a list of rows, "
+            "such as list(X)."
+        )
+    if isinstance(X, Sequence) and not isinstance(X, str | bytes | memoryview):
+        return _of_list(X)
     if getattr(getattr(X, "dtype", None), "names", None):
         raise TypeError(
             "X is a structured array, whose rows are records; give "
             "numpy.lib.recfunctions.structured_to_unstructured(X) or "
             "pandas.DataFrame(X)."
         )
-    if hasattr(X, "__array_interface__") and not isinstance(X, np.ndarray):
-        return np.asarray(X)
-    return X
+    if isinstance(X, np.ndarray) or hasattr(X, "columns"):
+        return X
+    # What has no type of its own says what it holds as an array alone.
+    is_array = hasattr(X, "__array__") and not hasattr(X, "dtype")
+    return np.asarray(X) if is_array or hasattr(X, "__array_interface__") else X
+
+
+def _of_objects(X):
+    """Objects with NaN for what is missing, such as the NA of pandas."""
+    missing = np.array([is_missing(value) for value in X.flat], bool).reshape(X.shape)
+    for value in X[~missing]:
+        if isinstance(value, _DATES):
+            raise _no_numbers(type(value).__name__)
+    return np.where(missing, np.nan, X)
+
+
+def _of_list(X):
+    """A list of rows, or of images."""
+    foreign = np.ma.MaskedArray | torch.Tensor
+    if any(isinstance(row, foreign) for row in X):
+        X = [as_array(row) if isinstance(row, foreign) else row for row in X]
+    rows = np.asarray(X)
+    # Beside text numpy takes numbers for text too.
+    return X if rows.dtype.kind in "SU" and rows.ndim < 3 else rows
+
+
+def _no_numbers(dtype):
+    """Say that dates are no numbers: their unit, and what is missing, would be lost."""
+    return TypeError(
+        f"X is an array of {dtype}, which is no number. Give a frame, such as "
+        "pandas.DataFrame(X), and fit on it too."
+    )
+
+
+def read_array(X):
+    """Read the columns of an array of numbers, named x0, x1, ...
+
+    Parameters
+    ----------
+    X : object
+        Rows in any container that is no frame, as `as_array` takes them.
+
+    Returns
+    -------
+    raws : list of Raw
+    """
+    X = as_array(X)
+    dtype = str(getattr(X, "dtype", "float64"))
+    try:
+        # Infinity is refused by its column, once the columns are known.
+        rows = check_array(
+            X,
+            dtype=np.float64,
+            ensure_all_finite=False,
+            ensure_min_samples=0,
+            ensure_min_features=0,
+            allow_nd=True,
+            input_name="X",
+        )
+    except (TypeError, ValueError) as error:
+        note_if_text(error)
+        raise
+    if rows.ndim != 2:
+        raise ValueError(
+            "categorical_features names columns of a table, and X has "
+            f"{rows.ndim} axes. Give X as (n_samples, n_features)."
+        )
+    return [
+        Raw(f"x{j}", "number", values, False, dtype) for j, values in enumerate(rows.T)
+    ]
+
+
+def note_if_text(error):
+    """Add to an error about text or objects in an array where they are taken from."""
+    if "could not convert" in str(error) or "float() argument" in str(error):
+        error.add_note(
+            "Text, dates and categories are taken from frames: give X as a DataFrame "
+            "of pandas or polars or a Table of pyarrow, and fit on it too."
+        )
 
 
 def _unmasked(X):

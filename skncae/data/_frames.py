@@ -16,7 +16,7 @@ from skncae.data._forced import forced_names
 from skncae.data._number_text import MISSING, Writing, read_numbers, writing_of
 from skncae.data._numbers import NumberColumn, is_identifier
 from skncae.data._pieces import check_names
-from skncae.data._reading import READABLE, Raw, columns_of, library_of
+from skncae.data._reading import READABLE, columns_of, library_of
 from skncae.data._texts import read_as_missing, unread
 
 # So many texts that cannot be read are known as such later on.
@@ -315,26 +315,6 @@ def read(X):
             f"The frame has more than one column named {twice[0]!r}. Rename them."
         )
     return raws
-
-
-def read_array(X):
-    """Read the columns of an array of numbers, named x0, x1, ...
-
-    Returns
-    -------
-    raws : list of Raw
-    """
-    rows = np.asarray(X)
-    if rows.dtype.kind not in "biuf" or rows.ndim != 2:
-        raise ValueError(
-            f"categorical_features names columns of a frame or of an array of numbers, "
-            f"and X has the type {rows.dtype} and {rows.ndim} axes. Give X as a frame."
-        )
-    rows = rows.astype(np.float64)
-    return [
-        Raw(f"x{j}", "number", values, False, str(np.asarray(X).dtype))
-        for j, values in enumerate(rows.T)
-    ]
 
 
 def _column(raw, is_forced):

@@ -5,11 +5,12 @@ by the estimator, so that rows that go out have it too.
 """
 
 import numpy as np
+from sklearn import config_context
 from sklearn.utils.validation import validate_data
 
 from skncae._surroundings import warn_caller
 from skncae.data import _frames, _images
-from skncae.data._arrays import as_array
+from skncae.data._arrays import as_array, note_if_text, read_array
 from skncae.data._chunks import Chunks
 from skncae.data._frames import Layout
 from skncae.data._reading import (
@@ -43,7 +44,7 @@ def check_rows(estimator, X, *, reset):
     raws = typed_columns(estimator, X, reset)
     if raws is not None:
         return _checked_columns(estimator, raws, reset, library_of(X) is not None)
-    X = as_array(X)
+    X = _plain_frame(X, reset) if library_of(X) is not None else as_array(X)
     if reset:
         image_shape = _images.image_shape_of(X, estimator.image_shape)
     else:
@@ -79,6 +80,16 @@ def set_layout(estimator, raws, is_named=True):
     return layout
 
 
+def read_columns(X, is_named):
+    """Read the columns of a frame, or of an array, whose columns have no names.
+
+    Returns
+    -------
+    raws : list of Raw
+    """
+    return _frames.read(X) if is_named else read_array(X)
+
+
 def typed_columns(estimator, X, reset):
     """Read the columns of a typed table; None where X is none.
 
@@ -91,7 +102,8 @@ def typed_columns(estimator, X, reset):
         layout = getattr(estimator, "_layout", None)
         if layout is None:
             return None
-        if not is_frame and hasattr(estimator, "feature_names_in_"):
+        is_named = hasattr(estimator, "feature_names_in_")
+        if is_named and not is_frame:
             way = frame_instead_of(X)
             raise TypeError(
                 f"This {type(estimator).__name__} was fitted on a frame with the "
@@ -99,10 +111,14 @@ def typed_columns(estimator, X, reset):
                 f"{type(X).__name__}. Give it a frame with these"
                 f"{f': {way}' if way else ''}."
             )
-        return _frames.read(X) if is_frame else _frames.read_array(X)
+        raws = read_columns(X, is_named)
+        if not is_named:
+            # The number of columns, and a warning where they have names now.
+            validate_data(estimator, as_array(X), reset=False, skip_check_array=True)
+        return raws
     forces = not _is_default(estimator.categorical_features)
     if not is_frame:
-        return _frames.read_array(X) if forces else None
+        return read_array(X) if forces else None
     if not forces and is_all_numeric(X):
         return None
     raws = _frames.read(X)
@@ -112,9 +128,13 @@ def typed_columns(estimator, X, reset):
 
 def allows_nan(estimator):
     """Say whether entries may be missing."""
-    if _is_auto(estimator.allow_nan):
+    allow_nan = estimator.allow_nan
+    if _is_auto(allow_nan):
         return getattr(estimator, "_allow_nan", False)
-    return estimator.allow_nan
+    if getattr(allow_nan, "ndim", 0):
+        # Here it is asked first, and an array is neither true nor false.
+        raise TypeError(f'allow_nan must be True, False or "auto", got {allow_nan!r}.')
+    return allow_nan
 
 
 def _is_auto(allow_nan):
@@ -164,8 +184,33 @@ def _refuse_empty(n_rows, n_columns):
     )
 
 
-# Validation sums X, which for huge values of both signs is inf - inf.
+def _plain_frame(X, reset):
+    """Return a frame of numbers as one that scikit-learn reads rightly."""
+    if is_all_numeric(X):
+        return X
+    if not reset:
+        # numpy takes dates and durations for numbers, text it refuses.
+        _raise_if_changed(X, None, ("number", "boolean", "text", "other"))
+    if library_of(X) != "pandas":
+        return X
+    # scikit-learn takes a frame for sparse where all of its columns are.
+    if all(str(dtype).startswith("Sparse[") for dtype in X.dtypes):
+        raise TypeError(
+            "Sparse data was passed for X, but dense data is required. Give "
+            "X.sparse.to_dense()."
+        )
+    if not any(str(dtype) == "object" for dtype in X.dtypes):
+        return X
+    # Objects may be the NA of pandas, which is no number.
+    values = as_array(X.to_numpy(dtype=object))
+    return type(X)(values, columns=X.columns, index=X.index)
+
+
+# Validation sums X, which for huge values of both signs is inf - inf. It looks for NaN
+# also where the caller has told scikit-learn that there is none: networks that were
+# trained on it would say nothing of any row.
 @np.errstate(invalid="ignore")
+@config_context(assume_finite=False)
 def _checked_rows(estimator, X, reset):
     """Validate rows of a table."""
     try:
@@ -199,8 +244,7 @@ def _checked_rows(estimator, X, reset):
             ) from error
         if not reset and library_of(X) is not None:
             _raise_if_changed(X, error)
-        if "could not convert" in str(error):
-            error.add_note(_NO_TABLE)
+        note_if_text(error)
         raise
 
 
@@ -220,10 +264,10 @@ def _first_place(X, is_bad):
     return f" in column {column}, first in row {rows[0]}"
 
 
-def _raise_if_changed(X, error):
+def _raise_if_changed(X, error, kinds=("number", "boolean")):
     """Name the first column of a frame that held numbers in fit and does not now."""
     for raw in _frames.read(X):
-        if raw.kind in ("number", "boolean"):
+        if raw.kind in kinds:
             continue
         values = [value for value in raw.values.tolist() if value is not None]
         # Others than text are seconds here.
@@ -232,12 +276,6 @@ def _raise_if_changed(X, error):
             f"column {raw.name!r} held numbers in fit and has the type {raw.dtype} "
             f"now{such_as}. Give it numbers, or fit again."
         ) from error
-
-
-_NO_TABLE = (
-    "Text, dates and categories are taken from frames: give X as a DataFrame of pandas "
-    "or polars or a Table of pyarrow, and fit on it too."
-)
 
 
 def feature_names(estimator):

@@ -286,7 +286,7 @@ def _listed(values):
 
 def _from_objects(name, values, dtype, kind=None):
     """Read a column of Python objects by what they are."""
-    there = np.array([not _is_missing(value) for value in values], dtype=bool)
+    there = np.array([not is_missing(value) for value in values], dtype=bool)
     if kind is None:
         kind = _kind_of(values[there])
     zone = None
@@ -325,7 +325,7 @@ def _digits(values):
     return np.array(texts, dtype=object)
 
 
-def _is_missing(value):
+def is_missing(value):
     """Say whether a value is None, NaN, NaT or NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True

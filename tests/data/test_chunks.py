@@ -350,3 +350,14 @@ def test_fit_and_labels_of_rows_need_a_third_of_their_memory():
     n_seen, share = done.split()
     assert int(n_seen) == 80_000
     assert float(share) == pytest.approx(0.1, abs=1e-3)
+
+
+def test_chunks_of_arrays_with_categories_give_what_fit_gives(X, fast):
+    coded = np.c_[np.digitize(X[:, 0], [-1, 1]), X[:, 1:]]
+    whole = fast(categorical_features=[0]).fit(coded)
+    detector = fast(categorical_features=[0]).fit(Chunks(coded, 70))
+    np.testing.assert_array_equal(
+        detector.score_samples(Chunks(coded, 70)), whole.score_samples(coded)
+    )
+    # Arrays have no names, and none are made up.
+    assert not hasattr(detector, "feature_names_in_")

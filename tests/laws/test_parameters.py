@@ -74,6 +74,27 @@ def test_a_fraction_is_a_number(rows):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("kind", [*FLOATS, Fraction])
+def test_a_share_of_any_type_warns_where_ties_keep_rows_from_being_flagged(
+    kind, method
+):
+    tied = np.repeat([[0.0, 0.0], [5.0, 5.0]], [60, 40], axis=0)
+    model = NCAEDetector(max_iter=2, contamination=kind("0.1"), random_state=0)
+    with pytest.warns(UserWarning, match="contamination=0.1 asks for more rows"):
+        getattr(model, method)(tied)
+
+
+@pytest.mark.parametrize("kind", [*FLOATS, Fraction])
+def test_a_number_of_any_type_is_loaded_as_that_number(rows, kind, tmp_path):
+    small = {"n_estimators": 1, "max_iter": 1, "random_state": np.int8(0)}
+    model = NCAEDetector(contamination=kind("0.1"), **small).fit(rows)
+    model.save(tmp_path / "detector")
+    loaded = NCAEDetector.load(tmp_path / "detector")
+    assert loaded.get_params()["contamination"] == 0.1
+    assert type(loaded.get_params()["contamination"]) is float
+
+
 def test_flags_of_numpy_are_flags(rows):
     expected = scores_of(rows, sample_discriminator=False, allow_nan=True)
     found = scores_of(rows, sample_discriminator=np.False_, allow_nan=np.True_)
@@ -104,7 +125,7 @@ def test_generate_refuses_what_is_no_count(fitted, n_samples):
         fitted.generate(n_samples)
 
 
-@pytest.mark.parametrize("scale", [-1.0, np.nan, np.inf])
+@pytest.mark.parametrize("scale", [-1.0, 1e300, np.nan, np.inf])
 def test_generate_checks_the_scale_as_fit_does(fitted, scale):
     changed = copy.copy(fitted).set_params(generation_scale=scale)
     with pytest.raises(ValueError, match="generation_scale"):
@@ -130,6 +151,12 @@ def test_a_generator_of_numpy_is_refused_by_its_name(fitted, rows):
     ):
         with pytest.raises(ValueError, match=r"random_state=Generator\(PCG64\)"):
             call()
+
+
+@pytest.mark.parametrize("seed", [True, np.False_])
+def test_a_flag_is_no_seed(fitted, seed):
+    with pytest.raises(TypeError, match="random_state must be an int"):
+        fitted.generate(2, random_state=seed)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """Rows of any container are those rows, or are refused by name; none is lost."""
 
+from collections import deque
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
+import scipy.sparse
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,6 +50,15 @@ def fitted_with_nan():
     return detector(allow_nan=True).fit(np.where(X > 2, np.nan, X))
 
 
+# The first column holds three values, so that it can be one of categories.
+CODED = np.c_[np.digitize(X[:, 0], [-1, 1]), X[:, 1:]]
+
+
+@pytest.fixture(scope="module")
+def fitted_with_categories():
+    return detector(categorical_features=[0]).fit(CODED)
+
+
 COLUMNS = dict(zip(NAMES, X.T, strict=True))
 
 SAME = {
@@ -76,6 +88,52 @@ def test_rows_in_another_container_have_the_same_scores(fitted, rows):
     np.testing.assert_array_equal(fitted.score_samples(rows), fitted.score_samples(X))
 
 
+CODED_TENSOR = torch.from_numpy(CODED)
+SAME_WITH_CATEGORIES = {
+    "unmasked": np.ma.array(CODED),
+    "array_interface": Interface(CODED),
+    "memoryview": memoryview(CODED),
+    "big_endian": CODED.astype(">f8"),
+    "objects": CODED.astype(object),
+    "tensor_with_gradient": CODED_TENSOR.clone().requires_grad_(),
+    "tensor_of_a_graph": CODED_TENSOR.clone().requires_grad_() * 1.0,
+    "list": CODED.tolist(),
+    "list_of_tensors": list(CODED_TENSOR.clone().requires_grad_()),
+    "list_of_masked_rows": [np.ma.array(row) for row in CODED],
+}
+CODED_FRAME = pd.DataFrame(CODED, columns=NAMES)
+
+
+@pytest.mark.parametrize(
+    "rows", SAME_WITH_CATEGORIES.values(), ids=SAME_WITH_CATEGORIES
+)
+def test_categories_in_another_container_have_the_same_scores(
+    fitted_with_categories, rows
+):
+    expected = fitted_with_categories.training_scores_
+    np.testing.assert_array_equal(fitted_with_categories.score_samples(rows), expected)
+    again = detector(categorical_features=[0]).fit(rows)
+    np.testing.assert_array_equal(again.training_scores_, expected)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [CODED_FRAME, pl.DataFrame(CODED_FRAME), pa.Table.from_pandas(CODED_FRAME)],
+    ids=["pandas", "polars", "pyarrow"],
+)
+@pytest.mark.filterwarnings("ignore:X .* feature names")
+def test_names_that_the_array_of_fit_had_not_do_no_harm(fitted_with_categories, frame):
+    np.testing.assert_array_equal(
+        fitted_with_categories.score_samples(frame),
+        fitted_with_categories.training_scores_,
+    )
+
+
+def test_arrays_with_categories_of_another_width_are_refused(fitted_with_categories):
+    with pytest.raises(ValueError, match="X has 2 features, but .* expecting 3"):
+        fitted_with_categories.score_samples(CODED[:, :2])
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_a_narrow_tensor_is_what_it_holds(fitted, dtype):
     narrow = torch.from_numpy(X).to(dtype).requires_grad_()
@@ -90,6 +148,14 @@ MISSING = {
     "masked_rows": [
         np.ma.array(row, mask=mask) for row, mask in zip(X, MASK, strict=True)
     ],
+    "na": np.where(MASK, pd.NA, X.astype(object)),
+    "lists_with_na": np.where(MASK, pd.NA, X.astype(object)).tolist(),
+    "deque_of_masked_rows": deque(
+        np.ma.array(row, mask=mask) for row, mask in zip(X, MASK, strict=True)
+    ),
+    "objects_in_a_frame": pd.DataFrame(X, columns=NAMES, dtype=object).mask(
+        MASK, pd.NA
+    ),
     "arrow_null": pa.table(
         {n: pa.array(c, mask=m) for n, c, m in zip(NAMES, X.T, MASK.T, strict=True)}
     ),
@@ -106,6 +172,17 @@ def test_a_mask_is_missing_data(fitted, fitted_with_nan, rows):
     # By default entries of a frame may be missing.
     with pytest.raises(ValueError, match="contains NaN"):
         detector().set_params(allow_nan=False).fit(rows)
+
+
+def test_a_mask_is_missing_data_beside_categories(fitted_with_categories):
+    masked = np.ma.array(np.where(MASK, 1e9, CODED), mask=MASK)
+    expected = np.where(MASK, np.nan, CODED)
+    np.testing.assert_array_equal(
+        fitted_with_categories.score_samples(masked),
+        fitted_with_categories.score_samples(expected),
+    )
+    values = fitted_with_categories.explain(masked).values.astype(float)
+    np.testing.assert_array_equal(values, expected)
 
 
 def test_masked_integers_are_missing_data(fitted_with_nan):
@@ -129,16 +206,79 @@ REFUSED = {
     "sparse tensor": (torch.from_numpy(X).to_sparse(), "sparse"),
     "tensor without numbers": (torch.empty(5, 3, device="meta"), "meta"),
     "dictionary": (COLUMNS, "dict"),
+    "sparse matrix": (scipy.sparse.csr_array(X), "[Ss]parse"),
     "records": (np.rec.fromarrays(X.T), "structured"),
+    "generator": ((row for row in X), "generator"),
+    "map": (map(list, X), "map"),
+    "set": ({1.0, 2.0}, "set"),
+    "values": (COLUMNS.values(), "dict_values"),
+    "loader": (DataLoader(torch.from_numpy(X)), "DataLoader"),
     "masked text": (np.ma.array([["a", "b"]], mask=[[0, 1]]), "masked"),
 }
 
 
 @pytest.mark.parametrize(("rows", "name"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_rows_is_refused_by_name(fitted, rows, name):
-    for call in (fitted.score_samples, detector().fit):
+def test_what_is_no_rows_is_refused_by_name(fitted, fitted_with_categories, rows, name):
+    with_categories = detector(categorical_features=[0])
+    for call in (
+        fitted.score_samples,
+        detector().fit,
+        fitted_with_categories.score_samples,
+        with_categories.fit,
+    ):
         with pytest.raises(TypeError, match=name):
             call(rows)
+
+
+@pytest.mark.parametrize("fill", [np.nan, 0.0])
+def test_a_sparse_frame_is_refused_with_the_way_out(fill):
+    frame = pd.DataFrame(COLUMNS)
+    sparse = frame.astype(pd.SparseDtype(float, fill))
+    model = detector().fit(frame)
+    for call in (model.score_samples, detector().fit):
+        with pytest.raises(TypeError, match=r"Give X\.sparse\.to_dense\(\)"):
+            call(sparse)
+    np.testing.assert_array_equal(
+        model.score_samples(sparse.sparse.to_dense()), model.training_scores_
+    )
+
+
+DATES = np.arange(0, 60, dtype="M8[D]").reshape(20, 3)
+NO_NUMBERS = {
+    "dates": DATES,
+    "seconds": DATES.astype("M8[s]"),
+    "dates_with_gaps": np.where(DATES > DATES[1, 1], DATES, np.datetime64("NaT")),
+    "durations": DATES - DATES[0, 0],
+    "masked_dates": np.ma.array(DATES),
+    "list_of_dates": list(map(list, DATES)),
+    "objects": DATES.astype(object),
+    "numpy_dates_as_objects": np.array([[*row] for row in DATES], dtype=object),
+    "stamps": pd.DataFrame(DATES).to_numpy(dtype=object),
+    "images_of_dates": np.arange(0, 640, dtype="M8[D]").reshape(10, 8, 8),
+}
+
+
+@pytest.mark.parametrize("rows", NO_NUMBERS.values(), ids=NO_NUMBERS)
+def test_dates_in_an_array_are_refused_with_the_way_out(
+    fitted, fitted_with_categories, rows
+):
+    for call in (
+        fitted.score_samples,
+        detector().fit,
+        detector().partial_fit,
+        fitted_with_categories.score_samples,
+        detector(categorical_features=[0]).fit,
+        lambda rows: detector().fit(Chunks([rows, rows])),
+    ):
+        with pytest.raises(TypeError, match="no number. Give a frame"):
+            call(rows)
+
+
+@pytest.mark.parametrize("values", [DATES, DATES - DATES[0, 0]])
+def test_frame_of_dates_is_no_frame_of_numbers(values):
+    model = detector().fit(pd.DataFrame(COLUMNS))
+    with pytest.raises(ValueError, match="column 'a' held numbers in fit"):
+        model.score_samples(pd.DataFrame(values, columns=NAMES))
 
 
 TENSOR = torch.from_numpy(X)
