@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_array
 
-from skncae.data._reading import Raw, is_missing
+from skncae.data._reading import Raw, frame_instead_of, is_missing
 
 _DATES = np.datetime64 | np.timedelta64 | datetime.date | datetime.time
 _DATES |= datetime.timedelta
@@ -49,6 +49,9 @@ def as_array(X):
 
 def _converted(X):
     """Rows as an array, whatever it holds."""
+    way = "" if hasattr(X, "__array__") else frame_instead_of(X)
+    if way:
+        raise no_frame(X, way)
     if isinstance(X, np.ma.MaskedArray):
         return _unmasked(X)
     if isinstance(X, torch.Tensor):
@@ -96,6 +99,13 @@ def _of_list(X):
     rows = np.asarray(X)
     # Beside text numpy takes numbers for text too.
     return X if rows.dtype.kind in "SU" and rows.ndim < 3 else rows
+
+
+def no_frame(X, way):
+    """Say that this is nearly a frame, and how to make one of it."""
+    return TypeError(
+        f"X is a {type(X).__name__}, which is not taken as it is. Give {way}."
+    )
 
 
 def _no_numbers(dtype):

@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from skncae._surroundings import warn_caller
 from skncae.data import _frames, _images
-from skncae.data._arrays import as_array, note_if_text, read_array
+from skncae.data._arrays import as_array, no_frame, note_if_text, read_array
 from skncae.data._chunks import Chunks
 from skncae.data._frames import Layout
 from skncae.data._reading import (
@@ -239,9 +239,7 @@ def _checked_rows(estimator, X, reset):
             ) from error
         way = frame_instead_of(X)
         if way:
-            raise TypeError(
-                f"X is a {type(X).__name__}, which is not taken as it is. Give {way}."
-            ) from error
+            raise no_frame(X, way) from error
         if not reset and library_of(X) is not None:
             _raise_if_changed(X, error)
         note_if_text(error)
