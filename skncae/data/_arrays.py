@@ -31,13 +31,14 @@ def as_array(X):
     Returns
     -------
     X : object
-        A masked array with NaN for what is masked, a tensor as an array, whatever has
-        an array interface and is no frame as an array.
+        A masked array with NaN for what is masked, objects with NaN for what is
+        missing, a tensor as an array, whatever has an array interface and is no frame
+        as an array.
 
     Raises
     ------
     TypeError
-        If X cannot be an array of rows.
+        If X cannot be an array of rows, or holds dates.
     """
     rows = _converted(X)
     kind = getattr(getattr(rows, "dtype", None), "kind", None)
