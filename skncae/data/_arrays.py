@@ -31,13 +31,14 @@ def as_array(X):
     Returns
     -------
     X : object
-        A masked array with NaN for what is masked, a tensor as an array, whatever has
-        an array interface and is no frame as an array.
+        A masked array with NaN for what is masked, objects with NaN for what is
+        missing, a tensor as an array, whatever has an array interface and is no frame
+        as an array.
 
     Raises
     ------
     TypeError
-        If X cannot be an array of rows.
+        If X cannot be an array of rows, or holds dates.
     """
     rows = _converted(X)
     kind = getattr(getattr(rows, "dtype", None), "kind", None)
@@ -178,6 +179,12 @@ def _unmasked(X):
 
 def _of_tensor(X):
     """The numbers of a tensor, wherever it is, and whether or not gradients need it."""
+    if X.is_nested:
+        # It has no shape, which all else would ask for first.
+        raise TypeError(
+            "X is a nested tensor, whose rows differ in length; give rows of one "
+            "length, such as X.to_padded_tensor(float('nan'))."
+        )
     if X.device.type == "meta" or X.layout != torch.strided or X.is_quantized:
         raise TypeError(
             f"X is a tensor of {X.dtype} with the layout {X.layout} on the device "

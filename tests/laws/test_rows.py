@@ -1,5 +1,6 @@
 """Rows of any container are those rows, or are refused by name; none is lost."""
 
+import warnings
 from collections import deque
 
 import numpy as np
@@ -202,8 +203,20 @@ def test_images_behind_an_array_interface_are_images():
     )
 
 
+def nested(*rows):
+    with warnings.catch_warnings():
+        # It is a prototype in torch.
+        warnings.simplefilter("ignore")
+        return torch.nested.nested_tensor(list(rows))
+
+
 REFUSED = {
     "sparse tensor": (torch.from_numpy(X).to_sparse(), "sparse"),
+    "jagged tensor": (
+        torch.nested.nested_tensor([torch.ones(3)] * 2, layout=torch.jagged),
+        "nested",
+    ),
+    "nested tensor": (nested(torch.ones(3), torch.ones(2)), "nested"),
     "tensor without numbers": (torch.empty(5, 3, device="meta"), "meta"),
     "dictionary": (COLUMNS, "dict"),
     "sparse matrix": (scipy.sparse.csr_array(X), "[Ss]parse"),
