@@ -203,7 +203,8 @@ def _plain_frame(X, reset):
         return X
     # Objects may be the NA of pandas, which is no number.
     values = as_array(X.to_numpy(dtype=object))
-    return type(X)(values, columns=X.columns, index=X.index)
+    # Without a type an old pandas looks for one, and meets numbers that none holds.
+    return type(X)(values, columns=X.columns, index=X.index, dtype=values.dtype)
 
 
 # Validation sums X, which for huge values of both signs is inf - inf. It looks for NaN

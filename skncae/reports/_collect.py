@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from skncae.data._reading import library_of
+
 # Columns and the map are drawn from so many rows.
 SAMPLE_ROWS = 2000
 
@@ -153,6 +155,9 @@ def _take(rows, positions):
 
     if isinstance(rows, list):
         return [rows[i] for i in positions]
+    if library_of(rows) == "pyarrow":
+        # An old scikit-learn takes columns of a table, not rows.
+        return rows.take(positions)
     return _safe_indexing(rows, positions)
 
 
