@@ -99,3 +99,13 @@ def test_small_numbers_are_what_they_are_in_a_larger_unit():
         for unit in (1.0, 2.0**900)
     ]
     np.testing.assert_allclose(*scores, atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_column_that_underflows_is_fitted_beside_missing_entries(seed):
+    rng = np.random.default_rng(seed)
+    usual, tiny = 0.2 + 0.5 * rng.random(N), np.exp(-rng.uniform(400, 740, N))
+    X = np.c_[rng.normal(size=(N, 3)), np.where(rng.random(N) < 0.14, usual, tiny)]
+    X[rng.random(X.shape) < 0.1] = np.nan
+    detector = NCAEDetector(random_state=0, n_estimators=2, max_iter=25, allow_nan=True)
+    assert np.isfinite(detector.fit(X).training_scores_).all()

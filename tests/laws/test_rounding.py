@@ -240,3 +240,33 @@ def test_a_constant_of_nothing_but_rounding_is_a_zero():
     later = X[:20] + 0.1
     scores = fitted(X).score_samples(later)
     assert moved(scores, fitted(almost).score_samples(later)) < 1e-3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_rounding_leaves_of_a_difference_is_a_zero(seed):
+    rng = np.random.default_rng(seed)
+    a, b = rng.random((2, 300)).round(2)
+    is_something = rng.random(300) < 0.15
+    X = rng.normal(size=(300, 4))
+    X[:8, 0] += 7
+    X[:, 3] = np.where(is_something, rng.exponential(1, 300), 0)
+    almost = X.copy()
+    almost[:, 3] += np.where(is_something, 0, (a + b) - a - b)
+    assert 0 < np.abs(almost - X).max() < 1e-15
+    scores = fitted(X).training_scores_
+    assert moved(scores, fitted(almost).training_scores_) < 1e-3
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+@pytest.mark.parametrize("kind", ["flags", "counts", "sparse"])
+def test_zero_and_the_numbers_beside_it_are_one(kind, missing):
+    rng = np.random.default_rng(0)
+    X = {
+        "flags": (rng.random((300, 6)) < 0.1).astype(float),
+        "counts": rng.poisson(0.3, (300, 4)).astype(float),
+        "sparse": np.where(rng.random((300, 8)) < 0.9, 0, rng.normal(size=(300, 8))),
+    }[kind]
+    X[rng.random(X.shape) < missing] = np.nan
+    almost = np.where(X == 0, rng.choice([-5e-324, 0, 5e-324], X.shape), X)
+    scores = fitted(X, allow_nan=True).training_scores_
+    assert moved(scores, fitted(almost, allow_nan=True).training_scores_) < 1e-3

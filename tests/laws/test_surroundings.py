@@ -2,8 +2,11 @@
 
 import copy
 import gc
+import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -18,7 +21,7 @@ from threadpoolctl import threadpool_info
 
 import skncae
 from skncae import Chunks, NCAEDetector
-from skncae._threads import in_threads, one_thread
+from skncae._threads import _OneThread, in_threads, one_thread
 
 
 @contextmanager
@@ -293,6 +296,61 @@ def blas_threads():
     while one_thread._n_inside and time.monotonic() < deadline:
         time.sleep(1e-3)
     return [i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"]
+
+
+def test_an_interrupt_on_the_way_in_leaves_numpy_as_it_was(fitted, rows, monkeypatch):
+    def interrupted(mode):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch, "inference_mode", interrupted)
+    with np.errstate(all="raise"):
+        before = np.geterr()
+        with pytest.raises(KeyboardInterrupt):
+            fitted.score_samples(rows)
+        assert np.geterr() == before
+
+
+def test_a_child_process_waits_for_no_thread_of_its_parent():
+    limit = _OneThread()
+    with two_threads(), limit():
+        # As where another thread was inside, and held the lock, at the fork.
+        limit._here = threading.local()
+        limit._lock.acquire()
+        limit.after_fork()
+    with limit():
+        assert limit._n_inside == 1
+    assert limit._n_inside == 0
+
+
+FORKED = """
+import os, sys
+import numpy as np, torch
+from skncae import NCAEDetector
+
+torch.set_num_threads(2)
+X = np.random.default_rng(0).normal(size=(700, 4))
+detector = NCAEDetector(max_iter=5, random_state=0).fit(X)
+labels = np.where(np.arange(700) < 5, -1, 0)
+doors = [
+    lambda: detector.explain(X), lambda: detector.encode(X),
+    lambda: detector.reconstruct(X), lambda: detector.generate(700),
+    lambda: detector.score_samples(X), lambda: detector.refine(X, labels),
+]
+for door in doors:
+    door()
+if os.fork() == 0:
+    for door in doors:
+        door()
+    os._exit(0)
+sys.exit(os.wait()[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork in the system")
+def test_doors_of_a_table_open_in_a_forked_process_too():
+    environment = os.environ | {"OMP_NUM_THREADS": "2"}
+    command = [sys.executable, "-W", "ignore", "-c", FORKED]
+    subprocess.run(command, env=environment, timeout=60, check=True)
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timer of the system")
