@@ -41,7 +41,8 @@ def undisturbed():
     """
     before = np.geterr()
     try:
-        with np.errstate(all="ignore"), torch.inference_mode(False), ExitStack() as off:
+        np.seterr(all="ignore")
+        with torch.inference_mode(False), ExitStack() as off:
             for kind in ("cpu", "cuda"):
                 if torch.is_autocast_enabled(kind):
                     off.enter_context(torch.autocast(kind, enabled=False))
@@ -50,5 +51,5 @@ def undisturbed():
                 off.enter_context(torch.device("cpu"))
             yield
     finally:
-        # An interrupt on the way in leaves nobody to go out.
+        # Not by errstate: an interrupt on its way in leaves nobody to go out.
         np.seterr(**before)

@@ -215,12 +215,18 @@ class Layout:
         """Say which text of later rows counts as missing; "" of none.
 
         What fit has named, and marks for what is missing, are known.
+
+        Raises
+        ------
+        ValueError
+            If of a column nearly nothing can be read.
         """
         by_name = {raw.name: raw for raw in raws}
-        texts = {
-            column.name: _unread_later(column, by_name[column.name], codes)
-            for column, codes in zip(self.used, cells.T, strict=True)
-        }
+        texts = {}
+        for column, codes in zip(self.used, cells.T, strict=True):
+            found = _unread_later(column, by_name[column.name], codes)
+            _check_readable(column, found, codes)
+            texts[column.name] = found
         return read_as_missing(texts)
 
     def _set_aside(self):
@@ -260,8 +266,11 @@ def _encoded(column, raw):
             f"{raw.dtype} now. Give it the type that it had, {column.dtype}, or fit "
             "again."
         )
-    codes = column.encode(raw)
-    texts = _unread_later(column, raw, codes)
+    return column.encode(raw)
+
+
+def _check_readable(column, texts, codes):
+    """Raise where later rows are written in another way, so that these are unread."""
     n_read = np.count_nonzero(~np.isnan(codes))
     if len(texts) >= LEAST_UNREAD and n_read <= (1 - READABLE) * (n_read + len(texts)):
         example = str(column.decode(np.array([column.usual[0]]))[0])
@@ -270,7 +279,6 @@ def _encoded(column, raw):
             f"{example!r}, and what it holds now cannot be read so, such as "
             f"{texts[0]!r}. Write it as in fit, or fit again."
         )
-    return codes
 
 
 def _unread_later(column, raw, codes):

@@ -47,7 +47,7 @@ _KEYS = {
 
 
 def unread(raw, codes, known=()):
-    """The texts of a column that are there and could not be read, in their order.
+    """The texts of a column that are there and could not be read, ascending.
 
     Parameters
     ----------

@@ -161,7 +161,7 @@ class Scorer:
 
     def in_pieces(self, function, pieces):
         """Call a function on pieces of the rows; of a table in threads."""
-        if len(self.ensemble.model.row_shape) > 1:
+        if self.ensemble.is_of_images:
             # Convolutions: torch shares out each, and a piece takes much memory.
             for piece in pieces:
                 function(piece)

@@ -10,11 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._parameters import check_in_range
 from skncae._surroundings import undisturbed
-from skncae._threshold import (
-    Threshold,
-    quantile_threshold,
-    threshold_at,
-)
+from skncae._threshold import Threshold, quantile_threshold, threshold_at
 from skncae.data._layout import check_rows, feature_names
 from skncae.evidence._scorer import Scorer
 from skncae.evidence._tail_probability import TailProbability

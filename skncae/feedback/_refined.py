@@ -111,8 +111,12 @@ class RefinedScorer:
         -------
         scorer : RefinedScorer
         """
+        return cls._learn(scorer, answers, reference, _parts(scorer, reference))
+
+    @classmethod
+    def _learn(cls, scorer, answers, reference, of_reference):
+        """Learn from answers, and from what the errors of training rows consist of."""
         kept = _thinned(answers)
-        of_reference = _parts(scorer, reference)
         of_answers = _parts(scorer, kept.rows)
         alarm = np.quantile(of_reference.sum((1, 2)), ALARM_QUANTILE)
         in_alarms = of_answers / alarm if alarm > 0 else of_answers
@@ -187,19 +191,22 @@ class RefinedScorer:
         errors : ndarray of shape (n_samples,), float64
         """
         thought = self.thought(X)
+        if not self.answers.hold(X).any():
+            return self.learnt.refined(_positive(thought))
+        of_reference = _parts(self.scorer, reference)
         part = np.arange(len(self.answers)) % N_PARTS
         for k in np.unique(part):
             held = self.answers.where(part == k).hold(X)
-            if held.any():
-                others = self.answers.where(part != k)
-                thought[held] = self._thought_by(others, X[held], reference)
+            others = self.answers.where(part != k)
+            if not held.any():
+                continue
+            if len(others):
+                by = self._learn(self.scorer, others, reference, of_reference)
+                thought[held] = by.thought(X[held])
+            else:
+                errors = self.scorer.errors(X[held])
+                thought[held] = believed(self.learnt.unweighted, errors)
         return self.learnt.refined(_positive(thought))
-
-    def _thought_by(self, answers, X, reference):
-        """What is thought of rows by other answers, which may be none."""
-        if not len(answers):
-            return believed(self.learnt.unweighted, self.scorer.errors(X))
-        return RefinedScorer.learn(self.scorer, answers, reference).thought(X)
 
     def thought(self, X):
         """What is thought of each row: about 0 for an inlier, 1 for an outlier."""

@@ -98,6 +98,11 @@ class Ensemble:
             state.get("layout") and Layout.from_state(state["layout"]),
         )
 
+    @property
+    def is_of_images(self):
+        """Whether the networks see images, by convolutions."""
+        return len(self.model.row_shape) > 1
+
     @cached_property
     def _feature_major(self):
         """The networks for many rows, or None."""
@@ -210,4 +215,4 @@ class Ensemble:
 
     def _threads(self):
         """What small products run in; convolutions are worth sharing out."""
-        return one_thread() if len(self.model.row_shape) == 1 else nullcontext()
+        return nullcontext() if self.is_of_images else one_thread()

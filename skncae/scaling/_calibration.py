@@ -147,17 +147,22 @@ def _fit_view(kind, X, X_normal, least, before=None):
         return View(center, scale, knee=KNEE[kind])
     Z, spread = standardized(X_normal, center, scale), 0.0
     if np.isnan(Z).any():
-        change = np.ones(1) if before is None else scale / before.scale
-        if before is None or change.max() > SAME_UNIT or change.min() < 1 / SAME_UNIT:
+        if before is None or not _is_same_unit(scale, before.scale):
             precision = pairwise_precision(Z)
         else:
-            turned = before.rotation * change[:, None]
+            turned = before.rotation * (scale / before.scale)[:, None]
             precision = turned @ turned.T
         Z, spread = expectation(Z, precision)
     # To tell directions apart by: what is missing tells columns apart, too.
     rows = np.nan_to_num(standardized(X, center, scale), nan=FURTHEST)
     turned, deviations = whitening(Z.T @ Z / len(Z), Z, rows, spread=spread)
     return View(center, scale, turned, deviations, KNEE[kind])
+
+
+def _is_same_unit(scale, before):
+    """Say whether no column has another unit than before."""
+    change = scale / before
+    return change.max() <= SAME_UNIT and change.min() >= 1 / SAME_UNIT
 
 
 def _pixel_view(X, is_evened):
