@@ -28,6 +28,10 @@ MAX_KNOTS = 512
 TOGETHER = 256
 ALL = slice(None)
 
+# A value that more than this share of the rows have is the knot of its bin. With the
+# centre as knot, zeros that most rows have, at the end of a column, were half unseen.
+COMMON = 0.3
+
 # Bins begin by this share of one below the least value. Values on a lattice then lie
 # inside a bin, and not on an edge where rounding would choose.
 SHIFT_OF_BINS = 2e-3
@@ -191,8 +195,9 @@ class Rarity(_Columns):
     -log P(a training value is as rare), summed over the columns: gaps, and rare values
     among few. Kin of HBOS, which sums the -log density of a histogram. A column has a
     histogram of as many bins as the square root of its values, or one bin for each
-    value where there are no more than that. The knots are the centres of the bins,
-    between two values that are beyond all of them. Absurd values are in no bin.
+    value where there are no more than that. The knots are the centres of the bins, or
+    what three of ten rows have, between two values that are beyond all of them. Absurd
+    values are in no bin.
     """
 
     name = "rarity"
@@ -205,21 +210,17 @@ class Rarity(_Columns):
         n = counts.sum()
         if len(z) == 1:
             return _of_a_constant(z, np.log(n))
-        centres, counts = _ordinary(z, counts)
+        knots, counts = _ordinary(z, counts)
         n_bins = int(np.ceil(np.sqrt(n)))
-        if len(centres) > n_bins:
-            low = centres[0] - SHIFT_OF_BINS * (centres[-1] - centres[0]) / n_bins
-            width = (centres[-1] - low) / n_bins
-            bins = np.minimum((centres - low) / width, n_bins - 1).astype(int)
-            counts = np.bincount(bins, counts, n_bins)
-            centres = low + width * (0.5 + np.arange(n_bins))
+        if len(knots) > n_bins:
+            knots, counts = _histogram(knots, counts, n_bins, COMMON * n)
         # How many values are in bins with no more of them: at least one, as if a value
         # that was never seen had been seen once.
         ordered = np.sort(counts)
         as_rare = np.cumsum(ordered)[np.searchsorted(ordered, counts, "right") - 1]
         worth = -np.log(np.maximum(as_rare, 1) / n)
-        width, unseen = _width(centres), np.log(n)
-        knots = [[centres[0] - width], centres, [centres[-1] + width]]
+        width, unseen = _width(knots), np.log(n)
+        knots = [[knots[0] - width], knots, [knots[-1] + width]]
         return np.concatenate(knots), np.concatenate([[unseen], worth, [unseen]])
 
 
@@ -267,6 +268,17 @@ def _ordinary(z, counts):
     """Distinct values but for the absurd ones, and how often each came."""
     is_ordinary = np.abs(z) <= ABSURD
     return z[is_ordinary], counts[is_ordinary]
+
+
+def _histogram(values, counts, n_bins, common):
+    """Knots of bins of ascending values, and how often values in each came."""
+    low = values[0] - SHIFT_OF_BINS * (values[-1] - values[0]) / n_bins
+    width = (values[-1] - low) / n_bins
+    bins = np.minimum((values - low) / width, n_bins - 1).astype(int)
+    knots = low + width * (0.5 + np.arange(n_bins))
+    is_common = counts > common
+    knots[bins[is_common]] = values[is_common]
+    return knots, np.bincount(bins, counts, n_bins)
 
 
 def _of_a_constant(z, unseen):

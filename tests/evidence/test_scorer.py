@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
@@ -174,6 +176,31 @@ def test_value_in_a_gap_is_rarer_than_those_on_either_side():
         block(np.array([[-9.0], [0.0], [9.0]]))
     )
     assert gap > 2 * max(low, high)
+
+
+@given(
+    share=st.floats(0.55, 0.95),
+    place=st.sampled_from(["first", "last", "inside"]),
+    kind=st.sampled_from(["normal", "exponential", "cauchy"]),
+    seed=st.integers(0, 99),
+)
+def test_value_that_most_rows_have_is_no_rarer_than_its_share(share, place, kind, seed):
+    rng = np.random.default_rng(seed)
+    column = getattr(rng, f"standard_{kind}")(400)
+    value = {"first": column.min(), "last": column.max(), "inside": 0.5}[place]
+    column[rng.permutation(400)[: round(share * 400)]] = value
+    (rarity,) = Rarity.of(column[:, None]).errors(block(np.array([[value]])))
+    # A value close beside may stand for it.
+    assert rarity < -math.log(share) + 0.01
+
+
+def test_value_of_three_in_ten_rows_is_as_rare_as_its_bin():
+    rng = np.random.default_rng(0)
+    # Halfway between a bin and none, it would be among the rarest.
+    column = np.concatenate([np.zeros(160), rng.normal(8.0, 1.0, 240)])
+    rarity = Rarity.of(column[:, None])
+    (zero,) = rarity.errors(block(np.array([[0.0]])))
+    assert zero == pytest.approx(0.0, abs=1e-9)
 
 
 def test_column_rarity_of_missing_values_is_zero():

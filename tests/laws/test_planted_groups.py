@@ -24,6 +24,8 @@ from skncae import NCAEDetector
         ("bimodal_columns", 2),
         ("bimodal_columns", 20),
         ("four_modes", 5),
+        ("zero_inflated", 5),
+        ("zero_inflated", 20),
     ],
 )
 def test_planted_group_is_found_as_by_an_isolation_forest(shape, d, share):
