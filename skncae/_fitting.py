@@ -211,14 +211,15 @@ def _scales(settings, rows, earlier):
 
 def make_training(settings, rows, view, completion, make_trainer, device, earlier=None):
     """Set up the training of the members on rows, completed and scaled."""
-    is_observed = to_column_axes = None
+    is_missing = to_column_axes = None
     missing = np.isnan(rows)
     if missing.any():
         rows = completion.complete(rows)
-        is_observed = torch.from_numpy(~missing).to(device)
+        incomplete = missing.any(0)
+        is_missing = torch.from_numpy(missing[:, incomplete]).to(device)
         n_directions = view.transform(rows[:1]).shape[1]
         to_column_axes = view.to_column_axes(np.eye(n_directions))
-        to_column_axes = seen_directions(to_column_axes.T, view).T
+        to_column_axes = seen_directions(to_column_axes.T[incomplete], view).T
         # Apple's GPUs have no float64.
         dtype = torch.float32 if device.type == "mps" else torch.float64
         to_column_axes = torch.from_numpy(to_column_axes).to(device, dtype)
@@ -234,7 +235,7 @@ def make_training(settings, rows, view, completion, make_trainer, device, earlie
         rows,
         recipe=Recipe(**{f.name: getattr(settings, f.name) for f in fields(Recipe)}),
         trained=trained,
-        is_observed=is_observed,
+        is_missing=is_missing,
         to_column_axes=to_column_axes,
         image_shape=settings.image_shape,
     )

@@ -339,7 +339,7 @@ def test_target_differs_from_the_reconstruction_in_observed_columns_only():
     is_observed = torch.from_numpy(rng.random((1, 6, 4)) < 0.5)
     by_column = torch.from_numpy(np.linalg.qr(rng.normal(size=(4, 4)))[0])
     x_hat.requires_grad_()
-    target = _losses.observed_target(x, x_hat, is_observed, by_column)
+    target = _losses.observed_target(x, x_hat, ~is_observed, by_column)
     residual = ((x_hat - target) @ by_column).detach()
     expected = ((x_hat - x) @ by_column).detach()
     torch.testing.assert_close(residual, expected * is_observed)

@@ -13,7 +13,12 @@ from skncae.scaling._location import (
     reach_of,
     without_absurd,
 )
-from skncae.scaling._missing import expectation, over_all_columns, pairwise_precision
+from skncae.scaling._missing import (
+    expectation,
+    factor_expectation,
+    over_all_columns,
+    pairwise_precision,
+)
 from skncae.scaling._scaler import (
     FURTHEST,
     LARGEST,
@@ -22,7 +27,14 @@ from skncae.scaling._scaler import (
     light_of,
     standardized,
 )
-from skncae.scaling._whitening import mahalanobis, rotation, whitening
+from skncae.scaling._whitening import (
+    factors,
+    is_wide,
+    mahalanobis,
+    rotation,
+    whitening,
+    wide_mahalanobis,
+)
 
 VIEWS = ("whitened", "standardized", "minmax")
 # For rows of one unit, such as images; they must be complete.
@@ -72,6 +84,8 @@ def calibrated_view(kind, X, rounds):
     n_missing = np.isnan(X).sum(1)
     if kind == "whitened" and not n_missing.any():
         return _whitened_view(X, rounds)
+    if kind == "whitened" and is_wide(X):
+        return _wide_view(X, n_missing, rounds)
     if kind in IMAGE_VIEWS:
         X, least, beyond = np.clip(X, -LARGEST, LARGEST), None, None
     else:
@@ -124,6 +138,30 @@ def _whitened_view(X, rounds):
     # A table may be large, and there are several as large from here on.
     del X
     turned, deviations = rotation(Z, is_normal)
+    return View(center, scale, turned, deviations, KNEE["whitened"])
+
+
+def _wide_view(X, n_missing, rounds):
+    """Whiten incomplete rows that have more columns than there are rows.
+
+    No covariance of the columns is written down. So the conditional variance of what is
+    missing counts as that of all columns alike.
+    """
+    X, least, beyond = _ordinary(X)
+    is_normal, rows, spread = np.ones(len(X), bool), X, 0.0
+    for n_left in reversed(range(FIRST_STEPS + rounds)):
+        center, scale = location_and_scale(X, X[is_normal], least)
+        # What is missing is at the centre, at first.
+        normal = np.nan_to_num(standardized(rows, center, scale)[is_normal])
+        Z = standardized(X, center, scale)
+        Z, spread = factor_expectation(Z, *factors(normal, spread))
+        rows = Z * scale + center
+        if 0 < n_left <= rounds:
+            distance = wide_mahalanobis(Z, *factors(Z[is_normal], spread))
+            distance += _squared(beyond, scale)
+            distance = over_all_columns(distance, n_missing, X.shape[1])
+            is_normal = _nearest(distance, NORMAL_SHARE["whitened"])
+    turned, deviations = rotation(Z, is_normal, spread)
     return View(center, scale, turned, deviations, KNEE["whitened"])
 
 

@@ -76,3 +76,52 @@ def expectation(Z, precision):
             Z[entries] = -(covariance @ pull[entries][..., None])[..., 0]
             spread += np.bincount(pairs.ravel(), covariance.ravel(), len(spread))
     return Z, spread.reshape(n_features, n_features) / len(Z)
+
+
+def factor_expectation(Z, factor, gram, rest):
+    """Complete centred rows by a covariance of few factors, which is not written down.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (n_samples, n_features)
+        Rows with NaN for what is missing.
+    factor : ndarray of shape (n_features, n_factors)
+    gram : ndarray of shape (n_factors, n_factors)
+        Products of its columns, ``factor.T @ factor``.
+    rest : float
+        The covariance is ``factor @ factor.T``, and this along the diagonal.
+
+    Returns
+    -------
+    Z : ndarray of shape (n_samples, n_features)
+    spread : float
+        Conditional variance of what was missing, the mean over rows and columns.
+    """
+    missing = np.isnan(Z)
+    Z = np.where(missing, 0.0, Z)
+    n_factors = factor.shape[1]
+    whole = gram + rest * np.eye(n_factors)
+    inverse = np.linalg.inv(whole)
+    n_missing = missing.sum(1)
+    spread = 0.0
+    for count in np.unique(n_missing[n_missing > 0]):
+        rows = np.flatnonzero(n_missing == count)
+        size = max(count, n_factors) * max(n_factors, 1)
+        for part in np.array_split(rows, math.ceil(len(rows) * size / MAX_BLOCK)):
+            columns = np.nonzero(missing[part])[1].reshape(len(part), count)
+            there = factor[columns]
+            seen = (Z[part] @ factor)[..., None]
+            # By the smaller of two matrices: of what is missing, or of the factors.
+            if count < n_factors:
+                shared = there @ inverse
+                around = np.linalg.inv(np.eye(count) - shared @ there.mT)
+                filled = around @ (shared @ seen)
+                traces = np.trace(around, axis1=1, axis2=2)
+            else:
+                inside = there.mT @ there
+                around = np.linalg.inv(whole - inside)
+                filled = there @ (around @ seen)
+                traces = count + (around * inside).sum((1, 2))
+            Z[part[:, None], columns] = filled[..., 0]
+            spread += rest * traces.sum()
+    return Z, spread / Z.size

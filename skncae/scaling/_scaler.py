@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skncae.scaling._missing import expectation
+from skncae.scaling._missing import expectation, factor_expectation
 
 # Squares of scaled values must stay finite in float64.
 LARGEST = 1e100
@@ -75,10 +75,23 @@ class View:
         Z = standardized(X, self.center, self.scale)
         if self.rotation is None:
             Z[missing] = 0.0
+        elif self.deviations is not None and self.rotation.shape[1] < X.shape[1]:
+            Z, _ = factor_expectation(Z, *self._factors())
         else:
             Z, _ = expectation(Z, self.rotation @ self.rotation.T)
         with np.errstate(over="ignore", under="ignore"):
             return np.where(missing, Z * self.scale + self.center, X)
+
+    def _factors(self):
+        """Covariance of a view of few directions: factors, their products, the rest.
+
+        Where no row was, columns vary as little as along the shortest direction.
+        """
+        variances = np.square(self.deviations)
+        rest = variances.min()
+        beside = variances - rest
+        factor = self.rotation * (self.deviations * np.sqrt(beside))
+        return factor[:, beside > 0], np.diag(beside[beside > 0]), rest
 
     def inverse_transform(self, Z, like=None):
         """Map rows of this view back to the units of X.

@@ -51,18 +51,44 @@ def mahalanobis(Z, is_normal):
     """Squared distance of centred rows to 0, by the shrunk covariance of some."""
     normal = Z[is_normal]
     n, n_features = normal.shape
-    if n_features <= len(Z):
-        covariance = shrunk(normal.T @ normal / n, n, n_features)
-        return np.square(_solved(covariance, Z.T)).sum(0)
-    # More columns than rows: by the products of rows (Woodbury's identity).
-    square, products = np.square(Z).sum(1), normal @ normal.T
-    trace = np.trace(products) / n
-    share = _shrinkage(np.square(products).sum() / n**2, trace, n, n_features)
+    if is_wide(Z):
+        return wide_mahalanobis(Z, *factors(normal))
+    covariance = shrunk(normal.T @ normal / n, n, n_features)
+    return np.square(_solved(covariance, Z.T)).sum(0)
+
+
+def is_wide(Z):
+    """Say whether a table has more columns than rows."""
+    return Z.shape[1] > len(Z)
+
+
+def factors(normal, spread=0.0):
+    """Shrunk covariance of centred rows, as few factors and the rest.
+
+    What completed rows spread beside, in each column alike, is added to the rest.
+
+    Returns
+    -------
+    factor : ndarray of shape (n_features, n_factors)
+    gram : ndarray of shape (n_factors, n_factors)
+        Products of the factors.
+    rest : float
+        The covariance is ``factor @ factor.T``, and this along the diagonal.
+    """
+    n, n_features = normal.shape
+    products = normal @ normal.T / n
+    trace = np.trace(products)
+    share = _shrinkage(np.square(products).sum(), trace, n, n_features)
+    factor = np.sqrt((1.0 - share) / n) * normal.T
     rest = share * trace / n_features or 1.0
-    if share == 1.0:
-        return square / rest
-    products.flat[:: n + 1] += n * rest / (1.0 - share)
-    return (square - np.square(_solved(products, normal @ Z.T)).sum(0)) / rest
+    return factor, (1.0 - share) * products, rest + spread
+
+
+def wide_mahalanobis(Z, factor, gram, rest):
+    """Squared distance of centred rows to 0, by factors (Woodbury's identity)."""
+    covariance = gram + rest * np.eye(len(gram))
+    inside = _solved(covariance, factor.T @ Z.T)
+    return (np.square(Z).sum(1) - np.square(inside).sum(0)) / rest
 
 
 def _solved(covariance, columns):
@@ -71,20 +97,22 @@ def _solved(covariance, columns):
     return solve_triangular(root, columns, lower=True, check_finite=False)
 
 
-def rotation(Z, is_normal):
+def rotation(Z, is_normal, spread=0.0):
     """Whitening of centred rows by the covariance of some of them, and deviations.
 
-    It has no more directions than there are rows: those that rows lie in.
+    It has no more directions than there are rows: those that rows lie in. What
+    completed rows of a wide table spread beside, in each column alike, is added.
     """
     n_features = Z.shape[1]
-    if n_features <= len(Z):
+    if not is_wide(Z):
         normal = Z[is_normal]
         return whitening(normal.T @ normal / len(normal), normal, Z)
     span = _span(Z)
     inside = Z @ span
     normal = inside[is_normal]
     covariance = normal.T @ normal / len(normal)
-    turned, deviations = whitening(covariance, normal, inside, n_features)
+    spread = spread * np.eye(len(covariance))
+    turned, deviations = whitening(covariance, normal, inside, n_features, spread)
     return span @ turned, deviations
 
 

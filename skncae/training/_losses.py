@@ -30,28 +30,28 @@ def reconstruction_error(x, x_hat):
     return (x_hat - x).square().sum(-1)
 
 
-def observed_target(x, x_hat, is_observed, to_column_axes):
+def observed_target(x, x_hat, is_missing, to_column_axes):
     """Target of a reconstruction that differs from it in the observed columns only.
 
-    The residual is turned to one coordinate a column, and those of missing columns
+    The residual is turned to one coordinate a column, and those of missing entries
     are left out: neither their error nor their gradient is in a loss to this target.
 
     Parameters
     ----------
     x, x_hat : Tensor of shape (members, batch, features)
-    is_observed : bool Tensor of shape (members, batch, features)
-    to_column_axes : Tensor of shape (features, features)
-        Orthogonal; `View.to_column_axes` as a matrix. Sums are of its type: in float32
-        they hang on the order of the columns.
+    is_missing : bool Tensor of shape (members, batch, incomplete)
+        In the columns that have missing entries.
+    to_column_axes : Tensor of shape (features, incomplete)
+        `View.to_column_axes` as a matrix, whose rows are at right angles; those columns
+        of it. Sums are of its type: in float32 they hang on the order of the columns.
 
     Returns
     -------
     target : Tensor of shape (members, batch, features)
         Without gradient.
     """
-    x_hat = x_hat.detach()
-    residual = (x - x_hat).to(to_column_axes.dtype) @ to_column_axes
-    return x_hat + ((residual * is_observed) @ to_column_axes.T).to(x_hat.dtype)
+    residual = (x - x_hat.detach()).to(to_column_axes.dtype) @ to_column_axes
+    return x - ((residual * is_missing) @ to_column_axes.T).to(x.dtype)
 
 
 def calibrated_reconstruction_loss(x, x_hat, prototype, is_mined):

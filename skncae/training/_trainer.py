@@ -78,10 +78,10 @@ class Trainer:
     recipe : Recipe
     trained : tuple of Module, optional
         A model, a D_s and a D_l of an earlier round to go on with. They are copied.
-    is_observed : bool Tensor of shape (n_samples, features), optional
-        Which columns of the completed rows count; all of them by default.
-    to_column_axes : Tensor of shape (features, features), optional
-        Turns a residual to one coordinate a column; needed with `is_observed`.
+    is_missing : bool Tensor of shape (n_samples, incomplete), optional
+        Which entries of the completed rows do not count, in the columns that have some.
+    to_column_axes : Tensor of shape (features, incomplete), optional
+        Turns a residual to one coordinate for each of these; needed with `is_missing`.
     image_shape : tuple of (height, width, channels), optional
         What rows are folded to by convolutional networks; None for an MLP.
     is_known : bool Tensor of shape (n_samples,), optional
@@ -94,13 +94,13 @@ class Trainer:
         streams,
         recipe,
         trained=None,
-        is_observed=None,
+        is_missing=None,
         to_column_axes=None,
         image_shape=None,
         is_known=None,
     ):
         self.rows = rows
-        self.is_observed = is_observed
+        self.is_missing = is_missing
         self.to_column_axes = to_column_axes
         self.is_known = is_known
         self.n_members = len(streams)
@@ -200,9 +200,9 @@ class Trainer:
             z_generated = self._through(self.model.encoder, x_generated)
         z = self._through(self.model.encoder, x)
         x_hat = self._through(self.model.decoder, z)
-        if self.is_observed is not None:
-            is_observed = self.is_observed[drawn]
-            x = _losses.observed_target(x, x_hat, is_observed, self.to_column_axes)
+        if self.is_missing is not None:
+            is_missing = self.is_missing[drawn]
+            x = _losses.observed_target(x, x_hat, is_missing, self.to_column_axes)
         batch = _mining.Batch(x, x_hat.detach(), z.detach(), z_generated, self.model.mu)
         c = _mining.RULES[self.recipe.mining](batch)
         is_mined = _mining.least(c, self.recipe.mining_rate)

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from skncae.scaling._calibration import calibrated_view
+from skncae.scaling._missing import expectation, factor_expectation
 from skncae.scaling._whitening import mahalanobis, shrunk
 
 
@@ -22,3 +25,55 @@ def test_distances_of_a_wide_table_are_those_of_its_covariance(n):
     covariance = shrunk(normal.T @ normal / len(normal), *normal.shape)
     slow = (Z @ np.linalg.inv(covariance) * Z).sum(1)
     np.testing.assert_allclose(mahalanobis(Z, is_normal), slow)
+
+
+def correlated(n, d, noise=0.3, seed=0):
+    """Two tables of n rows of d columns that five numbers a row explain."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(2 * n, 5)) @ rng.normal(size=(5, d))
+    X += noise * rng.normal(size=X.shape)
+    return X[:n], X[n:]
+
+
+def with_holes(X, share, seed=0):
+    """Rows in which a share of the entries is missing."""
+    return np.where(np.random.default_rng(seed).random(X.shape) < share, np.nan, X)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.1, 0.5])
+def test_whitened_view_of_incomplete_wide_rows_has_no_more_directions(share):
+    X = with_holes(correlated(30, 500)[0], share)
+    assert calibrated_view("whitened", X, 3).rotation.shape[1] <= 30
+
+
+@given(
+    n_factors=st.integers(0, 6),
+    share=st.floats(0.0, 1.0),
+    rest=st.floats(1e-3, 10.0),
+    seed=st.integers(0, 999),
+)
+def test_rows_completed_by_factors_are_those_of_the_whole_covariance(
+    n_factors, share, rest, seed
+):
+    rng = np.random.default_rng(seed)
+    factor = rng.normal(size=(9, n_factors))
+    Z = with_holes(rng.normal(size=(8, 9)), share, seed)
+    precision = np.linalg.inv(factor @ factor.T + rest * np.eye(9))
+    found, spread = factor_expectation(Z, factor, factor.T @ factor, rest)
+    slow, covariance = expectation(Z, precision)
+    np.testing.assert_allclose(found, slow, rtol=1e-6, atol=1e-8)
+    assert spread == pytest.approx(np.trace(covariance) / 9, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("training_share", [0.0, 0.01, 0.3])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.8])
+def test_later_rows_of_a_wide_table_are_completed_by_what_they_have(
+    training_share, share
+):
+    X, later = correlated(40, 150)
+    view = calibrated_view("whitened", with_holes(X, training_share), 3)
+    holes = with_holes(later, share, seed=1)
+    missing = np.isnan(holes)
+    off = (view.complete(holes) - later)[missing]
+    # A tenth of the variance is noise. They were off by a thousand deviations.
+    assert np.square(off).mean() < 0.3 * later[missing].var()

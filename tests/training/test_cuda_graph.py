@@ -88,8 +88,8 @@ def make(device="cpu", image_shape=None, is_missing=False, n_known=0, **changes)
     rows = torch.randn(200, 64 if image_shape else 3, generator=generator)
     observed = {}
     if is_missing:
-        is_observed = torch.rand(rows.shape, generator=generator) < 0.8
-        observed = {"is_observed": is_observed.to(device)}
+        missing = torch.rand(rows.shape, generator=generator) < 0.2
+        observed = {"is_missing": missing.to(device)}
         observed["to_column_axes"] = torch.eye(rows.shape[1], device=device)
     if n_known:
         observed["is_known"] = torch.arange(len(rows), device=device) < n_known
