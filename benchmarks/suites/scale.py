@@ -227,18 +227,32 @@ def measure_refine(case, n, d, options):
 
 WIDE = [("NCAEDetector", n, d) for n, d in ((100, 3000), (2000, 1000), (2000, 5000))]
 
+# Shares of the entries that are missing; of one entry, the least of all.
+HOLES = {"one missing": 0.0, "10 % missing": 0.1, "50 % missing": 0.5}
+
 
 def wide(options):
     """Cases of the experiment: what each of the tables is fitted with."""
-    return [*WIDE[:2], ("AutoEncoder", *WIDE[1][1:]), *WIDE[2:]]
+    incomplete = [
+        (f"NCAEDetector(allow_nan=True), {holes}", n, d)
+        for n, d in ((100, 3000), (500, 1000))
+        for holes in HOLES
+    ]
+    beside = ("AutoEncoder", *WIDE[1][1:])
+    return [*WIDE[:2], beside, *WIDE[2:], ("NCAEDetector", 500, 1000), *incomplete]
 
 
 def measure_wide(case, n, d, options):
     """Time fit and scores of a table, after those of a small one."""
+    detector, _, holes = case.partition(", ")
+    spec = registry.find(detector)
     X = np.random.default_rng(0).normal(size=(n, d))
-    fit_and_score(registry.find(case).make(0, 5), X[:50, :5])
+    fit_and_score(spec.make(0, 5), X[:50, :5])
+    if holes:
+        X[np.random.default_rng(1).random(X.shape) < HOLES[holes]] = np.nan
+        X[0, 0] = np.nan
     with Meter() as meter:
-        fit_and_score(registry.find(case).make(0, d), X)
+        fit_and_score(spec.make(0, d), X)
     return meter.row() | {"floor_s": ""}
 
 

@@ -101,7 +101,7 @@ def factor_expectation(Z, factor, gram, rest):
     Z = np.where(missing, 0.0, Z)
     n_factors = factor.shape[1]
     whole = gram + rest * np.eye(n_factors)
-    inverse = np.linalg.inv(whole)
+    weights = factor @ np.linalg.inv(whole)
     n_missing = missing.sum(1)
     spread = 0.0
     for count in np.unique(n_missing[n_missing > 0]):
@@ -109,13 +109,12 @@ def factor_expectation(Z, factor, gram, rest):
         size = max(count, n_factors) * max(n_factors, 1)
         for part in np.array_split(rows, math.ceil(len(rows) * size / MAX_BLOCK)):
             columns = np.nonzero(missing[part])[1].reshape(len(part), count)
-            there = factor[columns]
-            seen = (Z[part] @ factor)[..., None]
+            there, seen = factor[columns], (Z[part] @ factor)[..., None]
             # By the smaller of two matrices: of what is missing, or of the factors.
             if count < n_factors:
-                shared = there @ inverse
-                around = np.linalg.inv(np.eye(count) - shared @ there.mT)
-                filled = around @ (shared @ seen)
+                weighted = weights[columns]
+                around = np.linalg.inv(np.eye(count) - weighted @ there.mT)
+                filled = around @ (weighted @ seen)
                 traces = np.trace(around, axis1=1, axis2=2)
             else:
                 inside = there.mT @ there

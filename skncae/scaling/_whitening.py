@@ -65,7 +65,8 @@ def is_wide(Z):
 def factors(normal, spread=0.0):
     """Shrunk covariance of centred rows, as few factors and the rest.
 
-    What completed rows spread beside, in each column alike, is added to the rest.
+    What completed rows spread beside, in each column alike, is added to the rest. The
+    rows are overwritten: they become the factors.
 
     Returns
     -------
@@ -79,9 +80,9 @@ def factors(normal, spread=0.0):
     products = normal @ normal.T / n
     trace = np.trace(products)
     share = _shrinkage(np.square(products).sum(), trace, n, n_features)
-    factor = np.sqrt((1.0 - share) / n) * normal.T
+    normal *= np.sqrt((1.0 - share) / n)
     rest = share * trace / n_features or 1.0
-    return factor, (1.0 - share) * products, rest + spread
+    return normal.T, (1.0 - share) * products, rest + spread
 
 
 def wide_mahalanobis(Z, factor, gram, rest):
