@@ -224,7 +224,7 @@ def make_training(settings, rows, view, completion, make_trainer, device, earlie
         dtype = torch.float32 if device.type == "mps" else torch.float64
         to_column_axes = torch.from_numpy(to_column_axes).to(device, dtype)
     rows = seen_rows(rows, view)
-    rows = torch.from_numpy(training_rows(rows)).to(device)
+    rows = torch.from_numpy(training_rows(rows, view)).to(device)
     trained = None
     if earlier is not None:
         discriminators = (

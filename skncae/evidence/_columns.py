@@ -28,9 +28,10 @@ MAX_KNOTS = 512
 TOGETHER = 256
 ALL = slice(None)
 
-# A value that more than this share of the rows have is the knot of its bin. With the
-# centre as knot, zeros that most rows have, at the end of a column, were half unseen.
-COMMON = 0.3
+# A value that this share of the rows have is worth what its bin is, below the first one
+# what lies between the knots: zeros that most rows have, at the end of a column, are
+# halfway between the centre of their bin and what was never seen.
+UNCOMMON, COMMON = 0.25, 0.35
 
 # Bins begin by this share of one below the least value. Values on a lattice then lie
 # inside a bin, and not on an edge where rounding would choose.
@@ -195,7 +196,7 @@ class Rarity(_Columns):
     -log P(a training value is as rare), summed over the columns: gaps, and rare values
     among few. Kin of HBOS, which sums the -log density of a histogram. A column has a
     histogram of as many bins as the square root of its values, or one bin for each
-    value where there are no more than that. The knots are the centres of the bins, or
+    value where there are no more than that. The knots are the centres of the bins, and
     what three of ten rows have, between two values that are beyond all of them. Absurd
     values are in no bin.
     """
@@ -210,18 +211,16 @@ class Rarity(_Columns):
         n = counts.sum()
         if len(z) == 1:
             return _of_a_constant(z, np.log(n))
-        knots, counts = _ordinary(z, counts)
+        values, counts = _ordinary(z, counts)
         n_bins = int(np.ceil(np.sqrt(n)))
-        if len(knots) > n_bins:
-            knots, counts = _histogram(knots, counts, n_bins, COMMON * n)
-        # How many values are in bins with no more of them: at least one, as if a value
-        # that was never seen had been seen once.
-        ordered = np.sort(counts)
-        as_rare = np.cumsum(ordered)[np.searchsorted(ordered, counts, "right") - 1]
-        worth = -np.log(np.maximum(as_rare, 1) / n)
-        width, unseen = _width(knots), np.log(n)
-        knots = [[knots[0] - width], knots, [knots[-1] + width]]
-        return np.concatenate(knots), np.concatenate([[unseen], worth, [unseen]])
+        if len(values) <= n_bins:
+            return _with_unseen(values, _rarity(counts, n), n)
+        knots, bins = _bins(values, n_bins)
+        worth = _rarity(np.bincount(bins, counts, n_bins), n)
+        commonness = (counts / n - UNCOMMON) / (COMMON - UNCOMMON)
+        own = worth[bins]
+        knots, worth = _with_unseen(knots, worth, n)
+        return _with_common(knots, worth, values, own, np.clip(commonness, 0.0, 1.0))
 
 
 def _distinct(X):
@@ -270,15 +269,44 @@ def _ordinary(z, counts):
     return z[is_ordinary], counts[is_ordinary]
 
 
-def _histogram(values, counts, n_bins, common):
-    """Knots of bins of ascending values, and how often values in each came."""
+def _bins(values, n_bins):
+    """Centres of bins of ascending values, and which bin each value is in."""
     low = values[0] - SHIFT_OF_BINS * (values[-1] - values[0]) / n_bins
     width = (values[-1] - low) / n_bins
     bins = np.minimum((values - low) / width, n_bins - 1).astype(int)
-    knots = low + width * (0.5 + np.arange(n_bins))
-    is_common = counts > common
-    knots[bins[is_common]] = values[is_common]
-    return knots, np.bincount(bins, counts, n_bins)
+    return low + width * (0.5 + np.arange(n_bins)), bins
+
+
+def _rarity(counts, n):
+    """Minus the log of the share of n values that are in bins with no more of them.
+
+    At least one is, as if a value that was never seen had been seen once.
+    """
+    ordered = np.sort(counts)
+    as_rare = np.cumsum(ordered)[np.searchsorted(ordered, counts, "right") - 1]
+    return -np.log(np.maximum(as_rare, 1) / n)
+
+
+def _with_unseen(knots, worth, n):
+    """Knots between two that are beyond all of them, and what these are worth."""
+    width, unseen = _width(knots), np.log(n)
+    knots = [[knots[0] - width], knots, [knots[-1] + width]]
+    return np.concatenate(knots), np.concatenate([[unseen], worth, [unseen]])
+
+
+def _with_common(knots, worth, values, own, commonness):
+    """Knots with common values among them, which are worth what their bins are.
+
+    The less common, the more they are worth what they were between the knots.
+    """
+    common = np.flatnonzero(commonness)
+    common = common[~np.isin(values[common], knots)]
+    added, own, commonness = values[common], own[common], commonness[common]
+    before = np.interp(added, knots, worth)
+    knots = np.append(knots, added)
+    worth = np.append(worth, before + commonness * (own - before))
+    order = np.argsort(knots)
+    return knots[order], worth[order]
 
 
 def _of_a_constant(z, unseen):

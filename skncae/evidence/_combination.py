@@ -5,9 +5,8 @@ exceptions are built in.
 
 - Most kinds measure from one centre, so a row between two clusters is normal to all of
   them. Where "neighbors" is asked, it takes no part in the median: with "rarity" it may
-  overrule it. The score is then no less than 0.8 of the mean of these two, nor than 1.1
-  of the lesser one: what both see counts for more than what one of them sees. They lift
-  a row above the one in twenty on which most of the evidence agrees only as far as the
+  overrule it. The score is then no less than the mean of these two. They lift a row
+  above the one in twenty on which most of the evidence agrees only as far as the
   "dictionary", the third kind that looks for rows nearby, sees it too.
 - "transformations" sees what an image shows, where all other kinds see how it looks, so
   it would never be among a majority. With it the score is the mean of all kinds.
@@ -22,9 +21,8 @@ import numpy as np
 TIE_BREAK = 1e-3
 
 # Kinds that see a row that is near to the centre and near to no other row; one of them
-# is heard only so. Their mean and their least, weighted so, may overrule the median.
+# is heard only so. Their mean may overrule the median.
 LOCAL, APART = ("neighbors", "rarity"), "neighbors"
-MEAN_OVERRULES, LEAST_OVERRULES = 0.8, 1.1
 
 # Beyond one row in twenty they have to have this witness.
 OVERRULED, WITNESS = float(np.log(20.0)), "dictionary"
@@ -52,9 +50,7 @@ def combined(names, minus_logs):
     voting, local = _voting_and_local(names)
     result = _median([minus_logs[place] for place in voting])
     if local:
-        heard, least = minus_logs[local].mean(0), minus_logs[local].min(0)
-        overruling = np.maximum(MEAN_OVERRULES * heard, LEAST_OVERRULES * least)
-        limit = OVERRULED
+        overruling, limit = minus_logs[local].mean(0), OVERRULED
         if WITNESS in names:
             limit = np.maximum(limit, minus_logs[names.index(WITNESS)])
         result = np.maximum(result, np.minimum(overruling, limit))
@@ -83,11 +79,7 @@ def onnx(graph, names, minus_logs):
     )
     result = mean_of(middle)
     if local:
-        heard = together(local)
-        least = op.reduce_min(heard, op.const([1]), keepdims=0)
-        least = op.mul(op.const(LEAST_OVERRULES), least)
-        overruling = op.max([op.mul(op.const(MEAN_OVERRULES), mean_of(heard)), least])
-        limit = op.const(OVERRULED)
+        overruling, limit = mean_of(together(local)), op.const(OVERRULED)
         if WITNESS in names:
             limit = op.max([limit, minus_logs[names.index(WITNESS)]])
         result = op.max([result, op.min([overruling, limit])])
