@@ -122,6 +122,19 @@ def test_fit_on_float32_scores_float64_of_a_constant_table_as_inliers():
     assert detector.predict([[0.7]])[0] == 1
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("n", "d", "share"), [(60, 20, 0.0), (300, 20, 0.0), (300, 20, 0.1), (50, 80, 0.3)]
+)
+def test_fit_on_float32_gives_the_scores_of_a_fit_on_float64(n, d, share, seed):
+    rng = np.random.default_rng(seed)
+    X = np.where(rng.random((n, d)) < share, np.nan, rng.normal(size=(n, d)))
+    detector = fitted(X, allow_nan=True)
+    other = fitted(X.astype(np.float32), allow_nan=True)
+    assert moved(detector.training_scores_, other.training_scores_) < 1e-3
+    np.testing.assert_array_equal(detector.predict(X), other.predict(X))
+
+
 CHANGED = {
     "unit": lambda X, rng: X * 10.0 ** rng.integers(-6, 7, X.shape[1]),
     "order": lambda X, rng: X[:, rng.permutation(X.shape[1])],
