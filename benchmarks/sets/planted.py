@@ -89,12 +89,53 @@ def zero_inflated(rng, n, d, m):
     return X
 
 
+def two_values(rng, n, d, m):
+    """Values 0 and 100; outliers between."""
+    X = rng.choice([0.0, 100.0], (n, d))
+    X[:m] = rng.uniform(40, 60, (m, d))
+    return X
+
+
+def u_shaped(rng, n, d, m):
+    """Values close to 0 and to 1, the closer the more; outliers at a half."""
+    X = rng.beta(0.1, 0.1, (n, d))
+    X[:m] = 0.5 + 0.03 * rng.normal(size=(m, d))
+    return X
+
+
+def clusters_of_unequal_spread(rng, n, d, m):
+    """A narrow cluster and one 15 times as wide; outliers beside the narrow one."""
+    is_narrow = np.arange(n)[:, None] % 2 > 0
+    X = rng.normal(size=(n, d)) * np.where(is_narrow, 0.2, 3.0)
+    X += np.where(is_narrow, -3.0, 9.0)
+    X[:m] = -1.0 + 0.2 * rng.normal(size=(m, d))
+    return X
+
+
+def log_normal_clusters(rng, n, d, m):
+    """Two clusters of logarithms, 3 deviations apart; outliers halfway."""
+    X = np.exp(rng.normal(size=(n, d)) + 3.0 * (np.arange(n)[:, None] % 2))
+    X[:m] = np.exp(1.5 + 0.1 * rng.normal(size=(m, d)))
+    return X
+
+
+def code_and_number(rng, n, d, m):
+    """A code says where a number is; outliers have the number of another code."""
+    X = rng.normal(size=(n, d))
+    X[:, 0] = rng.choice([0, 2, 5], n)
+    X[:, 1] += 6.0 * (X[:, 0] == 2) - 6.0 * (X[:, 0] == 5)
+    X[:m, 0] = 0
+    X[:m, 1] = 6.0 + 0.3 * rng.normal(size=m)
+    return X
+
+
 SHAPES = {
     shape.__name__: shape
     for shape in (
         *(two_clusters, unequal_clusters, three_clusters, ring, shell),
         *(one_bimodal_column, five_bimodal_columns, bimodal_columns, four_modes),
-        zero_inflated,
+        *(zero_inflated, two_values, u_shaped, clusters_of_unequal_spread),
+        *(log_normal_clusters, code_and_number),
     )
 }
 COLUMNS = (2, 5, 20)
