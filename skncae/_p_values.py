@@ -71,7 +71,8 @@ class Calibration:
     @classmethod
     def split(cls, rows, own):
         """Calibrate the detector's own scorer on rows that it has not seen."""
-        return cls((Fold.of(None, rows, own),))
+        # They may be the caller's own array, who may fill it with other rows.
+        return cls((Fold.of(None, np.array(rows), own),))
 
     @classmethod
     def cross_fitted(cls, rows, cv, settings, layout=None):

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -160,6 +161,47 @@ def test_calibration_is_kept_in_pickles_and_files(which, request, tmp_path):
     loaded = NCAEDetector.load(tmp_path / "detector")
     for copied in (pickle.loads(pickle.dumps(detector)), loaded):
         np.testing.assert_array_equal(copied.p_values(X), detector.p_values(X))
+
+
+ASIDE = {
+    "identifier": lambda n: [f"row number {i} of them" for i in range(n)],
+    "nothing": lambda n: [None] * n,
+    "NaN": lambda n: np.full(n, np.nan),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("cv", [None, 2])
+@pytest.mark.parametrize("column", ASIDE)
+def test_calibration_of_a_frame_with_a_column_set_aside_is_kept_in_files(
+    fast, column, cv, tmp_path
+):
+    frame = pd.DataFrame(rows_of(0, 150)[:, :2], columns=["a", "b"])
+    frame["c"] = ASIDE[column](150)
+    frame["d"] = ["x", "y", "z"] * 50
+    detector = fast(max_iter=2).fit(frame[:100]).calibrate(frame[100:], cv=cv)
+    for _ in range(2):
+        detector.save(tmp_path / "detector")
+        loaded = NCAEDetector.load(tmp_path / "detector")
+        np.testing.assert_array_equal(loaded.p_values(frame), detector.p_values(frame))
+        detector.refine(frame[:3], [-1, 1, 1]).calibrate(frame[100:], cv=cv)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("cv", [None, 2])
+def test_calibration_rows_are_kept_though_their_array_is_filled_anew(fast, dtype, cv):
+    X, new = rows_of(0, 100), rows_of(2, 20)
+    buffer = rows_of(1, 50).astype(dtype)
+    detectors = [
+        fast(max_iter=2).fit(X).calibrate(rows, cv=cv)
+        for rows in (buffer, buffer.copy())
+    ]
+    buffer[:] = 9
+    one, other = (
+        detector.refine(X, np.repeat([-1, 1, 0], [2, 2, 96])).p_values(new)
+        for detector in detectors
+    )
+    np.testing.assert_array_equal(one, other)
 
 
 def test_calibration_changes_neither_scores_nor_threshold(fast):
