@@ -29,6 +29,7 @@ from skncae._p_values import Calibration, selected
 from skncae._parameters import (
     check_alpha,
     check_calibration,
+    check_count,
     check_cut,
     check_flag,
     check_in_range,
@@ -1189,7 +1190,7 @@ default="auto"
 
     def _generated(self, n_samples, random_state):
         """Generate flat rows, or cells of a typed table."""
-        check_in_range("n_samples", n_samples, like="n_estimators")
+        check_count("n_samples", n_samples)
         # It may have been set after the fit.
         check_in_range("generation_scale", self.generation_scale)
         variance = plain(self.generation_scale)

@@ -105,7 +105,7 @@ class NCAE(BaseDetector):
     def _with(self, **changed):
         """Return a copy with other attributes, which shares all that is not changed."""
         twin = type(self).__new__(type(self))
-        vars(twin).update(vars(self) | changed)
+        twin.__dict__.update(self.__dict__ | changed)
         return twin
 
     @property
