@@ -555,7 +555,8 @@ default="auto"
         cv : int, splitter or None, default=None
             Number of folds, or a splitter of scikit-learn such as KFold(5). Each fold
             is judged by a detector that is fitted on the others, with the parameters
-            of this one; so are new rows, in the place of this detector.
+            of this one; so are new rows, in the place of this detector. Each row must
+            be in exactly one test fold, found without labels and groups.
 
         Returns
         -------
@@ -568,7 +569,8 @@ default="auto"
         NotFittedError
             Before `fit`.
         ValueError
-            If X is not valid, or holds the training rows and cv is None.
+            If X is not valid, or holds the training rows and cv is None, or cv does not
+            put each row in one test fold.
         TypeError
             If X is `Chunks`, or cv is of the wrong type.
 
