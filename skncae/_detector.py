@@ -54,6 +54,7 @@ from skncae.data._column_sample import ColumnSample, sample_from_state
 from skncae.data._frames import refuse_onnx
 from skncae.data._layout import (
     allows_nan,
+    check_not_empty,
     check_rows,
     feature_names,
     read_columns,
@@ -901,7 +902,8 @@ default="auto"
         Raises
         ------
         ValueError
-            If n_samples is less than 1.
+            If n_samples is less than 1, or generation_scale so large that what is
+            generated is not finite.
 
         Examples
         --------
@@ -1197,7 +1199,14 @@ default="auto"
         check_in_range("generation_scale", self.generation_scale)
         variance = plain(self.generation_scale)
         random_state = private_random_state(random_state)
-        rows = self._scorer.ensemble.generate(int(n_samples), variance, random_state)
+        ensemble = self._scorer.ensemble
+        rows = ensemble.generate(int(n_samples), variance, random_state)
+        if not np.isfinite(rows[:, ~ensemble.is_empty]).all():
+            raise ValueError(
+                f"generation_scale={variance!r} is too large for these networks: what "
+                "they generate is beyond all numbers. Set a smaller one, such as "
+                "set_params(generation_scale=0.1)."
+            )
         return rows if self._layout is None else self._scorer.filled(rows)
 
     def _folded(self, rows):
@@ -1246,6 +1255,7 @@ default="auto"
         if columns is None:
             piece = check_rows(self, X, reset=sample is None)
         elif sample is not None:
+            check_not_empty(columns)
             # What later rows bring may change what is known of the columns.
             sample = sample.extended(columns)
             is_named = hasattr(self, "feature_names_in_")

@@ -193,6 +193,23 @@ def test_generate_checks_the_scale_as_fit_does(fitted, scale):
         changed.generate(2)
 
 
+@pytest.mark.parametrize("scale", [1e30, 3e38])
+def test_generate_refuses_a_scale_that_makes_no_finite_rows(fitted, scale):
+    changed = copy.copy(fitted).set_params(generation_scale=scale)
+    with pytest.raises(ValueError, match="generation_scale=.* is too large"):
+        changed.generate(5, random_state=0)
+
+
+def test_a_column_without_values_is_generated_as_missing(rows):
+    empty = rows.copy()
+    empty[:, 1] = np.nan
+    model = NCAEDetector(n_estimators=1, max_iter=1, allow_nan=True, random_state=0)
+    with pytest.warns(UserWarning, match="no value at all in column 1"):
+        model.fit(empty)
+    found = np.isnan(model.generate(3, random_state=0))
+    np.testing.assert_array_equal(found, [[False, True, False]] * 3)
+
+
 def test_generate_refuses_a_scale_of_another_type(fitted):
     changed = copy.copy(fitted).set_params(generation_scale="wide")
     with pytest.raises(TypeError, match="generation_scale"):
