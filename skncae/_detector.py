@@ -23,12 +23,13 @@ from skncae._diagnostics import (
 )
 from skncae._explanation import Explanation, columns_of, typed_columns_of
 from skncae._fitting import Earlier, fit, n_rounds
-from skncae._loading import check_fitted
+from skncae._loading import check_fitted, check_folds
 from skncae._mlflow import logged_fit
 from skncae._p_values import Calibration, selected
 from skncae._parameters import (
     check_alpha,
     check_calibration,
+    check_count,
     check_cut,
     check_flag,
     check_in_range,
@@ -53,6 +54,7 @@ from skncae.data._column_sample import ColumnSample, sample_from_state
 from skncae.data._frames import refuse_onnx
 from skncae.data._layout import (
     allows_nan,
+    check_not_empty,
     check_rows,
     feature_names,
     read_columns,
@@ -554,7 +556,8 @@ default="auto"
         cv : int, splitter or None, default=None
             Number of folds, or a splitter of scikit-learn such as KFold(5). Each fold
             is judged by a detector that is fitted on the others, with the parameters
-            of this one; so are new rows, in the place of this detector.
+            of this one; so are new rows, in the place of this detector. Each row must
+            be in exactly one test fold, found without labels and groups.
 
         Returns
         -------
@@ -567,7 +570,8 @@ default="auto"
         NotFittedError
             Before `fit`.
         ValueError
-            If X is not valid, or holds the training rows and cv is None.
+            If X is not valid, or holds the training rows and cv is None, or cv does not
+            put each row in one test fold.
         TypeError
             If X is `Chunks`, or cv is of the wrong type.
 
@@ -898,7 +902,8 @@ default="auto"
         Raises
         ------
         ValueError
-            If n_samples is less than 1.
+            If n_samples is less than 1, or generation_scale so large that what is
+            generated is not finite.
 
         Examples
         --------
@@ -1103,6 +1108,7 @@ default="auto"
         if layout is not None and len(layout.columns) != n_columns:
             raise ValueError(f"the layout is of {len(layout.columns)} columns")
         detector._scorer.errors(np.zeros((1, ensemble.n_cells)))
+        check_folds(getattr(detector, "_calibration", None), ensemble.n_cells)
         return detector
 
     def __sklearn_tags__(self):
@@ -1188,12 +1194,19 @@ default="auto"
 
     def _generated(self, n_samples, random_state):
         """Generate flat rows, or cells of a typed table."""
-        check_in_range("n_samples", n_samples, like="n_estimators")
+        check_count("n_samples", n_samples)
         # It may have been set after the fit.
         check_in_range("generation_scale", self.generation_scale)
         variance = plain(self.generation_scale)
         random_state = private_random_state(random_state)
-        rows = self._scorer.ensemble.generate(int(n_samples), variance, random_state)
+        ensemble = self._scorer.ensemble
+        rows = ensemble.generate(int(n_samples), variance, random_state)
+        if not np.isfinite(rows[:, ~ensemble.is_empty]).all():
+            raise ValueError(
+                f"generation_scale={variance!r} is too large for these networks: what "
+                "they generate is beyond all numbers. Set a smaller one, such as "
+                "set_params(generation_scale=0.1)."
+            )
         return rows if self._layout is None else self._scorer.filled(rows)
 
     def _folded(self, rows):
@@ -1242,6 +1255,7 @@ default="auto"
         if columns is None:
             piece = check_rows(self, X, reset=sample is None)
         elif sample is not None:
+            check_not_empty(columns)
             # What later rows bring may change what is known of the columns.
             sample = sample.extended(columns)
             is_named = hasattr(self, "feature_names_in_")

@@ -33,19 +33,34 @@ def check_fitted(fitted):
     _check_scoring("_scorer", fitted["_scorer"])
     _check_numbers("ensemble", fitted["_scorer"]["ensemble"])
     for fold in fitted.get("_calibration") or ():
-        _check_fold(fold, fitted["n_features_in_"])
+        _check_fold(fold)
 
 
-def _check_fold(fold, n_features):
+def check_folds(calibration, n_cells):
+    """Raise a ValueError unless calibration rows are as wide as what is scored.
+
+    Parameters
+    ----------
+    calibration : Calibration or None
+    n_cells : int
+        Number of cells that a row is encoded in: of a typed table that of its layout,
+        which leaves out the columns that are set aside.
+    """
+    for fold in calibration.folds if calibration else ():
+        if fold.rows.shape[1] != n_cells:
+            raise ValueError(f"calibration rows are of {fold.rows.shape[1]} cells")
+        if fold.scorer is not None:
+            fold.scorer.errors(np.zeros((1, n_cells)))
+
+
+def _check_fold(fold):
     """Rows of a calibration and their errors must belong together."""
     _check_scoring("errors", fold["errors"])
     _check_numbers("errors", fold["errors"])
     n_rows = len(fold["errors"])
-    if (
-        fold["rows"].shape != (n_rows, n_features)
-        or fold["rows"].dtype.kind not in "fiu"
-    ):
-        raise ValueError(f"{n_rows} errors are not of rows {fold['rows'].shape}")
+    rows = fold["rows"]
+    if rows.ndim != 2 or len(rows) != n_rows or rows.dtype.kind not in "fiu":
+        raise ValueError(f"{n_rows} errors are not of rows {rows.shape}")
     if fold["scorer"] is not None:
         _check_scoring("scorer", fold["scorer"])
         _check_numbers("ensemble", fold["scorer"]["ensemble"])

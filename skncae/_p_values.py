@@ -71,7 +71,8 @@ class Calibration:
     @classmethod
     def split(cls, rows, own):
         """Calibrate the detector's own scorer on rows that it has not seen."""
-        return cls((Fold.of(None, rows, own),))
+        # They may be the caller's own array, who may fill it with other rows.
+        return cls((Fold.of(None, np.array(rows), own),))
 
     @classmethod
     def cross_fitted(cls, rows, cv, settings, layout=None):
@@ -90,7 +91,7 @@ class Calibration:
         if not hasattr(cv, "split"):
             cv = KFold(cv, shuffle=True, random_state=seed)
         folds = []
-        for k, (others, fold) in enumerate(cv.split(rows)):
+        for k, (others, fold) in enumerate(_partition(rows, cv)):
             settings = replace(
                 settings, contamination=0.5, random_state=(seed + k) % 2**32, verbose=0
             )
@@ -166,6 +167,38 @@ class Calibration:
             scorer = fold["scorer"] and read(fold["scorer"])
             folds.append(Fold(scorer, fold["rows"], fold["errors"]))
         return cls(tuple(folds))
+
+
+def _partition(rows, cv):
+    """Positions to fit on and to judge, of all folds; each row is judged once."""
+    places = np.arange(len(rows))
+    parts, n_judged = [], np.zeros(len(rows), int)
+    remedy = "Give a number of folds, or a splitter such as KFold(5, shuffle=True)."
+    try:
+        for others, fold in cv.split(rows):
+            parts.append((places[others], places[fold]))
+            n_judged += np.bincount(places[fold], minlength=len(rows))
+            # What leaves out all pairs of rows, say, goes on for long.
+            if n_judged.max() > 1:
+                break
+    except (TypeError, ValueError, IndexError) as error:
+        raise ValueError(
+            f"cv={cv!r} cannot split these {len(rows)} rows, which have no labels and "
+            f"no groups: {str(error).rstrip('.')}. {remedy}"
+        ) from error
+    row = n_judged.argmax() if n_judged.max() > 1 else n_judged.argmin()
+    if n_judged[row] != 1:
+        found = f"{n_judged[row]} test folds" if n_judged[row] else "no test fold"
+        raise ValueError(
+            f"cv={cv!r} has row {row} in {found}, and p-values need each row in "
+            f"exactly one. {remedy}"
+        )
+    if any(np.isin(fold, others).any() for others, fold in parts):
+        raise ValueError(
+            f"cv={cv!r} fits on rows of the fold that they are judged in, and p-values "
+            f"need rows that were not trained on. {remedy}"
+        )
+    return parts
 
 
 class Unwatched:

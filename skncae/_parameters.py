@@ -17,19 +17,28 @@ PRECISIONS = ("float32", "bfloat16")
 # Of the numbers that the networks reckon with.
 LARGEST = float(np.finfo(np.float32).max)
 
+# Of what there is one tensor of, and of what is only counted.
+MOST = int(np.iinfo(np.int32).max)
+MOST_COUNTED = int(np.iinfo(np.int64).max)
+
 # name: (type, minimum, maximum, which ends belong to the range)
 _RANGES = {
-    "n_estimators": (Integral, 1, None, "left"),
-    "latent_dim": (Integral, 1, None, "left"),
-    "calibration_rounds": (Integral, 0, None, "left"),
+    "n_estimators": (Integral, 1, MOST, "both"),
+    "latent_dim": (Integral, 1, MOST, "both"),
+    "calibration_rounds": (Integral, 0, MOST_COUNTED, "both"),
     "mining_rate": (Real, 0.0, 1.0, "left"),
     "generation_scale": (Real, 0.0, LARGEST, "both"),
-    "dictionary_size": (Integral, 1, None, "left"),
-    "max_iter": (Integral, 1, None, "left"),
-    "batch_size": (Integral, 1, None, "left"),
+    "dictionary_size": (Integral, 1, MOST, "both"),
+    "max_iter": (Integral, 1, MOST_COUNTED, "both"),
+    "batch_size": (Integral, 1, MOST, "both"),
     "learning_rate": (Real, 0.0, LARGEST, "right"),
-    "verbose": (Integral, 0, None, "left"),
+    "decay_steps": (Integral, 1, MOST_COUNTED, "both"),
+    "tol": (Real, 0.0, None, "neither"),
+    "verbose": (Integral, 0, MOST_COUNTED, "both"),
 }
+
+# None switches them off.
+_OPTIONAL = ("decay_steps", "tol")
 
 
 def check_parameters(parameters):
@@ -44,13 +53,6 @@ def check_parameters(parameters):
     check_contamination(parameters["contamination"])
     for name in _RANGES:
         check_in_range(name, parameters[name])
-    if isinstance(parameters["decay_steps"], bool):
-        raise TypeError(
-            f"decay_steps must be a number or None, got {parameters['decay_steps']!r}."
-        )
-    if parameters["decay_steps"] is not None:
-        check_scalar(parameters["decay_steps"], "decay_steps", Integral, min_val=1)
-    _check_tol(parameters["tol"])
     for name in (
         "sample_discriminator",
         "latent_discriminator",
@@ -75,11 +77,21 @@ def check_flag(name, value):
     return value
 
 
-def check_in_range(name, value, like=None):
-    """Raise unless a number is what the parameter of its name, or `like`, may be."""
+def check_in_range(name, value):
+    """Raise unless a number is what the parameter of its name may be."""
+    if value is None and name in _OPTIONAL:
+        return
     if isinstance(value, bool | np.bool_) and name != "verbose":
+        or_none = " or None" if name in _OPTIONAL else ""
+        raise TypeError(f"{name} must be a number{or_none}, got {value!r}.")
+    _check_number(value, name, *_RANGES[name])
+
+
+def check_count(name, value):
+    """Raise unless a value is a whole number of one or more."""
+    if isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be a number, got {value!r}.")
-    _check_number(value, name, *_RANGES[like or name])
+    _check_number(value, name, Integral, 1, MOST_COUNTED, "both")
 
 
 def plain(value):
@@ -97,7 +109,10 @@ def plain(value):
         return int(value)
     if isinstance(value, np.floating):
         return float(str(value))
-    return float(value) if isinstance(value, Real) else value
+    # A fraction may be beyond all floats, and is refused by its name later.
+    if isinstance(value, Real) and not _is_beyond_floats(value):
+        return float(value)
+    return value
 
 
 def check_contamination(contamination):
@@ -116,6 +131,7 @@ def check_contamination(contamination):
     elif not callable(getattr(contamination, "eval", None)):
         if isinstance(contamination, bool) or not isinstance(contamination, Real):
             raise TypeError(f"contamination must be {accepted}; got {contamination!r}.")
+        _check_number(contamination, "contamination", Real, None, None, "both")
         if not 0.0 < float(contamination) <= 0.5:
             raise ValueError(
                 f"contamination must be {accepted}; got {contamination!r}."
@@ -208,22 +224,26 @@ def seed_of(random_state):
     return int(random_state.randint(np.iinfo(np.int32).max))
 
 
-def _check_tol(tol):
-    """Tol must be a positive finite number or None."""
-    if isinstance(tol, bool):
-        raise TypeError(f"tol must be a number or None, got {tol!r}.")
-    if tol is None:
-        return
-    check_scalar(tol, "tol", Real, min_val=0.0, include_boundaries="neither")
-    if not math.isfinite(tol):
-        raise ValueError(f"tol must be finite or None, got {tol!r}.")
-
-
 def _check_number(value, name, kind, low, high, ends):
     """Value must be a finite number of a kind, in a range."""
+    # Before its digits are shown, which Python refuses where they are thousands.
+    if isinstance(value, kind) and _is_beyond_floats(value):
+        raise ValueError(
+            f"{name} must be a number that a float can hold, of a size up to 1.8e308, "
+            "got a larger one. Give one nearer to zero."
+        )
     check_scalar(value, name, kind, min_val=low, max_val=high, include_boundaries=ends)
     if not math.isfinite(value):
         raise ValueError(f"{name} must be finite, got {value!r}.")
+
+
+def _is_beyond_floats(value):
+    """Say whether a number is finite, and larger than all floats."""
+    try:
+        float(value)
+    except OverflowError:
+        return True
+    return math.isinf(float(value)) and value not in (math.inf, -math.inf)
 
 
 def _check_choice(parameters, name, choices, remedy=""):
@@ -272,7 +292,7 @@ def _check_hidden_units(hidden_units):
             f"{hidden_units!r}."
         )
     for width in widths:
-        check_in_range("each of hidden_units", width, like="n_estimators")
+        check_count("each of hidden_units", width)
 
 
 def _check_evidence(evidence):

@@ -29,10 +29,9 @@ def _with_a_share(method):
 
     @wraps(method)
     def counted(self, *args, **options):
-        if self._thresholder_said is None:
+        if not self._has_a_thresholder:
             check_is_fitted(self, "labels_")
-            self = copy.copy(self)
-            self.contamination = float(self.labels_.mean())
+            self = self._with(contamination=float(np.mean(self.labels_)))
         return method(self, *args, **options)
 
     counted.__doc__ = f"See `pyod.models.base.BaseDetector.{method.__name__}`."
@@ -90,11 +89,44 @@ class NCAE(BaseDetector):
         for name, value in parameters.items():
             setattr(self, name, value)
 
-    # What a thresholder set as `threshold_` and `labels_`; None where `detector_` does.
+    # The `threshold_` and `labels_` of a thresholder, or labels that were set by hand;
+    # None where `detector_` says them.
     _thresholder_said: dict | None = None
 
     # get_params, clone and help() read it: there is one list of parameters.
     __init__.__signature__ = signature(NCAEDetector.__init__)  # type: ignore[attr-defined]
+
+    def __copy__(self):
+        """Copy `detector_` too, which `set_threshold`, `refine` and others change."""
+        if not hasattr(self, "detector_"):
+            return self._with()
+        return self._with(detector_=copy.copy(self.detector_))
+
+    def _with(self, **changed):
+        """Return a copy with other attributes, which shares all that is not changed."""
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__ | changed)
+        return twin
+
+    @property
+    def decision_scores_(self):
+        """Return the outlier scores of the training rows.
+
+        Returns
+        -------
+        decision_scores_ : ndarray of shape (n_samples,), float64
+            Minus the `training_scores_` of `detector_`.
+        """
+        return -self.detector_.training_scores_
+
+    # What predict_proba needs.
+    @property
+    def _mu(self):
+        return np.mean(self.decision_scores_)
+
+    @property
+    def _sigma(self):
+        return np.std(self.decision_scores_)
 
     @property
     def n_features_in_(self):
@@ -198,7 +230,7 @@ class NCAE(BaseDetector):
         confidence : ndarray of shape (n_samples,), float64
             How sure that is, of `predict_confidence`; only if asked for.
         """
-        if self._thresholder_said is not None:
+        if self._has_a_thresholder:
             return super().predict(X, return_confidence)
         check_is_fitted(self, "detector_")
         labels = (self.detector_.predict(X) == -1).astype(int)
@@ -286,29 +318,37 @@ class NCAE(BaseDetector):
     @property
     def threshold_(self):
         """Score above which a row is an outlier."""
-        if self._thresholder_said is not None:
-            return self._thresholder_said["threshold_"]
+        if self._has_a_thresholder:
+            return self._said["threshold_"]
         return self.detector_.threshold_
 
     @threshold_.setter
     def threshold_(self, value):
-        if self._thresholder_said is not None:
-            self._thresholder_said["threshold_"] = value
+        if self._has_a_thresholder:
+            self._thresholder_said = self._said | {"threshold_": value}
         else:
             self.detector_.set_threshold(value=value)
 
     @property
     def labels_(self):
         """Labels of the training rows, 1 for outliers."""
-        if self._thresholder_said is not None:
-            return self._thresholder_said["labels_"]
-        errors = -self.detector_.training_scores_
-        return exceeds(errors, self.detector_.threshold_).astype(int)
+        if "labels_" in self._said:
+            return self._said["labels_"]
+        return exceeds(self.decision_scores_, self.detector_.threshold_).astype(int)
 
     @labels_.setter
     def labels_(self, labels):
-        # PyOD sets them after a thresholder.
-        self._thresholder_said = {**(self._thresholder_said or {}), "labels_": labels}
+        self._thresholder_said = self._said | {"labels_": labels}
+
+    @property
+    def _said(self):
+        """What a thresholder, or somebody by hand, has said in place of `detector_`."""
+        return self._thresholder_said or {}
+
+    @property
+    def _has_a_thresholder(self):
+        """Say whether a thresholder decides; labels set by hand have no threshold."""
+        return "threshold_" in self._said
 
     def refine(self, X, labels):
         """Learn from answers; see `NCAEDetector.refine`.
@@ -333,7 +373,9 @@ class NCAE(BaseDetector):
             If X or labels are not valid.
         """
         check_is_fitted(self, "detector_")
-        return self._rejudged(self.detector_.refine(X, _signed(labels)))
+        self.detector_.refine(X, _signed(labels))
+        self._process_decision_scores()
+        return self
 
     def next_to_review(self, X, n=5):
         """Say which rows to ask about; see `NCAEDetector.next_to_review`.
@@ -362,7 +404,9 @@ class NCAE(BaseDetector):
             The detector as it was before the first `refine`.
         """
         check_is_fitted(self, "detector_")
-        return self._rejudged(self.detector_.forget())
+        self.detector_.forget()
+        self._process_decision_scores()
+        return self
 
     def without_answers(self):
         """Return a copy to hand on, which does not hold the answered rows.
@@ -373,9 +417,7 @@ class NCAE(BaseDetector):
             With the scores of this one; see `NCAEDetector.without_answers`.
         """
         check_is_fitted(self, "detector_")
-        clf = copy.copy(self)
-        clf.detector_ = self.detector_.without_answers()
-        return clf
+        return self._with(detector_=self.detector_.without_answers())
 
     @property
     def weights_(self):
@@ -399,12 +441,6 @@ class NCAE(BaseDetector):
         """
         return self.detector_.lessons_
 
-    def _rejudged(self, detector):
-        """Take over the scores and the threshold of a detector."""
-        self.decision_scores_ = -detector.training_scores_
-        self._process_decision_scores()
-        return self
-
     predict_confidence = _with_a_share(BaseDetector.predict_confidence)
     predict_with_rejection = _with_a_share(BaseDetector.predict_with_rejection)
     compute_rejection_stats = _with_a_share(BaseDetector.compute_rejection_stats)
@@ -420,7 +456,6 @@ class NCAE(BaseDetector):
         detector = copy.copy(self.detector_) if fitted else NCAEDetector()
         detector.set_params(**parameters)
         self.detector_: NCAEDetector = detector.fit(X, outliers=outliers)
-        self.decision_scores_ = -self.detector_.training_scores_
         # PyOD counts the classes of y; labels of one class would leave it one column
         # for two probabilities.
         self._classes = 2
@@ -428,14 +463,15 @@ class NCAE(BaseDetector):
         return self
 
     def _process_decision_scores(self):
-        """Ask a thresholder if there is one; set what `predict_proba` needs."""
-        if _is_thresholder(self.contamination):
-            self._thresholder_said = {}
-            super()._process_decision_scores()
-            return
+        """Ask a thresholder if there is one, as PyOD does."""
         self._thresholder_said = None
-        self._mu = np.mean(self.decision_scores_)
-        self._sigma = np.std(self.decision_scores_)
+        if _is_thresholder(self.contamination):
+            self.contamination.fit(self.decision_scores_)
+            labels, threshold = self.contamination.labels_, self.contamination.thresh_
+            self._thresholder_said = {
+                "labels_": labels,
+                "threshold_": threshold or np.mean(labels),
+            }
 
 
 def _is_thresholder(contamination):

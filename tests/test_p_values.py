@@ -3,12 +3,23 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import KFold
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneOut,
+    LeavePOut,
+    PredefinedSplit,
+    RepeatedKFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    TimeSeriesSplit,
+)
 
 from skncae import Chunks, NCAEDetector
 from skncae._p_values import Calibration, Fold, selected
@@ -162,6 +173,47 @@ def test_calibration_is_kept_in_pickles_and_files(which, request, tmp_path):
         np.testing.assert_array_equal(copied.p_values(X), detector.p_values(X))
 
 
+ASIDE = {
+    "identifier": lambda n: [f"row number {i} of them" for i in range(n)],
+    "nothing": lambda n: [None] * n,
+    "NaN": lambda n: np.full(n, np.nan),
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("cv", [None, 2])
+@pytest.mark.parametrize("column", ASIDE)
+def test_calibration_of_a_frame_with_a_column_set_aside_is_kept_in_files(
+    fast, column, cv, tmp_path
+):
+    frame = pd.DataFrame(rows_of(0, 150)[:, :2], columns=["a", "b"])
+    frame["c"] = ASIDE[column](150)
+    frame["d"] = ["x", "y", "z"] * 50
+    detector = fast(max_iter=2).fit(frame[:100]).calibrate(frame[100:], cv=cv)
+    for _ in range(2):
+        detector.save(tmp_path / "detector")
+        loaded = NCAEDetector.load(tmp_path / "detector")
+        np.testing.assert_array_equal(loaded.p_values(frame), detector.p_values(frame))
+        detector.refine(frame[:3], [-1, 1, 1]).calibrate(frame[100:], cv=cv)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("cv", [None, 2])
+def test_calibration_rows_are_kept_though_their_array_is_filled_anew(fast, dtype, cv):
+    X, new = rows_of(0, 100), rows_of(2, 20)
+    buffer = rows_of(1, 50).astype(dtype)
+    detectors = [
+        fast(max_iter=2).fit(X).calibrate(rows, cv=cv)
+        for rows in (buffer, buffer.copy())
+    ]
+    buffer[:] = 9
+    one, other = (
+        detector.refine(X, np.repeat([-1, 1, 0], [2, 2, 96])).p_values(new)
+        for detector in detectors
+    )
+    np.testing.assert_array_equal(one, other)
+
+
 def test_calibration_changes_neither_scores_nor_threshold(fast):
     X = rows_of(0, 100)
     detector = fast().fit(X)
@@ -214,6 +266,58 @@ def test_cv_that_is_no_number_of_folds_is_refused(fast, cv, error):
     X = rows_of(0, 50)
     with pytest.raises(error, match="cv must be"):
         fast().fit(X).calibrate(X, cv=cv)
+
+
+class OfMasks:
+    """A splitter of somebody's own, which gives masks."""
+
+    def split(self, rows):
+        is_first = np.arange(len(rows)) < len(rows) // 2
+        return [(is_first, ~is_first), (~is_first, is_first)]
+
+
+class OfItself(OfMasks):
+    """A splitter that fits on the rows to judge too."""
+
+    def split(self, rows):
+        return [(slice(None), fold) for _, fold in super().split(rows)]
+
+
+class Beyond(OfMasks):
+    """A splitter that gives rows that are not there."""
+
+    def split(self, rows):
+        return [([0, 1], [len(rows)])]
+
+
+@pytest.mark.parametrize(
+    ("cv", "message"),
+    [
+        (StratifiedKFold(3), "StratifiedKFold.*no labels and no groups"),
+        (GroupKFold(3), "GroupKFold.*no labels and no groups"),
+        (KFold, "cannot split these 40 rows"),
+        (41, r"KFold\(n_splits=41.*cannot split these 40 rows"),
+        (Beyond(), "cannot split these 40 rows"),
+        (RepeatedKFold(n_splits=3, n_repeats=2), "in 2 test folds.*exactly one"),
+        (LeavePOut(2), "row 0 in 2 test folds.*exactly one"),
+        (ShuffleSplit(1, random_state=0), "in no test fold,.*exactly one"),
+        (TimeSeriesSplit(3), "row 0 in no test fold,.*exactly one"),
+        (OfItself(), "fits on rows of the fold"),
+    ],
+)
+def test_cv_that_does_not_judge_each_row_once_is_refused(fast, cv, message):
+    X = rows_of(0, 40)
+    with pytest.raises(ValueError, match=f"^cv=.*{message}.*KFold"):
+        fast(max_iter=1).fit(X).calibrate(X, cv=cv)
+
+
+@pytest.mark.parametrize(
+    "cv", [PredefinedSplit(np.arange(8) % 3), LeaveOneOut(), OfMasks()]
+)
+def test_cv_that_judges_each_row_once_is_taken(fast, cv):
+    X = rows_of(0, 8)
+    detector = fast(max_iter=1, n_estimators=1).fit(X).calibrate(X, cv=cv)
+    assert detector._calibration.n_rows == 8
 
 
 def test_chunks_are_refused(fast):

@@ -250,3 +250,20 @@ def test_pieces_of_arrays_with_categories_give_what_fit_gives(fast, X):
     )
     # Arrays have no names, and none are made up.
     assert not hasattr(detector, "feature_names_in_")
+
+
+@pytest.mark.parametrize("kind", ["typed", "numbers", "array", "categories"])
+def test_piece_without_rows_is_refused_whatever_holds_it(fast, X, kind):
+    typed = pd.DataFrame({"a": X[:, 0], "b": np.resize(["x", "y", "z"], len(X))})
+    rows = {"typed": typed, "numbers": pd.DataFrame(X)}.get(kind, X)
+    chosen = {"categorical_features": [1]} if kind == "categories" else {}
+    if kind == "categories":
+        rows = np.column_stack([X[:, 0], np.arange(len(X)) % 3])
+    for detector in (
+        fast(max_iter=1, **chosen),
+        fast(max_iter=1, **chosen).partial_fit(rows),
+    ):
+        before = dict(vars(detector))
+        with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+            detector.partial_fit(rows[:0])
+        assert vars(detector) == before

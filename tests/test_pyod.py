@@ -422,6 +422,39 @@ def test_threshold_of_the_detector_inside_is_followed(clf, rows):
     assert moved.predict(rows).sum() == moved.labels_.sum() == 4
 
 
+def test_scores_and_probabilities_follow_the_detector_inside(rows, new_rows):
+    outside, inside = make().fit(rows), make().fit(rows)
+    answers = np.repeat([1, 0, -1], [3, 3, len(rows) - 6])
+    outside.refine(rows, answers)
+    inside.detector_.refine(rows, np.repeat([-1, 1, 0], [3, 3, len(rows) - 6]))
+    for say in (
+        lambda clf: clf.decision_scores_,
+        lambda clf: clf.labels_,
+        lambda clf: clf.predict_proba(new_rows, method="unify"),
+        lambda clf: clf.predict_proba(new_rows, method="linear"),
+        lambda clf: clf.predict_confidence(new_rows),
+    ):
+        np.testing.assert_array_equal(say(inside), say(outside))
+    inside.detector_.fit(rows[:80])
+    assert len(inside.decision_scores_) == len(inside.labels_) == 80
+    assert inside._mu == inside.decision_scores_.mean()
+
+
+@pytest.mark.filterwarnings("ignore:contamination=.auto.:UserWarning")
+@pytest.mark.parametrize("contamination", [0.1, "auto"])
+def test_labels_set_by_hand_leave_predictions_to_the_detector(rows, contamination):
+    clf = make(contamination=contamination).fit(rows)
+    expected, threshold = clf.predict(rows), clf.threshold_
+    by_hand = np.repeat([1, 0], [7, len(rows) - 7])
+    clf.labels_ = by_hand
+    np.testing.assert_array_equal(clf.labels_, by_hand)
+    np.testing.assert_array_equal(clf.predict(rows), expected)
+    assert clf.threshold_ == threshold
+    assert np.isfinite(clf.predict(rows, return_confidence=True)[1]).all()
+    clf.threshold_ = threshold + 1
+    assert clf.threshold_ == clf.detector_.threshold_ == threshold + 1
+
+
 def test_p_values_and_selection_are_those_of_the_detector(clf, rows, new_rows):
     calibrated = copy.deepcopy(clf).calibrate(new_rows)
     detector = copy.deepcopy(clf.detector_).calibrate(new_rows)
@@ -608,6 +641,35 @@ def test_refit_does_not_change_a_shallow_copy(rows, new_rows):
     shallow, scores = copy.copy(clf), clf.decision_function(new_rows)
     clf.fit(rows[:50] * 3)
     np.testing.assert_array_equal(shallow.decision_function(new_rows), scores)
+
+
+@pytest.mark.parametrize("thresholder", [None, IQR])
+def test_what_changes_a_shallow_copy_leaves_the_original(rows, thresholder):
+    choice = {} if thresholder is None else {"contamination": thresholder()}
+    clf = make(**choice).fit(rows)
+    before = clf.threshold_, clf.predict(rows), clf.decision_scores_
+    answers = np.repeat([1, 0, -1], [3, 3, len(rows) - 6])
+    for change in (
+        lambda twin: setattr(twin, "threshold_", twin.threshold_ + 1),
+        lambda twin: twin.set_threshold(value=3.0),
+        lambda twin: twin.without_answers().set_threshold(value=3.0),
+        lambda twin: twin.refine(rows, answers),
+        lambda twin: twin.calibrate(rows, cv=2),
+    ):
+        change(copy.copy(clf))
+        for now, then in zip(
+            (clf.threshold_, clf.predict(rows), clf.decision_scores_),
+            before,
+            strict=True,
+        ):
+            np.testing.assert_array_equal(now, then)
+    assert getattr(clf.detector_, "_calibration", None) is None
+
+
+def test_copy_of_a_detector_that_is_not_fitted_is_not_fitted(rows):
+    twin = copy.copy(make())
+    assert not hasattr(twin, "detector_")
+    twin.fit(rows)
 
 
 def test_detector_shows_as_text_and_as_html(clf):

@@ -90,6 +90,13 @@ def read_columns(X, is_named):
     return _frames.read(X) if is_named else read_array(X)
 
 
+def check_not_empty(raws):
+    """Raise a ValueError unless columns that were read hold a row."""
+    n_rows = len(raws[0].values) if raws else 0
+    if not n_rows:
+        _refuse_empty(n_rows, len(raws))
+
+
 def typed_columns(estimator, X, reset):
     """Read the columns of a typed table; None where X is none.
 
@@ -152,8 +159,7 @@ def _is_default(categorical_features):
 
 def _checked_columns(estimator, raws, reset, is_named):
     """Validate the columns of a typed table and return its cells."""
-    if not len(raws) or not len(raws[0].values):
-        _refuse_empty(len(raws[0].values) if raws else 0, len(raws))
+    check_not_empty(raws)
     if reset:
         if estimator.image_shape is not None:
             raise ValueError(

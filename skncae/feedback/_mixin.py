@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skncae._parameters import check_in_range
+from skncae._parameters import check_count
 from skncae._surroundings import undisturbed
 from skncae._threshold import Threshold, quantile_threshold, threshold_at
 from skncae.data._layout import check_rows, feature_names
@@ -166,7 +166,7 @@ class AnswersMixin:
         17
         """
         check_is_fitted(self)
-        check_in_range("n", n, like="n_estimators")
+        check_count("n", n)
         self._raise_if_images("next_to_review")
         rows = check_rows(self, X, reset=False)
         if isinstance(self._scorer, RefinedScorer):

@@ -233,12 +233,17 @@ def _encode_array(array, keys, tensors):
 
 
 def _no_form(value, keys):
-    name = ".".join(map(str, keys[1:]))
+    part, *names = map(str, keys)
+    way = "Use joblib.dump."
+    if part == "parameters":
+        way = (
+            f"Set {names[0]} to its default first, or to a list or a number that means "
+            "the same, with set_params, which leaves the scores of a fitted detector "
+            "as they are; or use joblib.dump."
+        )
     return TypeError(
-        f"{name}={value!r} cannot be saved: a file holds numbers, strings, None, "
-        "arrays, and tuples, lists and dictionaries of them. If it is a parameter, "
-        f"set it to such a value first, as in set_params({name}=None), which leaves "
-        "the scores of a fitted detector as they are; or use joblib.dump."
+        f"{'.'.join(names)}={value!r} cannot be saved: a file holds numbers, strings, "
+        f"None, arrays, and tuples, lists and dictionaries of them. {way}"
     )
 
 

@@ -5,7 +5,7 @@ from scipy.stats import gaussian_kde
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array
 
-from skncae._parameters import check_in_range
+from skncae._parameters import check_count
 from skncae._pipelines import rows_for_final_step
 from skncae.data._layout import check_rows, feature_names
 from skncae.plotting._axes import (
@@ -118,7 +118,7 @@ class LatentSpaceDisplay(Display):
                 f"member must be from 0 to {len(means) - 1}, as the detector has "
                 f"{len(means)} networks; got {member!r}."
             )
-        check_in_range("n_generated", n_generated, like="n_estimators")
+        check_count("n_generated", n_generated)
         # Flat rows, or the cells of a typed table, which can be encoded.
         generated = detector._generated(n_generated, random_state)
         X = rows_for_final_step(estimator, X)
@@ -303,7 +303,7 @@ class GeneratedSamplesDisplay(Display):
             What was drawn.
         """
         detector = fitted_detector(estimator)
-        check_in_range("n_generated", n_generated, like="n_estimators")
+        check_count("n_generated", n_generated)
         X = rows_for_final_step(estimator, X)
         if detector._layout is not None:
             # Columns of numbers: quantiles say nothing of categories.
@@ -342,7 +342,7 @@ class GeneratedSamplesDisplay(Display):
         display : GeneratedSamplesDisplay
             This display.
         """
-        check_in_range("k", self.k, like="n_estimators")
+        check_count("k", self.k)
         if self.image_shape is not None:
             return self._plot_images(ax)
         X, generated, names = self._columns()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skncae._explanation import Explanation
-from skncae._parameters import check_in_range
+from skncae._parameters import check_count
 from skncae._pipelines import explain
 from skncae._sentences import is_missing
 from skncae.plotting._axes import (
@@ -31,7 +31,7 @@ class _RowsDisplay(Display):
 
     def _chosen(self, n_default):
         """Return the explanation, and the rows that were named or err most."""
-        check_in_range("k", self.k, like="n_estimators")
+        check_count("k", self.k)
         found = self.explanation.flattened()
         return found, _positions(self.rows, found, n_default)
 

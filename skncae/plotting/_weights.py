@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skncae._parameters import check_in_range
+from skncae._parameters import check_count
 from skncae.plotting._axes import Display, fitted_detector, room_for
 
 
@@ -89,7 +89,7 @@ class WeightsDisplay(Display):
         display : WeightsDisplay
             This display.
         """
-        check_in_range("k", self.k, like="n_estimators")
+        check_count("k", self.k)
         weights = self.weights.to_numpy(dtype=float)
         logs = np.log2(np.maximum(weights, 1e-300))
         change = np.abs(logs).max(0)

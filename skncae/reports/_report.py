@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skncae._parameters import check_in_range
+from skncae._parameters import check_count
 from skncae._pipelines import explain, final_step, rows_for_final_step
 from skncae._sentences import number_of_decimals, text_of
 from skncae._threshold import exceeds
@@ -164,7 +164,7 @@ def make_report(estimator, X, n=20):
         If the estimator is no detector, or was fitted on images.
     """
     check_is_fitted(estimator)
-    check_in_range("n", n, like="n_estimators")
+    check_count("n", n)
     detector = final_step(estimator)
     if detector.image_shape_ is not None:
         raise TypeError(

@@ -253,6 +253,24 @@ def test_save_names_what_has_no_form_in_a_file_and_writes_nothing(
     assert os.listdir(path.parent) == [path.name] and path.read_bytes() == b"old"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("random_state", np.random.RandomState(0)),
+        ("hidden_units", {8: 0}.keys()),
+        ("evidence", {"tails"}),
+    ],
+)
+def test_a_default_in_place_of_what_has_no_form_can_be_saved_and_fitted(
+    fitted, path, X, name, value
+):
+    fitted.set_params(**{name: value})
+    with pytest.raises(TypeError, match=f"Set {name} to its default first"):
+        fitted.save(path)
+    fitted.set_params(**{name: NCAEDetector().get_params()[name]}).save(path)
+    NCAEDetector.load(path).fit(X)
+
+
 @pytest.mark.parametrize("package", ["safetensors", "safetensors.numpy"])
 def test_without_safetensors_the_error_says_what_to_install(
     fitted, path, monkeypatch, package

@@ -282,3 +282,12 @@ def test_a_loaded_detector_is_none_the_worse(fitted, saved):
     )
     assert copy.deepcopy(loaded).threshold_ == fitted.threshold_
     assert json.dumps(loaded.contamination_)
+
+
+@pytest.mark.parametrize("cv", [None, 2])
+def test_calibration_rows_of_another_width_are_refused(fitted, tmp_path, cv):
+    path = tmp_path / "detector.safetensors"
+    rows = np.random.default_rng(1).normal(size=(20, 3))
+    copy.copy(fitted).calibrate(rows, cv=cv).save(path)
+    rewrite(path, set_tensors("_calibration.0.rows", lambda a: a[:, :2]))
+    refused_at_once(path)

@@ -95,6 +95,67 @@ def test_a_number_of_any_type_is_loaded_as_that_number(rows, kind, tmp_path):
     assert type(loaded.get_params()["contamination"]) is float
 
 
+COUNTS = (
+    "n_estimators",
+    "latent_dim",
+    "calibration_rounds",
+    "dictionary_size",
+    "max_iter",
+    "batch_size",
+    "decay_steps",
+    "verbose",
+)
+REALS = ("contamination", "mining_rate", "generation_scale", "learning_rate", "tol")
+# Beyond floats, and with more digits than Python writes.
+BEYOND = [
+    pytest.param(10**400, id="400 digits"),
+    pytest.param(10**5000, id="5000 digits"),
+]
+BELOW = pytest.param(-(10**400), id="minus 400 digits")
+
+
+@pytest.mark.parametrize("number", [10**30, *BEYOND])
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_count_that_no_integer_of_numpy_holds_is_refused_by_its_name(
+    rows, name, number
+):
+    with pytest.raises(ValueError, match=name):
+        scores_of(rows, **{name: number})
+
+
+@pytest.mark.parametrize("name", ["n_estimators", "latent_dim", "batch_size"])
+def test_a_size_that_no_tensor_has_is_refused_by_its_name(rows, name):
+    with pytest.raises(ValueError, match=f"{name} == .*must be <= {2**31 - 1}"):
+        scores_of(rows, **{name: 2**31})
+
+
+def test_a_layer_of_more_units_than_can_be_counted_is_refused(rows):
+    with pytest.raises(ValueError, match="each of hidden_units"):
+        scores_of(rows, hidden_units=(4, 10**30))
+
+
+@pytest.mark.parametrize("kind", [int, Fraction])
+@pytest.mark.parametrize("number", [*BEYOND, BELOW])
+@pytest.mark.parametrize("name", REALS)
+def test_a_number_beyond_all_floats_is_refused_by_its_name(rows, name, number, kind):
+    with pytest.raises(ValueError, match=f"{name} must be a number that a float"):
+        scores_of(rows, **{name: kind(number)})
+
+
+@pytest.mark.parametrize("kind", [int, Fraction])
+@pytest.mark.parametrize("number", [*BEYOND, BELOW])
+@pytest.mark.parametrize("name", ["contamination", "quantile", "value"])
+def test_a_cut_beyond_all_floats_is_refused_by_its_name(fitted, name, number, kind):
+    with pytest.raises(ValueError, match=f"{name} must be a number that a float"):
+        copy.copy(fitted).set_threshold(**{name: kind(number)})
+
+
+@pytest.mark.parametrize("number", [10**30, *BEYOND])
+def test_rows_to_generate_beyond_all_counts_are_refused(fitted, number):
+    with pytest.raises(ValueError, match="n_samples"):
+        fitted.generate(number)
+
+
 def test_flags_of_numpy_are_flags(rows):
     expected = scores_of(rows, sample_discriminator=False, allow_nan=True)
     found = scores_of(rows, sample_discriminator=np.False_, allow_nan=np.True_)
@@ -130,6 +191,23 @@ def test_generate_checks_the_scale_as_fit_does(fitted, scale):
     changed = copy.copy(fitted).set_params(generation_scale=scale)
     with pytest.raises(ValueError, match="generation_scale"):
         changed.generate(2)
+
+
+@pytest.mark.parametrize("scale", [1e30, 3e38])
+def test_generate_refuses_a_scale_that_makes_no_finite_rows(fitted, scale):
+    changed = copy.copy(fitted).set_params(generation_scale=scale)
+    with pytest.raises(ValueError, match="generation_scale=.* is too large"):
+        changed.generate(5, random_state=0)
+
+
+def test_a_column_without_values_is_generated_as_missing(rows):
+    empty = rows.copy()
+    empty[:, 1] = np.nan
+    model = NCAEDetector(n_estimators=1, max_iter=1, allow_nan=True, random_state=0)
+    with pytest.warns(UserWarning, match="no value at all in column 1"):
+        model.fit(empty)
+    found = np.isnan(model.generate(3, random_state=0))
+    np.testing.assert_array_equal(found, [[False, True, False]] * 3)
 
 
 def test_generate_refuses_a_scale_of_another_type(fitted):
