@@ -76,22 +76,12 @@ class View:
         if self.rotation is None:
             Z[missing] = 0.0
         elif self.deviations is not None and self.rotation.shape[1] < X.shape[1]:
-            Z, _ = factor_expectation(Z, *self._factors())
+            few = _factors(self.rotation, self.deviations)
+            Z, _ = factor_expectation(Z, *few)
         else:
             Z, _ = expectation(Z, self.rotation @ self.rotation.T)
         with np.errstate(over="ignore", under="ignore"):
             return np.where(missing, Z * self.scale + self.center, X)
-
-    def _factors(self):
-        """Covariance of a view of few directions: factors, their products, the rest.
-
-        Where no row was, columns vary as little as along the shortest direction.
-        """
-        variances = np.square(self.deviations)
-        rest = variances.min()
-        beside = variances - rest
-        factor = self.rotation * (self.deviations * np.sqrt(beside))
-        return factor[:, beside > 0], np.diag(beside[beside > 0]), rest
 
     def inverse_transform(self, Z, like=None):
         """Map rows of this view back to the units of X.
@@ -159,6 +149,18 @@ class View:
             knee = op.const(float(self.knee))
             x = op.mul(knee, graph.arcsinh(op.div(x, knee)))
         return x
+
+
+def _factors(rotation, deviations):
+    """Covariance of a view of few directions: factors, their products, the rest.
+
+    Where no row was, columns vary as little as along the shortest direction.
+    """
+    variances = np.square(deviations)
+    rest = variances.min()
+    beside = variances - rest
+    factor = rotation * (deviations * np.sqrt(beside))
+    return factor[:, beside > 0], np.diag(beside[beside > 0]), rest
 
 
 def standardized(X, center, scale):
