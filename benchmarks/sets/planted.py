@@ -1,4 +1,4 @@
-"""Tables in which outliers stand where the centre of the rows is.
+"""Tables in which outliers stand together: where the centre of the rows is, or beside.
 
 Every shape is a function of a generator and the numbers of rows, of columns and of
 outliers; the outliers are the first rows, and stand together.
@@ -129,15 +129,19 @@ def code_and_number(rng, n, d, m):
     return X
 
 
-SHAPES = {
+CENTRAL = {
     shape.__name__: shape
     for shape in (
         *(two_clusters, unequal_clusters, three_clusters, ring, shell),
         *(one_bimodal_column, five_bimodal_columns, bimodal_columns, four_modes),
-        *(zero_inflated, two_values, u_shaped, clusters_of_unequal_spread),
-        *(log_normal_clusters, code_and_number),
+        *(zero_inflated, two_values, u_shaped),
     )
 }
+BESIDE = {
+    shape.__name__: shape
+    for shape in (clusters_of_unequal_spread, log_normal_clusters, code_and_number)
+}
+SHAPES = CENTRAL | BESIDE
 COLUMNS = (2, 5, 20)
 SHARES = (0.01, 0.04, 0.1)
 

@@ -1,10 +1,10 @@
-"""Outliers that stand together where the centre of the rows is.
+"""Outliers that stand together where the centre of the rows is, or beside.
 
 Fifteen shapes of ordinary rows (`benchmarks.sets.planted`) of 2, 5 and 20 columns, with
 1, 4 and 10 % of outliers between the clusters, inside the ring or between the modes. A
-detector that measures from one centre ranks them most normal. The table counts, for
-each detector and shape, on how many of the tables the AUROC is below that of IForest
-less 0.05, and says by how much at worst.
+detector that measures from one centre ranks those of twelve shapes most normal. The
+table counts, for each detector and shape, on how many of the tables the AUROC is below
+that of IForest less 0.05, and says by how much at worst.
 """
 
 from benchmarks.detectors import registry
