@@ -94,8 +94,11 @@ def show(browser, width, scheme="light"):
 
 def labels(browser):
     """Return the labels of the rows that are shown, in their order."""
-    rows = browser.find_elements(By.CSS_SELECTOR, "#rows > tbody > tr")
-    return [row.get_attribute("data-label") for row in rows if row.is_displayed()]
+    # All at once: asked one by one, the page may be laid out anew in between.
+    return browser.execute_script(
+        "return [...document.querySelectorAll('#rows > tbody > tr')]"
+        ".filter(row => row.checkVisibility()).map(row => row.dataset.label)"
+    )
 
 
 def text(browser, identity):
