@@ -64,18 +64,26 @@ def expectation(Z, precision):
     Z = np.where(missing, 0.0, Z)
     pull = Z @ precision
     spread = np.zeros(n_features**2)
+    for rows, columns in _solved_together(missing, lambda count: count**2):
+        pairs = columns[:, :, None] * n_features + columns[:, None, :]
+        covariance = np.linalg.inv(precision.ravel()[pairs])
+        entries = rows[:, None], columns
+        Z[entries] = -(covariance @ pull[entries][..., None])[..., 0]
+        spread += np.bincount(pairs.ravel(), covariance.ravel(), len(spread))
+    return Z, spread.reshape(n_features, n_features) / len(Z)
+
+
+def _solved_together(missing, size_of):
+    """Yield incomplete rows that miss equally many columns, and which each misses.
+
+    So many of them that what each needs, which is `size_of` that number, fits in.
+    """
     n_missing = missing.sum(1)
-    # Rows that miss equally many columns are solved together.
     for count in np.unique(n_missing[n_missing > 0]):
         rows = np.flatnonzero(n_missing == count)
-        for part in np.array_split(rows, math.ceil(len(rows) * count**2 / MAX_BLOCK)):
-            columns = np.nonzero(missing[part])[1].reshape(len(part), count)
-            pairs = columns[:, :, None] * n_features + columns[:, None, :]
-            covariance = np.linalg.inv(precision.ravel()[pairs])
-            entries = part[:, None], columns
-            Z[entries] = -(covariance @ pull[entries][..., None])[..., 0]
-            spread += np.bincount(pairs.ravel(), covariance.ravel(), len(spread))
-    return Z, spread.reshape(n_features, n_features) / len(Z)
+        n_parts = math.ceil(len(rows) * size_of(count) / MAX_BLOCK)
+        for part in np.array_split(rows, n_parts):
+            yield part, np.nonzero(missing[part])[1].reshape(len(part), count)
 
 
 def factor_expectation(Z, factor, gram, rest):
@@ -102,25 +110,26 @@ def factor_expectation(Z, factor, gram, rest):
     n_factors = factor.shape[1]
     whole = gram + rest * np.eye(n_factors)
     weights = factor @ np.linalg.inv(whole)
-    n_missing = missing.sum(1)
     spread = 0.0
-    for count in np.unique(n_missing[n_missing > 0]):
-        rows = np.flatnonzero(n_missing == count)
-        size = max(count, n_factors) * max(n_factors, 1)
-        for part in np.array_split(rows, math.ceil(len(rows) * size / MAX_BLOCK)):
-            columns = np.nonzero(missing[part])[1].reshape(len(part), count)
-            there, seen = factor[columns], (Z[part] @ factor)[..., None]
-            # By the smaller of two matrices: of what is missing, or of the factors.
-            if count < n_factors:
-                weighted = weights[columns]
-                around = np.linalg.inv(np.eye(count) - weighted @ there.mT)
-                filled = around @ (weighted @ seen)
-                traces = np.trace(around, axis1=1, axis2=2)
-            else:
-                inside = there.mT @ there
-                around = np.linalg.inv(whole - inside)
-                filled = there @ (around @ seen)
-                traces = count + (around * inside).sum((1, 2))
-            Z[part[:, None], columns] = filled[..., 0]
-            spread += rest * traces.sum()
+
+    def size_of(count):
+        return max(count, n_factors) * max(n_factors, 1)
+
+    for rows, columns in _solved_together(missing, size_of):
+        there, seen = factor[columns], (Z[rows] @ factor)[..., None]
+        turned = np.swapaxes(there, 1, 2)
+        count = columns.shape[1]
+        # By the smaller of two matrices: of what is missing, or of the factors.
+        if count < n_factors:
+            weighted = weights[columns]
+            around = np.linalg.inv(np.eye(count) - weighted @ turned)
+            filled = around @ (weighted @ seen)
+            traces = np.trace(around, axis1=1, axis2=2)
+        else:
+            inside = turned @ there
+            around = np.linalg.inv(whole - inside)
+            filled = there @ (around @ seen)
+            traces = count + (around * inside).sum((1, 2))
+        Z[rows[:, None], columns] = filled[..., 0]
+        spread += rest * traces.sum()
     return Z, spread / Z.size
