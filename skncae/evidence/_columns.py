@@ -30,7 +30,8 @@ ALL = slice(None)
 
 # A value that this share of the rows have is worth what its bin is, below the first one
 # what lies between the knots: zeros that most rows have, at the end of a column, are
-# halfway between the centre of their bin and what was never seen.
+# halfway between the centre of their bin and what was never seen. So are both ends of a
+# U-shaped column, whose bins count together, each as the lesser of the two.
 UNCOMMON, COMMON = 0.25, 0.35
 
 # Bins begin by this share of one below the least value. Values on a lattice then lie
@@ -216,11 +217,11 @@ class Rarity(_Columns):
         if len(values) <= n_bins:
             return _with_unseen(values, _rarity(counts, n), n)
         knots, bins = _bins(values, n_bins)
-        worth = _rarity(np.bincount(bins, counts, n_bins), n)
-        commonness = (counts / n - UNCOMMON) / (COMMON - UNCOMMON)
+        of_bins = np.bincount(bins, counts, n_bins)
+        worth = _rarity(of_bins, n)
         own = worth[bins]
         knots, worth = _with_unseen(knots, worth, n)
-        return _with_common(knots, worth, values, own, np.clip(commonness, 0.0, 1.0))
+        return _with_common(knots, worth, values, own, _commonness(counts, of_bins))
 
 
 def _distinct(X):
@@ -285,6 +286,15 @@ def _rarity(counts, n):
     ordered = np.sort(counts)
     as_rare = np.cumsum(ordered)[np.searchsorted(ordered, counts, "right") - 1]
     return -np.log(np.maximum(as_rare, 1) / n)
+
+
+def _commonness(counts, of_bins):
+    """How common distinct values are, from 0 to 1: by what they or both ends hold."""
+    held = counts.astype(float)
+    both_ends = 2.0 * min(of_bins[0], of_bins[-1])
+    held[[0, -1]] = np.maximum(held[[0, -1]], both_ends)
+    share = held / counts.sum()
+    return np.clip((share - UNCOMMON) / (COMMON - UNCOMMON), 0.0, 1.0)
 
 
 def _with_unseen(knots, worth, n):

@@ -203,6 +203,16 @@ def test_value_of_three_in_ten_rows_is_as_rare_as_its_bin():
     assert zero == pytest.approx(0.0, abs=1e-9)
 
 
+@given(shape=st.floats(0.05, 0.3), n=st.integers(200, 2000), seed=st.integers(0, 99))
+def test_both_ends_of_a_u_shaped_column_are_as_rare_as_their_bins(shape, n, seed):
+    column = np.random.default_rng(seed).beta(shape, shape, n)
+    rarity = Rarity.of(column[:, None])
+    ends_and_middle = np.array([[column.min()], [column.max()], [0.5]])
+    first, last, middle = rarity.errors(block(ends_and_middle))
+    # Halfway between a bin and none, they would be rarer than what lies between.
+    assert max(first, last) < middle
+
+
 def test_common_values_of_one_bin_are_worth_the_same():
     rng = np.random.default_rng(0)
     column = np.concatenate([np.full(360, 0.0), np.full(360, 0.02), rng.random(280)])

@@ -26,6 +26,9 @@ from skncae import NCAEDetector
         ("four_modes", 5),
         ("zero_inflated", 5),
         ("zero_inflated", 20),
+        ("u_shaped", 2),
+        ("u_shaped", 5),
+        ("u_shaped", 20),
     ],
 )
 def test_planted_group_is_found_as_by_an_isolation_forest(shape, d, share):
