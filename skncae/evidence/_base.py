@@ -140,6 +140,11 @@ class Block:
             return np.ones(self.rows.shape, bool)
         return ~self.missing
 
+    @property
+    def is_told(self):
+        """Where contributions are told of: of a typed table, at each of its cells."""
+        return self.is_observed if self.layout is None else ~np.isnan(self.cells)
+
     def standardized_view(self, rounds):
         """The view that kinds compare whole rows in, learnt from these once for all."""
         key = "standardized", rounds

@@ -194,7 +194,7 @@ class Scorer:
         def explain(some):
             block = self.block(X[some])
             contributions[some] = self.attributed(block).sum(1)
-            expected[some] = self._expected(block)
+            expected[some] = self.expected(block)
 
         self.in_pieces(explain, blocks(len(X)))
         return contributions, expected
@@ -223,7 +223,7 @@ class Scorer:
         parts = np.stack([_parts(kind, block) for kind in kinds])
         errors = np.array([kind.errors(block) for kind in kinds])
         errors = self._completed_errors(errors, block.n_missing)
-        is_observed = ~np.isnan(block.cells) if block.layout else block.is_observed
+        is_observed = block.is_told
         parts = parts * is_observed
         if len(kinds) > 1:
             parts = shared_out(self._minus_logs(errors), parts, is_observed)
@@ -239,7 +239,7 @@ class Scorer:
         expected = np.empty(X.shape)
 
         def expect(some):
-            expected[some] = self._expected(self.block(X[some]))
+            expected[some] = self.expected(self.block(X[some]))
 
         self.in_pieces(expect, blocks(len(X)))
         return expected
@@ -291,7 +291,7 @@ class Scorer:
                 return [int(layout.places[other]) for other in found]
         return []
 
-    def _expected(self, block):
+    def expected(self, block):
         """What was expected in place of the cells of a block."""
         if block.layout is None:
             return block.expected

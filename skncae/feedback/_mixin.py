@@ -241,7 +241,7 @@ class AnswersMixin:
         names = feature_names(self)
         weights = np.ones((len(kinds), len(names)))
         if isinstance(scorer, RefinedScorer):
-            weights = scorer.learnt.weights
+            weights[:, self._judged_columns()] = scorer.learnt.weights
         return _pandas().DataFrame(weights, index=kinds, columns=names)
 
     @property
@@ -257,7 +257,7 @@ class AnswersMixin:
             columns that added most to an answered row, the largest change first.
         """
         check_is_fitted(self)
-        names = feature_names(self)
+        names = feature_names(self)[self._judged_columns()]
         columns = ["feature", "weight", "n_rows", "n_inliers", "sentence"]
         rows = []
         if isinstance(self._scorer, RefinedScorer):
@@ -267,6 +267,11 @@ class AnswersMixin:
                 if lessons.n_rows[column]:
                     rows.append(lessons.row(column, names[column]))
         return _pandas().DataFrame(rows, columns=columns)
+
+    def _judged_columns(self):
+        """Places of the columns that rows are judged by, in the order of the cells."""
+        layout = self._scorer.ensemble.layout
+        return slice(None) if layout is None else layout.places
 
     def _taught(self, calibration, scorer):
         """Return the calibration of a scorer that answers may have taught."""

@@ -292,6 +292,55 @@ def test_typed_table_is_explained_reported_and_generated_after_answers():
     assert set(detector.generate(5, random_state=0)[:, 4]) <= {"u", "v"}
 
 
+@pytest.fixture(scope="module")
+def orders():
+    """A table of every kind of column, whose names are in no order."""
+    rng = np.random.default_rng(0)
+    city = rng.choice(["Berlin", "Paris", "Rome"], N_ROWS)
+    price = pd.Series(city).map({"Berlin": 10.0, "Paris": 500.0, "Rome": 9000.0})
+    return pd.DataFrame(
+        {
+            "price": price + rng.normal(size=N_ROWS),
+            "id": [f"{n:032x}" for n in range(N_ROWS)],
+            "city": city,
+            "day": pd.date_range("2024-01-01", periods=N_ROWS, freq="7h"),
+            "age": rng.normal(40.0, 5.0, N_ROWS),
+        }
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Set aside")
+def test_answers_change_nothing_of_what_is_expected_of_a_typed_table(orders):
+    detector = NCAEDetector(n_estimators=2, max_iter=20, random_state=0).fit(orders)
+    before = detector.explain(orders)
+    detector.refine(orders, labels_of([3], [4]))
+    after = detector.explain(orders)
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(after.expected), pd.DataFrame(before.expected)
+    )
+    np.testing.assert_allclose(after.contributions.sum(1), after.errors)
+    np.testing.assert_allclose(after.errors, -detector.score_samples(orders))
+
+
+@pytest.mark.filterwarnings("ignore:Set aside")
+@pytest.mark.parametrize("order", [1, -1])
+def test_lessons_and_weights_of_a_typed_table_are_of_the_columns_they_name(
+    orders, order
+):
+    table = orders[orders.columns[::order]].copy()
+    table.loc[:9, "price"] += 1e5
+    table.loc[10:19, "age"] += 100
+    detector = NCAEDetector(n_estimators=2, max_iter=20, random_state=0).fit(table)
+    detector.refine(table, pd.Series([1] * 10 + [-1] * 10))
+    weights = detector.weights_.mean()
+    assert list(weights.index) == list(table.columns)
+    assert weights["id"] == 1.0
+    assert weights["age"] > 1.0 > weights["price"]
+    lessons = detector.lessons_.set_index("feature")
+    assert lessons.n_inliers["price"] > 7
+    assert lessons.n_inliers["age"] == 0
+
+
 def test_answers_at_random_do_little_harm():
     rng = np.random.default_rng(2)
     X = rng.normal(size=(600, 6))
