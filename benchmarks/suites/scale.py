@@ -225,7 +225,11 @@ def measure_refine(case, n, d, options):
 # --- wide tables ---------------------------------------------------------------
 
 
-WIDE = [("NCAEDetector", n, d) for n, d in ((100, 3000), (2000, 1000), (2000, 5000))]
+# Rows and columns of the tables; which PyOD's detector is fitted on too, and which are
+# fitted with holes as well.
+WIDE = ((100, 3000), (2000, 1000), (2000, 5000))
+BESIDE = (2000, 1000)
+INCOMPLETE = ((100, 3000), (500, 1000))
 
 # Shares of the entries that are missing; of one entry, the least of all.
 HOLES = {"one missing": 0.0, "10 % missing": 0.1, "50 % missing": 0.5}
@@ -233,13 +237,13 @@ HOLES = {"one missing": 0.0, "10 % missing": 0.1, "50 % missing": 0.5}
 
 def wide(options):
     """Cases of the experiment: what each of the tables is fitted with."""
+    complete = [("NCAEDetector", *size) for size in dict.fromkeys(WIDE + INCOMPLETE)]
     incomplete = [
-        (f"NCAEDetector(allow_nan=True), {holes}", n, d)
-        for n, d in ((100, 3000), (500, 1000))
+        (f"NCAEDetector(allow_nan=True), {holes}", *size)
+        for size in INCOMPLETE
         for holes in HOLES
     ]
-    beside = ("AutoEncoder", *WIDE[1][1:])
-    return [*WIDE[:2], beside, *WIDE[2:], ("NCAEDetector", 500, 1000), *incomplete]
+    return [*complete, ("AutoEncoder", *BESIDE), *incomplete]
 
 
 def measure_wide(case, n, d, options):

@@ -44,11 +44,13 @@ def test_scale_prints_rates_beside_the_floor(tmp_path, run):
 
 
 def test_wide_tables_are_fitted_beside_one_of_pyod(monkeypatch, run):
-    sizes = ((60, 70), (80, 30), (50, 90))
-    monkeypatch.setattr(scale, "WIDE", [("NCAEDetector", *size) for size in sizes])
+    monkeypatch.setattr(scale, "WIDE", ((60, 70), (80, 30)))
+    monkeypatch.setattr(scale, "BESIDE", (80, 30))
+    monkeypatch.setattr(scale, "INCOMPLETE", ((50, 90),))
     frame = run(scale.SUITE, "--experiments", "wide", "--repeats", "1", "--here")
     assert set(frame.status) == {"ok"} and (frame.cpu_s > 0).all()
     assert list(frame.case).count("AutoEncoder") == 1
+    assert list(frame.d[frame.case.str.endswith("missing")]) == [90] * len(scale.HOLES)
 
 
 def test_step_on_images_takes_longer_than_its_products(monkeypatch, run):
