@@ -31,7 +31,7 @@ ALL = slice(None)
 # A value that this share of the rows have is worth what its bin is, below the first one
 # what lies between the knots: zeros that most rows have, at the end of a column, are
 # halfway between the centre of their bin and what was never seen. So are both ends of a
-# U-shaped column, whose bins count together, each as the lesser of the two.
+# U-shaped column; of its ends the bins count, as the lesser of the two.
 UNCOMMON, COMMON = 0.25, 0.35
 
 # Bins begin by this share of one below the least value. Values on a lattice then lie
@@ -289,10 +289,9 @@ def _rarity(counts, n):
 
 
 def _commonness(counts, of_bins):
-    """How common distinct values are, from 0 to 1: by what they or both ends hold."""
-    held = counts.astype(float)
-    both_ends = 2.0 * min(of_bins[0], of_bins[-1])
-    held[[0, -1]] = np.maximum(held[[0, -1]], both_ends)
+    """How common distinct values are, 0 to 1; both ends are if the bins of both are."""
+    held = counts.copy()
+    held[[0, -1]] = np.maximum(held[[0, -1]], min(of_bins[0], of_bins[-1]))
     share = held / counts.sum()
     return np.clip((share - UNCOMMON) / (COMMON - UNCOMMON), 0.0, 1.0)
 
