@@ -15,6 +15,9 @@ LARGEST = 1e100
 # Networks see no value of a table further from the centre than so many scales.
 FURTHEST = 3.0
 
+# A row has no contrast if its deviation is at most this share of its largest value.
+FLAT = 1e-6
+
 
 @dataclass(frozen=True)
 class View:
@@ -142,6 +145,9 @@ class View:
     def onnx(self, graph, X):
         """Write `transform` as operations of an ONNX graph; of tables only."""
         op = graph.op
+        if self.light is not None:
+            within = op.clip(X, op.const(-LARGEST), op.const(LARGEST))
+            X = evened_onnx(graph, within)
         x = standardized_onnx(graph, X, self.center, self.scale)
         if self.rotation is not None:
             x = op.matmul(x, op.const(np.ascontiguousarray(self.rotation)))
@@ -182,7 +188,7 @@ def standardized_onnx(graph, X, center, scale):
 def light_of(X):
     """Brightness and contrast: mean and deviation of each row, 1 where it has none."""
     deviation = X.std(1, keepdims=True)
-    is_flat = deviation <= 1e-6 * np.abs(X).max(1, keepdims=True)
+    is_flat = deviation <= FLAT * np.abs(X).max(1, keepdims=True)
     return X.mean(1, keepdims=True), np.where(is_flat, 1.0, deviation)
 
 
@@ -190,3 +196,13 @@ def evened(X):
     """Rows of mean 0 and deviation 1."""
     mean, deviation = light_of(X)
     return (X - mean) / deviation
+
+
+def evened_onnx(graph, X):
+    """Write `evened` as operations of an ONNX graph."""
+    op, across = graph.op, graph.op.const([1])
+    apart = op.sub(X, op.reduce_mean(X, across))
+    deviation = op.sqrt(op.reduce_mean(op.mul(apart, apart), across))
+    largest = op.reduce_max(op.abs(X), across)
+    is_flat = op.less_or_equal(deviation, op.mul(op.const(FLAT), largest))
+    return op.div(apart, op.where(is_flat, op.const(1.0), deviation))

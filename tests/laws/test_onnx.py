@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 from skncae import NCAEDetector
+from skncae.evidence._kinds import TABLE_EVIDENCE
+from skncae.scaling._calibration import IMAGE_VIEWS, VIEWS
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(200, 3))
@@ -77,12 +79,24 @@ def test_model_equals_the_detector(X, tmp_path):
     assert_equal_to_its_model(detector, new_rows(X), tmp_path / "detector.onnx")
 
 
-@pytest.mark.parametrize("scaling", ["standardized", "minmax"])
+OTHER_SCALINGS = sorted({*VIEWS, *IMAGE_VIEWS} - {"whitened"})
+
+
+@pytest.mark.parametrize("scaling", OTHER_SCALINGS)
 @pytest.mark.parametrize("name", ["a column of zeros", "rows that tie", "few values"])
 def test_model_equals_the_detector_of_other_scalings(name, scaling, tmp_path):
     X = TABLES[name]
     detector = fitted_on(X, scaling=scaling)
     assert_equal_to_its_model(detector, new_rows(X), tmp_path / "detector.onnx")
+
+
+@pytest.mark.parametrize("scaling", [*VIEWS, *IMAGE_VIEWS])
+@pytest.mark.parametrize("evidence", [*TABLE_EVIDENCE, TABLE_EVIDENCE], ids=str)
+def test_model_equals_the_detector_of_each_evidence(scaling, evidence, tmp_path):
+    X = np.r_[np.random.default_rng(2).normal(size=(100, 6)), np.full((1, 6), 0.7)]
+    detector = fitted_on(X, scaling=scaling, evidence=evidence)
+    rows = np.r_[new_rows(X), 1e20 * X[:9], 1e300 * X[:9]]
+    assert_equal_to_its_model(detector, rows, tmp_path / "detector.onnx")
 
 
 CELLS = st.sampled_from([0.0, 1.0, -1.0, 0.7, 1e-9, 1e3, -9999.0, 1e6, 1 / 3])
