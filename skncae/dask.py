@@ -37,8 +37,8 @@ from skncae._parameters import check_flag, plain, torch_device
 from skncae._surroundings import undisturbed
 from skncae._threads import one_thread
 from skncae._threshold import decisions, is_outlier
+from skncae.data._column_sample import ColumnSample
 from skncae.data._layout import check_rows, read_columns, set_layout, typed_columns
-from skncae.data._pieces import joined, taken
 from skncae.data._quantiles import Sketch
 from skncae.data._sample import Sample
 from skncae.networks._autoencoder import Autoencoder, build_encoder
@@ -108,13 +108,15 @@ def fit(detector, X, *, client=None):
     client = client or get_client()
     _refuse_going_together(detector)
     with all_or_nothing(detector), training():
-        if typed_columns(detector, _example(X), reset=True) is None:
+        is_typed = typed_columns(detector, _example(X), reset=True) is not None
+        if not is_typed:
             check_rows(detector, _example(X), reset=True)
-        else:
+        partitions = _Partitions(client, X)
+        if is_typed:
             is_named = isinstance(X, dataframe.DataFrame)
-            columns = _sampled_columns(client, X, is_named)
+            columns = _sampled_columns(partitions, is_named)
             warn_of_lost(set_layout(detector, columns, is_named))
-        rows = _RowsOfPartitions(client, X, _checker(detector))
+        rows = _RowsOfPartitions(partitions, _checker(detector))
         trainer_type = partial(_GroupTrainer, client, detector.device)
         sample = detector._fit(rows, X, trainer_type=trainer_type)
         detector._sample = None
@@ -166,40 +168,65 @@ def predict(detector, X):
     return _mapped(partial(_scores, detector._scorer, check, offset), X, np.int64)
 
 
-class _RowsOfPartitions:
-    """The rows of a Dask collection, for `NCAEDetector._fit`; see `_rows`.
+class _Partitions:
+    """The partitions of a Dask collection that hold rows, in their order.
 
     Parameters
     ----------
     client : distributed.Client
     X : dask collection
+    """
+
+    def __init__(self, client, X):
+        self._client = client
+        partitions = _delayed_partitions(X)
+        if hasattr(X, "chunks") and not np.isnan(X.chunks[0]).any():
+            lengths = list(X.chunks[0])
+        else:
+            lengths = self.gather([delayed(len)(part) for part in partitions])
+        starts = np.cumsum([0, *lengths[:-1]]).tolist()
+        self.n_rows = int(sum(lengths))
+        if not self.n_rows:
+            raise ValueError(f"X holds no rows: {X!r}.")
+        self._begun = [
+            (partition, start)
+            for partition, start, length in zip(
+                partitions, starts, lengths, strict=True
+            )
+            if length
+        ]
+
+    def __iter__(self):
+        """Go over pairs of a delayed partition and the place of its first row."""
+        return iter(self._begun)
+
+    def gather(self, tasks):
+        """Do tasks on the workers and return their results."""
+        return self._client.gather(self._client.compute(tasks))
+
+
+class _RowsOfPartitions:
+    """The rows of a Dask collection, for `NCAEDetector._fit`; see `_sources`.
+
+    Parameters
+    ----------
+    partitions : _Partitions
     check : callable
         Validates a partition and returns it as an array.
     """
 
-    def __init__(self, client, X, check):
-        self.client = client
-        self.partitions = _partitions(X)
+    def __init__(self, partitions, check):
+        self.partitions = partitions
+        self.n_rows = partitions.n_rows
         self.check = check
-        if hasattr(X, "chunks") and not np.isnan(X.chunks[0]).any():
-            self.lengths = list(X.chunks[0])
-        else:
-            self.lengths = self._gather([delayed(len)(p) for p in self.partitions])
-        self.n_rows = int(sum(self.lengths))
-        if not self.n_rows:
-            raise ValueError(f"X holds no rows: {X!r}.")
 
     def sample(self, size, seed):
         """Return a uniform sample of at most `size` rows, the one of `Sample`."""
-        starts = np.cumsum([0, *self.lengths[:-1]]).tolist()
         tasks = [
             delayed(_sample)(partition, self.check, size, seed, start, self.n_rows)
-            for partition, start, length in zip(
-                self.partitions, starts, self.lengths, strict=True
-            )
-            if length
+            for partition, start in self.partitions
         ]
-        return Sample.total(self._gather(tasks)).rows
+        return Sample.total(self.partitions.gather(tasks)).rows
 
     def errors(self, scorer):
         """Return quantiles of the errors of all rows."""
@@ -209,17 +236,13 @@ class _RowsOfPartitions:
         check = delayed(self.check)
         tasks = [
             delayed(_sketch)(partition, check, scorer)
-            for partition, length in zip(self.partitions, self.lengths, strict=True)
-            if length
+            for partition, _ in self.partitions
         ]
         # Added up in a tree, so that nobody holds all of them.
         while len(tasks) > 1:
             fours = [tasks[i : i + 4] for i in range(0, len(tasks), 4)]
             tasks = [delayed(Sketch.total)(four) for four in fours]
-        return self._gather(tasks)[0].quantiles()
-
-    def _gather(self, tasks):
-        return self.client.gather(self.client.compute(tasks))
+        return self.partitions.gather(tasks)[0].quantiles()
 
 
 class _GroupTrainer:
@@ -311,24 +334,22 @@ def _joined_network(build, parts, name):
     return network_from_state(build, joined_states([part[name] for part in parts]))
 
 
-def _sampled_columns(client, X, is_named):
-    """Read some rows of each partition of a typed table, to learn the layout from."""
-    partitions = _partitions(X)
-    size = math.ceil(MAX_TRAINING_ROWS / len(partitions))
-    tasks = [delayed(_some_columns)(part, size, is_named) for part in partitions]
-    parts = [part for part in client.gather(client.compute(tasks)) if part is not None]
-    if not parts:
-        raise ValueError(f"X holds no rows: {X!r}.")
-    return joined(parts)
+def _sampled_columns(partitions, is_named):
+    """Read a uniform sample of a typed table, to learn the layout from."""
+    # Up to this size it is all rows, whatever the seed; the generator of the detector
+    # stays where it is, as in a fit in memory.
+    size, seed = MAX_TRAINING_ROWS, 0
+    tasks = [
+        delayed(_some_columns)(part, is_named, size, seed, start, partitions.n_rows)
+        for part, start in partitions
+    ]
+    return ColumnSample.total(partitions.gather(tasks)).columns
 
 
-def _some_columns(partition, size, is_named):
-    """Read random rows of a partition; None of one without any."""
-    if not len(partition):
-        return None
+def _some_columns(partition, is_named, size, seed, start, n_rows):
+    """Sample the columns of a partition for the sample of all."""
     columns = read_columns(partition, is_named)
-    rows = np.random.default_rng(0).permutation(len(partition))[:size]
-    return taken(columns, np.sort(rows))
+    return ColumnSample.of_part(size, seed, columns, start, n_rows)
 
 
 def _held(content):
@@ -379,7 +400,7 @@ def _as_series(judge, frame):
     return type(frame.iloc[:, 0])(judge(frame), index=frame.index)
 
 
-def _partitions(X):
+def _delayed_partitions(X):
     """Return the delayed partitions of a collection."""
     if isinstance(X, array.Array):
         return _whole_rows(X).to_delayed().ravel().tolist()

@@ -9,11 +9,15 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 import pytest
+from dask import delayed
 from dask.distributed import Client, LocalCluster
 from sklearn.base import clone
 
 from skncae import NCAEDetector, _fitting
 from skncae import dask as skncae_dask
+from skncae.data._column_sample import ColumnSample
+from skncae.data._pieces import taken
+from skncae.data._reading import Raw
 from skncae.data._sample import Sample, subsample
 from skncae.networks._generators import MemberStreams
 from tests.scores import assert_same_scores
@@ -339,6 +343,53 @@ def test_typed_frames_are_fitted_as_in_memory(client):
     # Dask has types of its own for text.
     columns, same = (d.columns_.drop(columns="dtype") for d in (detector, in_memory))
     assert columns.equals(same)
+
+
+def unequal(frame, lengths):
+    """Return a collection of a frame in partitions of these lengths, 0 too."""
+    stops = np.cumsum(lengths)
+    parts = [frame.iloc[a:b] for a, b in zip([0, *stops], stops, strict=False)]
+    return dd.from_delayed([delayed(part) for part in parts], meta=frame.iloc[:0])
+
+
+@pytest.mark.parametrize("lengths", [[591, *9 * [1]], [1, 0, 598, 1], 60 * [10]])
+def test_layout_of_typed_frames_is_learnt_from_all_rows(client, monkeypatch, lengths):
+    # Were it from as many rows of each partition, long ones would be cut short.
+    monkeypatch.setattr(skncae_dask, "MAX_TRAINING_ROWS", 600)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=600), "b": rng.choice(["x", "y"], 600)})
+    frame.loc[rng.choice(590, 60, replace=False), "b"] = [
+        f"rare {i // 6}" for i in range(60)
+    ]
+    detector = NCAEDetector(n_estimators=2, max_iter=5, random_state=0)
+    in_memory = clone(detector).fit(frame)
+    skncae_dask.fit(detector, unequal(frame, lengths))
+    columns, same = (d.columns_.drop(columns="dtype") for d in (detector, in_memory))
+    assert columns.equals(same)
+    assert_same_scores(detector.score_samples(frame), in_memory.score_samples(frame))
+
+
+@pytest.mark.parametrize("size", [1, 40, 300])
+def test_sample_of_columns_of_parts_is_that_of_the_whole(size):
+    columns = [
+        Raw("place", "number", np.arange(300.0)),
+        Raw("text", "text", np.array([str(i) for i in range(300)], dtype=object)),
+    ]
+    starts = np.cumsum([0, 1, 250, 3, 1]).tolist()
+    stops = [*starts[1:], 300]
+    for seed in range(10):
+        whole = ColumnSample.empty(size, seed).extended(columns)
+        total = ColumnSample.total(
+            [
+                ColumnSample.of_part(
+                    size, seed, taken(columns, slice(start, stop)), start, 300
+                )
+                for start, stop in zip(starts, stops, strict=True)
+            ]
+        )
+        assert total.n_seen == 300
+        for raw, expected in zip(total.columns, whole.columns, strict=True):
+            np.testing.assert_array_equal(raw.values, expected.values)
 
 
 def test_arrays_with_categories_are_fitted_as_in_memory(client):

@@ -30,6 +30,21 @@ class ColumnSample:
         """Make the sample that has seen no row yet."""
         return cls(Sample.empty(size, seed, np.arange(0)))
 
+    @classmethod
+    def of_part(cls, size, seed, columns, start, n_rows):
+        """Sample the part that begins at row `start` of n_rows rows, for `total`."""
+        places = np.arange(start, start + len(columns[0].values))
+        sample = Sample.of_part(size, seed, places, start, n_rows)
+        return cls(sample, taken(columns, sample.rows - start))
+
+    @classmethod
+    def total(cls, samples):
+        """Return the sample of all parts, given in the order of their rows."""
+        total = Sample.total([part.sample for part in samples])
+        columns = joined([part.columns for part in samples])
+        before = np.concatenate([part.sample.rows for part in samples])
+        return cls(total, taken(columns, np.isin(before, total.rows)))
+
     @property
     def n_seen(self):
         """Number of rows seen."""
