@@ -1194,13 +1194,13 @@ default="auto"
 
     def _generated(self, n_samples, random_state):
         """Generate flat rows, or cells of a typed table."""
-        check_count("n_samples", n_samples)
+        n_samples = check_count("n_samples", n_samples)
         # It may have been set after the fit.
         check_in_range("generation_scale", self.generation_scale)
         variance = plain(self.generation_scale)
         random_state = private_random_state(random_state)
         ensemble = self._scorer.ensemble
-        rows = ensemble.generate(int(n_samples), variance, random_state)
+        rows = ensemble.generate(n_samples, variance, random_state)
         if not np.isfinite(rows[:, ~ensemble.is_empty]).all():
             raise ValueError(
                 f"generation_scale={variance!r} is too large for these networks: what "

@@ -88,10 +88,14 @@ def check_in_range(name, value):
 
 
 def check_count(name, value):
-    """Raise unless a value is a whole number of one or more."""
+    """Raise unless a value is a whole number of one or more; return it as an int.
+
+    The integers of numpy overflow: minus an unsigned 3 is 253.
+    """
     if isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be a number, got {value!r}.")
     _check_number(value, name, Integral, 1, MOST_COUNTED, "both")
+    return int(value)
 
 
 def plain(value):

@@ -144,7 +144,7 @@ def precision_at_n_score(y_true, y_score, *, n=None):
     check_consistent_length(is_outlier, y_score)
     if n is None:
         n = int(is_outlier.sum())
-    check_scalar(n, "n", (int, np.integer), min_val=1, max_val=len(y_score))
+    n = _checked_n(n, len(y_score))
     last = np.sort(y_score)[-n]
     above, tied = y_score > last, y_score == last
     found = is_outlier[above].sum() + (n - above.sum()) * is_outlier[tied].mean()
@@ -212,6 +212,14 @@ def pseudo_outlier_scorer(detector, X, y=None):
     scores = [_response(detector, rows, "decision_function") for rows in (X, copies)]
     is_copy = np.repeat([0, 1], [len(rows) for rows in scores])
     return float(roc_auc_score(is_copy, np.concatenate(scores)))
+
+
+def _checked_n(n, n_rows):
+    """Return how many rows are looked at as an int, for those of numpy overflow."""
+    if isinstance(n, bool):
+        raise TypeError(f"n must be a number of rows, got {n!r}.")
+    check_scalar(n, "n", (int, np.integer), min_val=1, max_val=n_rows)
+    return int(n)
 
 
 def _spoilt_copies(X, rng):

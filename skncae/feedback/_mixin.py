@@ -166,7 +166,7 @@ class AnswersMixin:
         17
         """
         check_is_fitted(self)
-        check_count("n", n)
+        n = check_count("n", n)
         self._raise_if_images("next_to_review")
         rows = check_rows(self, X, reset=False)
         if isinstance(self._scorer, RefinedScorer):

@@ -30,10 +30,10 @@ class _RowsDisplay(Display):
     k: int
 
     def _chosen(self, n_default):
-        """Return the explanation, and the rows that were named or err most."""
-        check_count("k", self.k)
+        """Return the explanation, the rows named or those that err most, and k."""
+        k = check_count("k", self.k)
         found = self.explanation.flattened()
-        return found, _positions(self.rows, found, n_default)
+        return found, _positions(self.rows, found, n_default), k
 
 
 class FeatureContributionDisplay(_RowsDisplay):
@@ -120,12 +120,12 @@ class FeatureContributionDisplay(_RowsDisplay):
         display : FeatureContributionDisplay
             This display.
         """
-        found, rows = self._chosen(1)
-        n_bars = min(self.k + 1, len(found.feature_names))
+        found, rows, k = self._chosen(1)
+        n_bars = min(k + 1, len(found.feature_names))
         height = len(rows) * (1.2 + 0.3 * n_bars)
         orders = [np.argsort(-found.contributions[row], kind="stable") for row in rows]
         labels = [
-            [_label(found, row, j) for j in order[: self.k]]
+            [_label(found, row, j) for j in order[:k]]
             for row, order in zip(rows, orders, strict=True)
         ]
         width = 7.5 + room_for(itertools.chain(*labels), 40)
@@ -242,13 +242,13 @@ class ReconstructionDisplay(_RowsDisplay):
         display : ReconstructionDisplay
             This display.
         """
-        found, rows = self._chosen(3)
+        found, rows, k = self._chosen(3)
         if found.image_shape is not None:
             return self._plot_images(found, rows, ax)
         largest = np.argsort(-found.contributions[rows].sum(0), kind="stable")
         # Categories have no place on the axis.
         drawn = [j for j in largest if found.cell(0, j).column.kind == "number"]
-        columns = np.sort(np.array(drawn[: self.k], dtype=int))
+        columns = np.sort(np.array(drawn[:k], dtype=int))
         width = max(5.0, 2.0 + 0.33 * len(columns))
         names = found.feature_names[columns]
         height = 1.2 + 2.1 * len(rows) + room_for(names, 20)

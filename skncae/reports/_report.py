@@ -164,7 +164,7 @@ def make_report(estimator, X, n=20):
         If the estimator is no detector, or was fitted on images.
     """
     check_is_fitted(estimator)
-    check_count("n", n)
+    n = check_count("n", n)
     detector = final_step(estimator)
     if detector.image_shape_ is not None:
         raise TypeError(

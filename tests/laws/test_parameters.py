@@ -3,10 +3,17 @@
 import copy
 from fractions import Fraction
 
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from skncae import Chunks, NCAEDetector
+from skncae.metrics import precision_at_n_score
+from skncae.plotting import FeatureContributionDisplay
 
 INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint64]
 FLOATS = [np.float16, np.float32, np.float64, np.longdouble]
@@ -50,6 +57,38 @@ def test_an_integer_of_any_width_is_that_number(rows, kind):
 def test_a_small_integer_does_not_overflow_in_a_large_batch(rows, kind):
     expected = scores_of(rows, batch_size=200)
     np.testing.assert_array_equal(scores_of(rows, batch_size=kind(200)), expected)
+
+
+def drawn_bars(fitted, rows, n):
+    display = FeatureContributionDisplay.from_estimator(fitted, rows[:9], k=n)
+    plt.close("all")
+    return [bar.get_width() for bar in display.bars_[0]]
+
+
+# What each returns of a fitted detector and rows, with a number of things.
+COUNTED = {
+    "generate": lambda f, X, n: f.generate(n, random_state=0),
+    "next_to_review": lambda f, X, n: f.next_to_review(X, n),
+    "report": lambda f, X, n: [row["label"] for row in f.report(X, n=n).rows],
+    "cells": lambda f, X, n: f.explain(X).cells(n)["feature"].tolist(),
+    "top": lambda f, X, n: f.explain(X).top(n).index.tolist(),
+    "display": drawn_bars,
+    "precision_at_n": lambda f, X, n: precision_at_n_score(X[:, 0] > 0, X[:, 1], n=n),
+}
+
+
+@pytest.mark.parametrize("number", [np.uint8(3), np.uint8(255), np.int8(127)], ids=repr)
+@pytest.mark.parametrize("door", COUNTED)
+def test_a_number_of_things_does_not_overflow(fitted, rows, door, number):
+    expected = COUNTED[door](fitted, rows, int(number))
+    np.testing.assert_array_equal(COUNTED[door](fitted, rows, number), expected)
+
+
+@pytest.mark.parametrize("number", [True, np.True_, 1.0, "3"], ids=repr)
+@pytest.mark.parametrize("door", COUNTED)
+def test_a_number_of_things_is_no_truth_and_no_text(fitted, rows, door, number):
+    with pytest.raises(TypeError, match=r"^[nk](_\w+)? must be"):
+        COUNTED[door](fitted, rows, number)
 
 
 @pytest.mark.parametrize("kind", FLOATS)
