@@ -511,6 +511,7 @@ default="auto"
             return -np.concatenate(chunks or [np.empty(0)])
         return -self._scorer.errors(check_rows(self, X, reset=False))
 
+    @undisturbed()
     def decision_function(self, X):
         """Return `score_samples` minus `offset_`: negative for outliers.
 
@@ -527,6 +528,7 @@ default="auto"
         """
         return decisions(self.score_samples(X), self.offset_)
 
+    @undisturbed()
     def predict(self, X):
         """Say of each row whether its error exceeds the threshold (Eq. 9).
 
@@ -876,7 +878,7 @@ default="auto"
         (2, 300, 3)
         """
         check_is_fitted(self)
-        return self._scorer.ensemble.encode(check_rows(self, X, reset=False))
+        return self._encoded(check_rows(self, X, reset=False))
 
     @undisturbed()
     def generate(self, n_samples=1, random_state=None):
@@ -1192,6 +1194,8 @@ default="auto"
             )
         return calibration
 
+    # Displays ask for it too.
+    @undisturbed()
     def _generated(self, n_samples, random_state):
         """Generate flat rows, or cells of a typed table."""
         n_samples = check_count("n_samples", n_samples)
@@ -1208,6 +1212,11 @@ default="auto"
                 "set_params(generation_scale=0.1)."
             )
         return rows if self._layout is None else self._scorer.filled(rows)
+
+    @undisturbed()
+    def _encoded(self, rows):
+        """Encode flat rows, or cells of a typed table."""
+        return self._scorer.ensemble.encode(rows)
 
     def _folded(self, rows):
         """Give flat rows the shape that the rows of X had in fit."""

@@ -189,6 +189,7 @@ class AnswersMixin:
         picked = candidates[picked]
         return picked if index is None else index[picked]
 
+    @undisturbed()
     def forget(self):
         """Forget all answers, and what was learnt from them.
 
@@ -208,6 +209,7 @@ class AnswersMixin:
                 setattr(self, name, value)
         return self
 
+    @undisturbed()
     def without_answers(self):
         """Return a copy to hand on, which does not hold the answered rows.
 
@@ -227,6 +229,7 @@ class AnswersMixin:
         return detector
 
     @property
+    @undisturbed()
     def weights_(self):
         """Return how much each column counts for each kind of evidence, as a frame.
 
@@ -245,6 +248,7 @@ class AnswersMixin:
         return _pandas().DataFrame(weights, index=kinds, columns=names)
 
     @property
+    @undisturbed()
     def lessons_(self):
         """Return what the answers have taught of each column, in words, as a frame.
 

@@ -7,6 +7,7 @@ from sklearn.utils import check_array
 
 from skncae._parameters import check_count
 from skncae._pipelines import rows_for_final_step
+from skncae._surroundings import undisturbed
 from skncae.data._layout import check_rows, feature_names
 from skncae.plotting._axes import (
     BLUE,
@@ -126,12 +127,13 @@ class LatentSpaceDisplay(Display):
             detector.encode(X)[member],
             -detector.score_samples(X),
             # Not `encode`, which would miss the names of the columns.
-            detector._scorer.ensemble.encode(generated)[member],
+            detector._encoded(generated)[member],
             means[member],
             member=member,
         )
         return display.plot(ax)
 
+    @undisturbed()
     def plot(self, ax=None):
         """Draw.
 
@@ -329,6 +331,7 @@ class GeneratedSamplesDisplay(Display):
         )
         return display.plot(ax)
 
+    @undisturbed()
     def plot(self, ax=None):
         """Draw.
 

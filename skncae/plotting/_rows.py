@@ -9,6 +9,7 @@ from skncae._explanation import Explanation
 from skncae._parameters import check_count
 from skncae._pipelines import explain
 from skncae._sentences import is_missing
+from skncae._surroundings import undisturbed
 from skncae.plotting._axes import (
     BLUE,
     VERMILION,
@@ -107,6 +108,7 @@ class FeatureContributionDisplay(_RowsDisplay):
         fitted_detector(estimator)
         return cls(explain(estimator, X), rows=rows, k=k).plot(ax)
 
+    @undisturbed()
     def plot(self, ax=None):
         """Draw.
 
@@ -229,6 +231,7 @@ class ReconstructionDisplay(_RowsDisplay):
         fitted_detector(estimator)
         return cls(explain(estimator, X), rows=rows, k=k).plot(ax)
 
+    @undisturbed()
     def plot(self, ax=None):
         """Draw.
 

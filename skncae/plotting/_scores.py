@@ -4,6 +4,7 @@ import numpy as np
 
 from skncae._parameters import check_finite
 from skncae._sentences import percent
+from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
 from skncae.plotting._axes import (
     BLUE,
@@ -134,6 +135,7 @@ class ScoreDistributionDisplay(Display):
         """
         return cls(_checked_errors(errors), threshold, y=y).plot(ax)
 
+    @undisturbed()
     def plot(self, ax=None):
         """Draw.
 
@@ -260,6 +262,7 @@ class TrainingHistoryDisplay(Display):
         """
         return cls(fitted_detector(estimator).history_).plot(ax)
 
+    @undisturbed()
     def plot(self, ax=None):
         """Draw.
 

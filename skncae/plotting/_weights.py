@@ -3,6 +3,7 @@
 import numpy as np
 
 from skncae._parameters import check_count
+from skncae._surroundings import undisturbed
 from skncae.plotting._axes import Display, fitted_detector, room_for
 
 
@@ -76,6 +77,7 @@ class WeightsDisplay(Display):
         """
         return cls(fitted_detector(estimator).weights_, k=k).plot(ax)
 
+    @undisturbed()
     def plot(self, ax=None):
         """Draw.
 

@@ -14,6 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot
 import numpy as np
 import pytest
 import torch
@@ -22,6 +27,16 @@ from threadpoolctl import threadpool_info
 import skncae
 from skncae import Chunks, NCAEDetector
 from skncae._threads import _OneThread, in_threads, one_thread
+from skncae.metrics import precision_at_n_score, pseudo_outlier_scorer
+from skncae.plotting import (
+    FeatureContributionDisplay,
+    GeneratedSamplesDisplay,
+    LatentSpaceDisplay,
+    ReconstructionDisplay,
+    ScoreDistributionDisplay,
+    TrainingHistoryDisplay,
+    WeightsDisplay,
+)
 
 
 @contextmanager
@@ -186,7 +201,60 @@ DOORS = {
     "pickle": lambda f, X, gaps, path: pickle.loads(pickle.dumps(f)).score_samples(X),
     "deepcopy": lambda f, X, gaps, path: copy.deepcopy(f).score_samples(X),
     "fit_predict": lambda f, X, gaps, path: detector().fit_predict(X),
+    "decision_function": lambda f, X, gaps, path: f.decision_function(X),
+    "calibrate": lambda f, X, gaps, path: (
+        copy.deepcopy(f).calibrate(X, cv=2).p_values(X)
+    ),
+    "select": lambda f, X, gaps, path: copy.deepcopy(f).calibrate(-X).select(X, 0.5),
+    "refine": lambda f, X, gaps, path: told(f, X).score_samples(X),
+    "next_to_review": lambda f, X, gaps, path: told(f, X).next_to_review(X),
+    "forget": lambda f, X, gaps, path: told(f, X).forget().p_values(X),
+    "without_answers": lambda f, X, gaps, path: (
+        told(f, X).without_answers().score_samples(X)
+    ),
+    "weights_": lambda f, X, gaps, path: told(f, X).weights_.to_numpy(),
+    "lessons_": lambda f, X, gaps, path: told(f, X).lessons_.to_numpy().tolist(),
+    "frames": lambda f, X, gaps, path: of_frames(f.explain(X)),
+    "report": lambda f, X, gaps, path: pages(f.report(X, n=5)),
+    "to_onnx": lambda f, X, gaps, path: (f.to_onnx(path), path.read_bytes())[1],
+    "precision_at_n": lambda f, X, gaps, path: precision_at_n_score(
+        X[:, 0] > 0, X[:, 5]
+    ),
+    "pseudo_outlier_scorer": lambda f, X, gaps, path: pseudo_outlier_scorer(f, X),
+    "latent_display": lambda f, X, gaps, path: drawn(LatentSpaceDisplay, f, X),
+    "generated_display": lambda f, X, gaps, path: drawn(GeneratedSamplesDisplay, f, X),
+    "scores_display": lambda f, X, gaps, path: drawn(ScoreDistributionDisplay, f, X),
+    "rows_display": lambda f, X, gaps, path: drawn(ReconstructionDisplay, f, X),
+    "bars_display": lambda f, X, gaps, path: drawn(FeatureContributionDisplay, f, X),
+    "weights_display": lambda f, X, gaps, path: drawn(WeightsDisplay, told(f, X)),
+    "history_display": lambda f, X, gaps, path: drawn(TrainingHistoryDisplay, f),
 }
+
+
+def told(fitted, rows):
+    """A copy of a detector that is calibrated and has answers."""
+    labels = np.where(np.arange(len(rows)) < 5, -1, 0)
+    return copy.deepcopy(fitted).calibrate(-rows).refine(rows, labels)
+
+
+def of_frames(explanation):
+    frames = explanation.top(5), explanation.cells(2), explanation.to_frame()
+    return [frame.to_numpy().tolist() for frame in frames]
+
+
+def pages(report):
+    return report.to_html(), report.to_markdown(), report.to_frame().to_numpy().tolist()
+
+
+def drawn(display, *of):
+    """What a display draws in its axes, as numbers."""
+    is_drawn_from = display in (LatentSpaceDisplay, GeneratedSamplesDisplay)
+    seeded = {"random_state": 0} if is_drawn_from else {}
+    made = display.from_estimator(*of, **seeded)
+    figure = made.figure_
+    extents = [axes.dataLim.get_points() for axes in figure.axes]
+    matplotlib.pyplot.close(figure)
+    return extents
 
 
 def rows_with_a_gap():
