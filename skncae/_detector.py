@@ -479,8 +479,9 @@ default="auto"
         check_is_fitted(self)
         contamination, quantile, value = map(plain, (contamination, quantile, value))
         check_cut(contamination, quantile, value)
-        self._set(self._other_threshold(contamination, quantile, value))
-        warn_of_share(self, contamination)
+        with all_or_nothing(self):
+            self._set(self._other_threshold(contamination, quantile, value))
+            warn_of_share(self, contamination)
         return self
 
     @undisturbed()

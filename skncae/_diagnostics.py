@@ -150,7 +150,7 @@ def warn_if_too_few_to_select(n_calibration, alpha):
 
 @contextmanager
 def all_or_nothing(estimator):
-    """If a fit fails or is interrupted, leave the estimator as it was."""
+    """If a change fails or is interrupted, leave the estimator as it was."""
     before = estimator.__dict__.copy()
     try:
         yield

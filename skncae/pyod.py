@@ -256,10 +256,11 @@ class NCAE(BaseDetector):
             The detector, with another `threshold_` and other `labels_`.
         """
         check_is_fitted(self, "detector_")
-        self.detector_.set_threshold(
-            contamination=contamination, quantile=quantile, value=value
-        )
-        self._thresholder_said = None
+        with all_or_nothing(self), all_or_nothing(self.detector_):
+            self.detector_.set_threshold(
+                contamination=contamination, quantile=quantile, value=value
+            )
+            self._thresholder_said = None
         return self
 
     def calibrate(self, X, *, cv=None):
@@ -373,8 +374,9 @@ class NCAE(BaseDetector):
             If X or labels are not valid.
         """
         check_is_fitted(self, "detector_")
-        self.detector_.refine(X, _signed(labels))
-        self._process_decision_scores()
+        with all_or_nothing(self), all_or_nothing(self.detector_):
+            self.detector_.refine(X, _signed(labels))
+            self._process_decision_scores()
         return self
 
     def next_to_review(self, X, n=5):
@@ -404,8 +406,9 @@ class NCAE(BaseDetector):
             The detector as it was before the first `refine`.
         """
         check_is_fitted(self, "detector_")
-        self.detector_.forget()
-        self._process_decision_scores()
+        with all_or_nothing(self), all_or_nothing(self.detector_):
+            self.detector_.forget()
+            self._process_decision_scores()
         return self
 
     def without_answers(self):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skncae._diagnostics import all_or_nothing
 from skncae._parameters import check_count
 from skncae._surroundings import undisturbed
 from skncae._threshold import Threshold, quantile_threshold, threshold_at
@@ -119,11 +120,12 @@ class AnswersMixin:
         errors = scorer.errors(known)
         threshold = self._same_cut(errors, known, answers)
         calibration = self._calibration and self._taught(self._calibration, scorer)
-        if self._unrefined is None:
-            self._unrefined = {name: getattr(self, name) for name in OF_SCORES}
-        self._scorer, self._calibration = scorer, calibration
-        self.training_scores_ = -errors
-        self._set(threshold)
+        with all_or_nothing(self):
+            if self._unrefined is None:
+                self._unrefined = {name: getattr(self, name) for name in OF_SCORES}
+            self._scorer, self._calibration = scorer, calibration
+            self.training_scores_ = -errors
+            self._set(threshold)
         return self
 
     @undisturbed()
@@ -203,10 +205,11 @@ class AnswersMixin:
         if self._unrefined is not None:
             scorer, before = plain(self._scorer), self._unrefined
             calibration = self._calibration and self._calibration.again(scorer, plain)
-            self._scorer, self._calibration = scorer, calibration
-            self._unrefined = None
-            for name, value in before.items():
-                setattr(self, name, value)
+            with all_or_nothing(self):
+                self._scorer, self._calibration = scorer, calibration
+                self._unrefined = None
+                for name, value in before.items():
+                    setattr(self, name, value)
         return self
 
     @undisturbed()

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from skncae import NCAEDetector
+from skncae.feedback._mixin import OF_SCORES
+from skncae.pyod import NCAE
 
 N_ROWS, N_FEATURES = 240, 4
 # Two groups of odd rows, of which only one is what the reviewer looks for.
@@ -631,3 +633,62 @@ def test_truth_values_among_labels_are_refused(detector):
         detector.refine(rows(), labels)
     with pytest.raises(TypeError, match="n must be a number, got True"):
         detector.next_to_review(rows(), n=True)
+
+
+class Interrupted(NCAEDetector):
+    """A detector whose user loses patience when an attribute is about to be set."""
+
+    def __setattr__(self, name, value):
+        if name == vars(self).get("_impatient_at"):
+            raise KeyboardInterrupt
+        super().__setattr__(name, value)
+
+
+@pytest.mark.parametrize(
+    "name", ["_unrefined", "_scorer", "_calibration", *OF_SCORES], ids=str
+)
+@pytest.mark.parametrize("door", ["refine", "refine again", "forget", "set_threshold"])
+def test_an_interrupt_leaves_no_half_of_a_detector(detector, door, name):
+    detector.calibrate(-rows())
+    if door != "refine":
+        detector.refine(rows(), labels_of(WANTED, UNWANTED))
+    call = {
+        "forget": detector.forget,
+        "set_threshold": lambda: detector.set_threshold(quantile=0.5),
+    }.get(door, lambda: detector.refine(rows(), labels_of(UNWANTED)))
+    detector.__class__ = Interrupted
+    before = vars(detector).copy()
+    vars(detector)["_impatient_at"] = name
+    try:
+        call()
+    except KeyboardInterrupt:
+        del vars(detector)["_impatient_at"]
+        assert vars(detector).keys() == before.keys()
+        for attribute, value in before.items():
+            assert getattr(detector, attribute) is value
+    else:
+        # What it does not set cannot interrupt it.
+        assert getattr(detector, name) is before[name]
+
+
+def test_a_thresholder_that_fails_leaves_no_half_of_a_pyod_detector():
+    class Moody:
+        """Cuts the scores, until it has had enough."""
+
+        def fit(self, scores):
+            if self.is_fed_up:
+                raise RuntimeError("enough")
+            self.labels_, self.thresh_ = (scores > 2.0).astype(int), 2.0
+
+        is_fed_up = False
+
+    thresholder = Moody()
+    model = NCAE(thresholder, n_estimators=1, max_iter=2, random_state=0)
+    model.fit(rows())
+    scores, labels = model.decision_scores_, model.labels_
+    thresholder.is_fed_up = True
+    with pytest.raises(RuntimeError, match="enough"):
+        model.refine(rows(), np.where(np.arange(N_ROWS) < 3, 1, -1))
+    np.testing.assert_array_equal(model.decision_scores_, scores)
+    np.testing.assert_array_equal(model.labels_, labels)
+    assert model.threshold_ == 2.0
