@@ -205,6 +205,7 @@ def pseudo_outlier_scorer(detector, X, y=None):
     >>> search.fit(X).best_params_
     {'max_samples': 64}
     """
+    _refuse_masked(X, "X")
     rows = check_array(X, ensure_all_finite="allow-nan")
     copies = _spoilt_copies(rows, np.random.default_rng(0))
     if hasattr(X, "iloc"):
@@ -243,6 +244,7 @@ def _as_outlier_labels(y, outlier_label=None):
             "GridSearchCV(...).fit(X, y); skncae.metrics.pseudo_outlier_scorer needs "
             "none."
         )
+    _refuse_masked(y, "y")
     y = column_or_1d(y)
     # A set, for None and strings do not sort.
     labels = sorted(set(y.tolist()), key=repr)
@@ -336,7 +338,11 @@ def _final_step(estimator):
 
 
 def _as_finite(values, name):
-    """Return values as a 1d float array; refuse NaN and infinity."""
+    """Return values as a 1d float array; refuse NaN, infinity and dates."""
+    _refuse_masked(values, name)
+    values = column_or_1d(values)
+    if values.dtype.kind in "mM":
+        raise TypeError(f"{name} must be numbers, got {values.dtype}.")
     values = column_or_1d(values, dtype=float)
     n_bad = np.count_nonzero(~np.isfinite(values))
     if n_bad:
@@ -345,6 +351,15 @@ def _as_finite(values, name):
             "Check X for missing and extreme values."
         )
     return values
+
+
+def _refuse_masked(values, name):
+    """Refuse masked entries, whose mask would be dropped."""
+    if np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} is a masked array with masked entries, which have no value. Leave "
+            "these rows out, or give X with NaN for them: X.filled(numpy.nan)."
+        )
 
 
 roc_auc_scorer = make_outlier_scorer(roc_auc_score)

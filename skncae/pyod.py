@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skncae._detector import NCAEDetector
 from skncae._diagnostics import all_or_nothing
 from skncae._threshold import exceeds
+from skncae.data._arrays import entries
 
 try:
     from pyod.models.base import BaseDetector
@@ -359,8 +360,8 @@ class NCAE(BaseDetector):
         X : array-like of shape (n_samples, n_features)
             The rows that the labels are about.
         labels : array-like of shape (n_samples,) or pandas Series
-            1 for an outlier, 0 for an inlier, -1 or NaN where nobody looked. A Series
-            may hold the answers alone: its index names rows of the frame X, or
+            1 for an outlier, 0 for an inlier; -1, NaN or masked where nobody looked. A
+            Series may hold the answers alone: its index names rows of the frame X, or
             positions in an array.
 
         Returns
@@ -484,7 +485,7 @@ def _is_thresholder(contamination):
 
 def _signed(labels):
     """Turn PyOD's 1 and 0, and -1 for no answer, into -1, 1 and 0."""
-    values = np.asarray(labels)
+    values = entries(labels, "labels")
     # Anything else is refused as it came.
     known = np.isin(values, (-1, 0, 1)) if values.dtype.kind in "iuf" else False
     if np.all(known | (values != values)):

@@ -464,3 +464,26 @@ def test_precision_at_n_needs_n_rows(n):
 def test_precision_at_n_needs_a_score_for_each_label():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         precision_at_n_score([0, 1, 0], np.arange(4))
+
+
+MASKED = np.ma.masked_array([0.0, 1.0, 0.0, 1.0], [False, True, False, False])
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: precision_at_n_score(MASKED, np.arange(4)),
+        lambda: precision_at_n_score([0, 1, 0, 1], MASKED),
+        lambda: pseudo_outlier_scorer(Given(), MASKED.reshape(2, 2)),
+    ],
+)
+def test_masked_entries_are_refused(call):
+    with pytest.raises(ValueError, match="masked array with masked entries"):
+        call()
+
+
+def test_dates_are_no_scores():
+    with pytest.raises(
+        TypeError, match=r"y_score must be numbers, got datetime64\[s\]"
+    ):
+        precision_at_n_score([0, 1, 0], np.arange(3).astype("M8[s]"))

@@ -48,6 +48,39 @@ def as_array(X):
     return _of_objects(rows) if is_of_objects else rows
 
 
+def entries(values, name):
+    """Return what is given for each row as an array; NaN for what is masked.
+
+    Parameters
+    ----------
+    values : object
+        One entry a row, as an array, a tensor or a list.
+    name : str
+        Of the argument, for errors.
+
+    Returns
+    -------
+    values : ndarray
+        Of masked entries that are no numbers, objects.
+
+    Raises
+    ------
+    TypeError
+        Of a tensor without numbers.
+    """
+    foreign = np.ma.MaskedArray | torch.Tensor
+    if isinstance(values, torch.Tensor):
+        return _of_tensor(values, name)
+    if np.ma.is_masked(values) and values.dtype.kind not in "iuf":
+        # A truth value stays one.
+        return np.where(values.mask, np.nan, values.data.astype(object))
+    if isinstance(values, np.ma.MaskedArray):
+        return _unmasked(values)
+    if isinstance(values, list | tuple):
+        values = [entries(v, name) if isinstance(v, foreign) else v for v in values]
+    return np.asarray(values)
+
+
 def _converted(X):
     """Rows as an array, whatever it holds."""
     way = "" if hasattr(X, "__array__") else frame_instead_of(X)
@@ -177,18 +210,18 @@ def _unmasked(X):
     return X.astype(dtype).filled(np.nan)
 
 
-def _of_tensor(X):
+def _of_tensor(X, name="X"):
     """The numbers of a tensor, wherever it is, and whether or not gradients need it."""
     if X.is_nested:
         # It has no shape, which all else would ask for first.
         raise TypeError(
-            "X is a nested tensor, whose rows differ in length; give rows of one "
-            "length, such as X.to_padded_tensor(float('nan'))."
+            f"{name} is a nested tensor, whose rows differ in length; give rows of one "
+            f"length, such as {name}.to_padded_tensor(float('nan'))."
         )
     if X.device.type == "meta" or X.layout != torch.strided or X.is_quantized:
         raise TypeError(
-            f"X is a tensor of {X.dtype} with the layout {X.layout} on the device "
-            f"{X.device}; give a dense one with numbers, such as X.to_dense()."
+            f"{name} is a tensor of {X.dtype} with the layout {X.layout} on the device "
+            f"{X.device}; give a dense one with numbers, such as {name}.to_dense()."
         )
     X = X.detach().cpu().resolve_conj().resolve_neg()
     # numpy has none of torch's own types.

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skncae.data._arrays import entries
 from skncae.data._chunks import Chunks
+from skncae.data._reading import is_missing
+
+_NO_LABELS = bool | np.bool_ | np.datetime64 | np.timedelta64
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ def read_labels(labels, n_samples, index=None):
     Parameters
     ----------
     labels : array-like of shape (n_samples,) or Series
-        -1 (an outlier), 1 (an inlier), 0 or NaN (not looked at). A Series holds answers
+        -1 (an outlier), 1 (an inlier); 0, NaN or masked (not looked at). A Series holds
+        answers
         for some labels of `index`, or for positions where there is none.
     n_samples : int
     index : pandas Index or None
@@ -101,7 +106,7 @@ def read_labels(labels, n_samples, index=None):
         positions = _positions(labels.index, n_samples, index)
         values = labels.to_numpy()
     else:
-        values = np.asarray(labels)
+        values = entries(labels, "labels")
         positions = np.arange(n_samples)
         if values.shape != (n_samples,):
             raise ValueError(
@@ -141,7 +146,12 @@ def read_outliers(outliers, X, source):
             "outliers names rows of X by their place, and the rows of Chunks are not "
             "all in memory. Give the chunks alone, or X as one array or frame."
         )
-    values, n_samples = np.asarray(outliers), source.n_rows
+    if np.ma.is_masked(outliers):
+        raise ValueError(
+            "outliers is a masked array with masked entries. Where nothing is known "
+            "of them, give outliers.filled(False)."
+        )
+    values, n_samples = entries(outliers, "outliers"), source.n_rows
     if values.shape != (n_samples,):
         raise ValueError(
             f"outliers has shape {values.shape}, but X has {n_samples} rows. Give one "
@@ -183,13 +193,19 @@ def _only_column(labels):
 
 def _numbers(values):
     """Labels as floats, 0 where there is none."""
-    try:
-        numbers = np.nan_to_num(values.astype(np.float64))
-    except (TypeError, ValueError):
-        numbers = np.full(len(values), np.inf)
-    # True would be an inlier, False a row that nobody looked at.
-    is_bool = [isinstance(value, bool | np.bool_) for value in values.tolist()]
-    wrong = np.flatnonzero(~np.isin(numbers, (-1, 0, 1)) | np.array(is_bool, bool))
+    if values.dtype == object:
+        missing = np.array([is_missing(value) for value in values.tolist()], bool)
+        values = np.where(missing, 0, values)
+    numbers = np.full(len(values), np.inf)
+    # numpy makes numbers of these: True would be an inlier, False a row that nobody
+    # looked at.
+    if values.dtype.kind not in "bcmM":
+        try:
+            numbers = np.nan_to_num(values.astype(np.float64))
+        except (TypeError, ValueError):
+            pass
+    is_other = [isinstance(value, _NO_LABELS) for value in values.tolist()]
+    wrong = np.flatnonzero(~np.isin(numbers, (-1, 0, 1)) | np.array(is_other, bool))
     if len(wrong):
         raise ValueError(
             f"labels[{wrong[0]}] is {values[wrong[0]]!r}. A label is -1 (an outlier), "

@@ -60,9 +60,9 @@ class AnswersMixin:
         X : array-like of shape (n_samples, n_features)
             The rows that the labels are about: the training rows, or any others.
         labels : array-like of shape (n_samples,) or pandas Series
-            -1 for an outlier, 1 for an inlier, 0 or NaN where nobody looked. A Series
-            may hold the answers alone, and so may a frame of one column: its index
-            names rows of the frame X, or positions in an array.
+            -1 for an outlier, 1 for an inlier; 0, NaN or masked where nobody looked. A
+            Series may hold the answers alone, and so may a frame of one column: its
+            index names rows of the frame X, or positions in an array.
 
         Returns
         -------

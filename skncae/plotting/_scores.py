@@ -6,6 +6,7 @@ from skncae._parameters import check_finite
 from skncae._sentences import percent
 from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
+from skncae.data._arrays import entries
 from skncae.plotting._axes import (
     BLUE,
     DEVIATIONS,
@@ -337,9 +338,10 @@ def _bins(errors, n_bins=N_BINS):
 
 def _checked_errors(errors):
     """Return errors as floats; raise unless they are finite, one for each row."""
-    given = np.asarray(errors)
+    given = entries(errors, "errors")
     try:
-        errors = given.astype(float)
+        # numpy makes numbers of dates and of complex ones.
+        errors = np.array(np.nan) if given.dtype.kind in "cmM" else given.astype(float)
     except (TypeError, ValueError):
         errors = np.array(np.nan)
     if errors.ndim != 1 or not len(errors) or not np.isfinite(errors).all():
@@ -352,7 +354,7 @@ def _checked_errors(errors):
 
 def _is_outlier(y, n_samples):
     """Read labels, where 1 among 0 and -1 among 1 are outliers, as booleans."""
-    y = np.asarray(y)
+    y = entries(y, "y")
     labels = set(y.ravel().tolist())
     if y.shape != (n_samples,):
         raise ValueError(

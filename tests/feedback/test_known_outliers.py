@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GridSearchCV
@@ -156,11 +157,26 @@ def test_pipelines_and_searches_route_them():
         (np.full(N_ROWS, -1), "outliers holds -1. Give one bool a row"),
         (np.full(N_ROWS, "yes"), "outliers holds 'yes'"),
         (np.ones(N_ROWS, dtype=bool), "outliers leaves 0 of 200 rows"),
+        (
+            np.ma.masked_array(mask_of(GROUP), mask_of(GROUP[:1])),
+            r"masked entries.*give outliers\.filled\(False\)",
+        ),
     ],
 )
 def test_what_is_no_mask_is_refused_by_name(outliers, message):
     with pytest.raises(ValueError, match=message):
         small().fit(rows(), outliers=outliers)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [np.ma.masked_array(mask_of(GROUP)), torch.tensor(mask_of(GROUP))],
+    ids=type,
+)
+def test_mask_of_another_container_is_that_mask(known):
+    expected = small().fit(rows(), outliers=mask_of(GROUP)).training_scores_
+    detector = small().fit(rows(), outliers=known)
+    np.testing.assert_array_equal(detector.training_scores_, expected)
 
 
 def test_mask_of_another_index_is_refused():

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
@@ -633,6 +634,59 @@ def test_truth_values_among_labels_are_refused(detector):
         detector.refine(rows(), labels)
     with pytest.raises(TypeError, match="n must be a number, got True"):
         detector.next_to_review(rows(), n=True)
+
+
+ANSWERED = labels_of(WANTED, UNWANTED)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.ma.masked_array(np.where(ANSWERED, ANSWERED, 1), ANSWERED == 0),
+        np.ma.masked_array(np.where(ANSWERED, ANSWERED, -1.0), ANSWERED == 0),
+        np.ma.masked_array(ANSWERED.astype(object), ANSWERED == 0),
+        torch.tensor(ANSWERED, dtype=torch.float32, requires_grad=True),
+        torch.tensor(ANSWERED, dtype=torch.bfloat16),
+        list(torch.tensor(ANSWERED, dtype=torch.float32, requires_grad=True)),
+        pd.Series(ANSWERED, dtype="Int64").replace(0, pd.NA),
+        pd.Series(ANSWERED).astype(object).replace(0, pd.NA).to_numpy(),
+    ],
+    ids=lambda labels: f"{type(labels).__name__}-{getattr(labels, 'dtype', '')}",
+)
+def test_an_answer_that_is_masked_or_missing_is_none(fitted_once, labels):
+    one, other = (pickle.loads(pickle.dumps(fitted_once)) for _ in range(2))
+    assert_same(one.refine(rows(), ANSWERED), other.refine(rows(), labels))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ANSWERED + 0j,
+        ANSWERED + 1j,
+        ANSWERED.astype("M8[s]"),
+        ANSWERED.astype("m8[s]"),
+        list(ANSWERED.astype("M8[s]")),
+        np.array(list(ANSWERED.astype("M8[s]")), dtype=object),
+        pd.Series(pd.to_datetime(ANSWERED)),
+        np.ma.masked_array(ANSWERED == 1, ANSWERED == 0),
+        np.ma.masked_array(ANSWERED.astype("M8[s]"), ANSWERED == 0),
+    ],
+    ids=lambda labels: f"{type(labels).__name__}-{getattr(labels, 'dtype', '')}",
+)
+def test_numbers_of_other_kinds_are_no_labels(fitted_once, detector, labels):
+    with pytest.raises(ValueError, match=r"labels\[.*A label is -1"):
+        detector.refine(rows(), labels)
+    assert_same(fitted_once, detector)
+
+
+def test_masked_answers_are_none_in_pyod_too():
+    labels = np.ma.masked_array(ANSWERED == -1, ANSWERED == 0).astype(int)
+    one, other = (
+        NCAE(n_estimators=1, max_iter=2, random_state=0).fit(rows()) for _ in range(2)
+    )
+    one.refine(rows(), labels)
+    other.refine(rows(), labels.filled(-1))
+    np.testing.assert_array_equal(one.decision_scores_, other.decision_scores_)
 
 
 class Interrupted(NCAEDetector):

@@ -658,3 +658,17 @@ def test_weights_are_drawn_of_the_columns_that_changed_most(detector, X):
     display = WeightsDisplay(frame, k=2).plot()
     assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["x", "z"]
     np.testing.assert_allclose(display.image_.get_array(), [[2, 0], [-1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("errors", "y"),
+    [
+        (np.ma.masked_array([1.0, 2.0, 3.0], [False, True, False]), None),
+        (np.arange(3).astype("M8[s]"), None),
+        (np.arange(3) + 1j, None),
+        ([1.0, 2.0, 3.0], np.ma.masked_array([0, 1, 0], [False, True, False])),
+    ],
+)
+def test_score_distribution_refuses_masked_and_other_numbers(errors, y):
+    with pytest.raises(ValueError, match="must be"):
+        ScoreDistributionDisplay.from_predictions(errors, 2.0, y)
