@@ -105,7 +105,8 @@ default="auto"
         mean 0 and variance 1, with logarithmic tails), "whitened" (and
         decorrelated), "minmax" (each column to [0, 1], the paper's), "pixels" (each
         column less its mean, all over one deviation), "contrast" (each row to mean 0
-        and deviation 1 first). "auto" is "whitened" for a table, "contrast" for images.
+        and deviation 1 first). "auto" is "whitened" for a table, "contrast" for images,
+        which cannot be whitened.
     calibration_rounds : int, default=5
         How often the location and scale of the columns are estimated again on the
         rows that look normal. 0 trusts all rows.

@@ -274,6 +274,14 @@ def _check_fit_for_rows(parameters):
                 "numbers, and X has numbers alone. Name columns in "
                 "categorical_features, or choose another."
             )
+    if parameters["scaling"] == "whitened" and parameters["image_shape"] is not None:
+        # Their convolutions need one number a pixel, in its place.
+        raise ValueError(
+            "scaling='whitened' mixes the columns and keeps the directions in which "
+            "they vary most, and the networks of images see pixels. Set "
+            'scaling="contrast" or "pixels", or use the images as a table: '
+            "X.reshape(len(X), -1) with image_shape=None."
+        )
     if not parameters["allow_nan"]:
         return
     compare_whole_rows = [kind.name for kind in kinds if kind.complete_only]

@@ -260,6 +260,25 @@ def test_what_compares_whole_rows_is_refused_with_missing_entries(fast, paramete
         fast(allow_nan=True, **parameters).fit(draw(20, 5))
 
 
+@pytest.mark.parametrize("n_images", [60, 400])
+def test_whitened_images_are_refused_before_they_are_scaled(fast, n_images):
+    images = np.random.default_rng(0).random((n_images, 8, 8))
+    with pytest.raises(ValueError, match='scaling="contrast" or "pixels", or use the'):
+        fast(scaling="whitened").fit(images)
+    flat = images.reshape(n_images, -1)
+    with pytest.raises(ValueError, match="scaling='whitened'"):
+        fast(scaling="whitened", image_shape=(8, 8)).fit(flat)
+    assert fast(scaling="whitened").fit(flat).image_shape_ is None
+
+
+@pytest.mark.parametrize("scaling", ["contrast", "pixels", "standardized", "minmax"])
+@pytest.mark.parametrize("shape", [(16, 16), (9, 11, 3)])
+def test_few_and_wide_images_are_fitted_in_all_other_scalings(fast, scaling, shape):
+    images = np.random.default_rng(0).random((40, *shape))
+    detector = fast(scaling=scaling, max_iter=2, evidence="reconstruction").fit(images)
+    assert np.isfinite(detector.score_samples(images)).all()
+
+
 def test_edges_are_refused_for_a_table(fast):
     with pytest.raises(ValueError, match="edge_neighbors.*X is a table"):
         fast(evidence="edge_neighbors").fit(draw(20, 5))
