@@ -210,8 +210,8 @@ def _unmasked(X):
     return X.astype(dtype).filled(np.nan)
 
 
-def _of_tensor(X, name="X"):
-    """The numbers of a tensor, wherever it is, and whether or not gradients need it."""
+def refuse_other_layouts(X, name="X"):
+    """Raise a TypeError unless a tensor is dense, and has numbers."""
     if X.is_nested:
         # It has no shape, which all else would ask for first.
         raise TypeError(
@@ -223,6 +223,11 @@ def _of_tensor(X, name="X"):
             f"{name} is a tensor of {X.dtype} with the layout {X.layout} on the device "
             f"{X.device}; give a dense one with numbers, such as {name}.to_dense()."
         )
+
+
+def _of_tensor(X, name="X"):
+    """The numbers of a tensor, wherever it is, and whether or not gradients need it."""
+    refuse_other_layouts(X, name)
     X = X.detach().cpu().resolve_conj().resolve_neg()
     # numpy has none of torch's own types.
     is_narrow = X.dtype.is_floating_point and X.dtype.itemsize < 4

@@ -4,6 +4,11 @@ import math
 from collections.abc import Mapping
 from numbers import Integral
 
+import torch
+from scipy.sparse import issparse
+
+from skncae.data._arrays import refuse_other_layouts
+
 # Chunks that are ours to cut hold about as many bytes.
 CHUNK_BYTES = 2**24
 
@@ -50,6 +55,7 @@ class Chunks:
     __module__ = "skncae"
 
     def __init__(self, source, chunk_rows=None):
+        _refuse_sparse(source, "source")
         is_known = callable(source) or any(
             hasattr(source, name) for name in ("to_batches", "shape", "__iter__")
         )
@@ -89,7 +95,7 @@ class Chunks:
     def __iter__(self):
         source = self.source
         if callable(source):
-            chunks = source()
+            chunks = _iterable_of(source)
         elif hasattr(source, "num_rows") and hasattr(source, "slice"):
             chunks = self._slices_of_arrow()
         elif hasattr(source, "to_batches"):
@@ -111,7 +117,8 @@ class Chunks:
                     f"{self.source!r} gives batches of several parts; give one whose "
                     "dataset holds the rows alone."
                 )
-        if not hasattr(chunk, "__len__"):
+        _refuse_sparse(chunk, "chunk")
+        if not hasattr(chunk, "__len__") or getattr(chunk, "shape", None) == ():
             raise TypeError(
                 f"A chunk of {self.source!r} is a {type(chunk).__name__}, and no rows."
             )
@@ -144,6 +151,31 @@ class Chunks:
         rows = getattr(self.source, "iloc", self.source)
         for start in range(0, n_rows, step):
             yield rows[start : start + step]
+
+
+def _iterable_of(function):
+    """Return what a function returns, if chunks can come out of it."""
+    chunks = function()
+    _refuse_sparse(chunks, "source()")
+    try:
+        return iter(chunks)
+    except TypeError as error:
+        raise TypeError(
+            f"{function!r} returned a {type(chunks).__name__}. Give Chunks a function "
+            "that returns an iterator over chunks, such as a generator function."
+        ) from error
+
+
+def _refuse_sparse(rows, name):
+    """Refuse what cannot be sliced, or has no length: sparse and nested rows."""
+    if isinstance(rows, torch.Tensor):
+        refuse_other_layouts(rows, name)
+    elif issparse(rows):
+        raise TypeError(
+            f"{name} is a sparse {type(rows).__name__}, and rows must be dense. Give "
+            "Chunks a function that yields dense chunks, such as the slices of "
+            "X.tocsr() as X[start:stop].toarray()."
+        )
 
 
 def _rows_at_once(row_bytes):

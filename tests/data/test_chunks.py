@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.dataset
 import pyarrow.parquet
 import pytest
+import scipy.sparse
+import torch
 import zarr
 
 from skncae import Chunks, _fitting
@@ -249,6 +251,43 @@ def test_training_scores_of_more_chunks_than_the_sample_are_quantiles(
 def test_source_that_has_no_rows_is_refused(source):
     with pytest.raises(TypeError, match="Open files first"):
         Chunks(source)
+
+
+RAGGED = [torch.zeros(3), torch.zeros(2)]
+SPARSE = {
+    "csr_matrix": lambda: scipy.sparse.csr_matrix(np.eye(5)),
+    "bsr_array": lambda: scipy.sparse.bsr_array(np.eye(5)),
+    "dia_array": lambda: scipy.sparse.dia_array(np.eye(5)),
+    "dok_matrix": lambda: scipy.sparse.dok_matrix(np.eye(5)),
+    "coo": lambda: torch.eye(5).to_sparse(),
+    "csr": lambda: torch.eye(5).to_sparse_csr(),
+    "meta": lambda: torch.eye(5, device="meta"),
+    "strided": lambda: torch.nested.nested_tensor(RAGGED),
+    "jagged": lambda: torch.nested.nested_tensor(RAGGED, layout=torch.jagged),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support|The PyTorch API of nes")
+@pytest.mark.parametrize("make", SPARSE.values(), ids=SPARSE)
+@pytest.mark.parametrize("hold", ["alone", "a list", "a function", "a generator"])
+def test_sparse_and_nested_rows_are_refused_with_a_remedy(fast, make, hold):
+    rows = make()
+    source = {
+        "alone": rows,
+        "a list": [rows],
+        "a function": lambda: rows,
+        "a generator": lambda: iter([rows]),
+    }[hold]
+    with pytest.raises(TypeError, match=r"(?i)^(source|chunk).* give .*(dense|padded)"):
+        fast().fit(Chunks(source))
+
+
+@pytest.mark.parametrize(
+    "source", [lambda: None, lambda: 3, [np.array(3.0)], [torch.tensor(3.0)], [3.0]]
+)
+def test_what_holds_no_chunks_is_refused_by_its_type(fast, source):
+    with pytest.raises(TypeError, match="returned a (NoneType|int)|and no rows"):
+        fast().fit(Chunks(source))
 
 
 @pytest.mark.parametrize("chunk_rows", [0, -1])
