@@ -961,6 +961,7 @@ default="auto"
         np.True_
         """
         check_is_fitted(self)
+        check_flag("answers", answers)
         fitted = (self if answers else self.without_answers()).__getstate__()
         # They watch a fit, and are set anew for the next one.
         fitted.pop("_skl_callbacks", None)

@@ -6,15 +6,18 @@ mask of a masked array, say. What is taken here is right, all else an error.
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from numbers import Real
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_array
 
-from skncae.data._reading import Raw, frame_instead_of, is_missing
+from skncae.data._reading import Raw, as_float, frame_instead_of, is_missing
 
 _DATES = np.datetime64 | np.timedelta64 | datetime.date | datetime.time
 _DATES |= datetime.timedelta
+_NUMBERS = Real | Decimal
 # What numpy can read has one of these; what has none gives its rows once, or in no
 # order.
 _IS_ROWS = ("__getitem__", "__array__", "__array_interface__", "shape")
@@ -117,12 +120,15 @@ def _converted(X):
 
 
 def _of_objects(X):
-    """Objects with NaN for what is missing, such as the NA of pandas."""
+    """Objects with NaN for what is missing, and infinity for what no float holds."""
     missing = np.array([is_missing(value) for value in X.flat], bool).reshape(X.shape)
     for value in X[~missing]:
         if isinstance(value, _DATES):
             raise _no_numbers(type(value).__name__)
-    return np.where(missing, np.nan, X)
+    X = np.where(missing, np.nan, X)
+    floats = [as_float(v) if isinstance(v, _NUMBERS) else 0.0 for v in X.flat]
+    floats = np.array(floats, np.float64).reshape(X.shape)
+    return np.where(np.isinf(floats), floats, X)
 
 
 def _of_list(X):

@@ -344,7 +344,7 @@ def _kind_of(values):
     return "text" if is_plain else "other"
 
 
-def _float(value):
+def as_float(value):
     """A number as a float, infinity of one that no float holds."""
     try:
         return float(value)
@@ -383,7 +383,7 @@ _TYPES: dict[str, tuple] = {
 }
 _AS_NUMBER = {
     "boolean": float,
-    "number": _float,
+    "number": as_float,
     "date": _date_seconds,
     "time": _time_seconds,
     "duration": lambda value: value.total_seconds(),

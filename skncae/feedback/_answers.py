@@ -202,7 +202,7 @@ def _numbers(values):
     if values.dtype.kind not in "bcmM":
         try:
             numbers = np.nan_to_num(values.astype(np.float64))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
     is_other = [isinstance(value, _NO_LABELS) for value in values.tolist()]
     wrong = np.flatnonzero(~np.isin(numbers, (-1, 0, 1)) | np.array(is_other, bool))

@@ -18,6 +18,7 @@ metadata            value
 Nothing in an archive is run, imported or evaluated.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -73,6 +74,7 @@ def load_archive(path, kind):
         If the file is damaged, holds something else, or is of a newer format.
     """
     safetensors = _safetensors()
+    path = _text_of(path)
     _status(path)
     # Errors of the file system stay what they are.
     with open(path, "rb"):
@@ -108,7 +110,16 @@ def write_whole(path, content):
     ------
     ValueError
         If there is something that is no regular file.
+    OSError
+        If the path names no file, or a folder.
     """
+    path = _text_of(path)
+    # Before anything is written: without the slash at its end, which realpath drops,
+    # it would be another path.
+    if not path:
+        raise FileNotFoundError(errno.ENOENT, "the path of a file is empty", path)
+    if not os.path.basename(path) or os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, "no file but a folder", path)
     # Through a link to the file itself, as open() does.
     path = Path(os.path.realpath(path))
     old = _status(path)
@@ -128,6 +139,14 @@ def write_whole(path, content):
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _text_of(path):
+    """A path as text; an int, which open() takes for a stream, is none."""
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise TypeError(f"path must be a str or path-like, got {path!r}.") from None
 
 
 def _status(path):

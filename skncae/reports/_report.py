@@ -1,5 +1,6 @@
 """The rows of a table that stand out, with reasons, as an object that shows itself."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -94,7 +95,8 @@ class Report:
         html = page(self.content)
         if path is None:
             return html
-        with open(path, "w", encoding="utf-8") as file:
+        # An int would be a stream of the process, and closed in the end.
+        with open(os.fspath(path), "w", encoding="utf-8") as file:
             file.write(html)
         return None
 

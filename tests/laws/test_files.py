@@ -4,6 +4,7 @@ import copy
 import json
 import os
 import resource
+import secrets
 import stat
 import time
 import tracemalloc
@@ -106,6 +107,64 @@ def test_a_link_to_a_device_is_refused_and_left(fitted, tmp_path):
 def test_a_folder_is_no_file(fitted, tmp_path):
     with pytest.raises(IsADirectoryError):
         fitted.save(tmp_path)
+
+
+@pytest.mark.parametrize("door", ["save", "to_onnx", "load"])
+@pytest.mark.parametrize("descriptor", [True, 1.0, None])
+def test_what_is_no_path_is_refused(fitted, door, descriptor):
+    with pytest.raises(TypeError, match="path must be a str or path-like"):
+        getattr(fitted, door)(descriptor)
+
+
+@pytest.mark.parametrize("door", ["save", "to_onnx", "load"])
+def test_a_stream_of_the_process_is_no_path_and_stays_open(fitted, door):
+    reading, writing = os.pipe()
+    for descriptor in (reading, writing):
+        with pytest.raises(TypeError, match="path must be a str or path-like"):
+            getattr(fitted, door)(descriptor)
+        # It would raise if it were closed.
+        os.close(descriptor)
+
+
+def test_a_report_closes_no_stream_of_the_process(fitted):
+    report = fitted.report(np.zeros((3, 3)))
+    reading, writing = os.pipe()
+    with pytest.raises(TypeError):
+        report.to_html(writing)
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_path_may_be_bytes(fitted, tmp_path):
+    path = os.fsencode(tmp_path / "detector")
+    fitted.save(path)
+    assert NCAEDetector.load(path).threshold_ == fitted.threshold_
+
+
+@pytest.mark.parametrize("write", ["save", "to_onnx"])
+@pytest.mark.parametrize(
+    "path", ["", ".", "..", "name/", "here/", "here", "link", "link/", "new/name/"]
+)
+def test_a_path_without_the_name_of_a_file_is_refused_and_leaves_nothing(
+    fitted, tmp_path, monkeypatch, write, path
+):
+    inside = tmp_path / "inside"
+    (inside / "here").mkdir(parents=True)
+    (inside / "link").symlink_to(inside / "here")
+    monkeypatch.chdir(inside)
+    # A folder that nothing can be written to says so at once.
+    monkeypatch.setattr(secrets, "token_hex", lambda n: pytest.fail("a temporary file"))
+    with pytest.raises((FileNotFoundError, IsADirectoryError)):
+        getattr(fitted, write)(path)
+    found = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")}
+    assert found == {"inside", "inside/here", "inside/link"}
+
+
+@pytest.mark.parametrize("answers", ["False", None, 2, np.array([True])], ids=repr)
+def test_a_flag_of_save_is_true_or_false(fitted, tmp_path, answers):
+    with pytest.raises(TypeError, match="answers must be True or False"):
+        fitted.save(tmp_path / "file", answers=answers)
+    assert not list(tmp_path.iterdir())
 
 
 def refused_at_once(path):

@@ -2,6 +2,7 @@
 
 import warnings
 from collections import deque
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -208,6 +209,21 @@ def nested(*rows):
         # It is a prototype in torch.
         warnings.simplefilter("ignore")
         return torch.nested.nested_tensor(list(rows))
+
+
+@pytest.mark.parametrize("huge", [10**400, -(10**400), Fraction(10**400, 3)], ids=type)
+@pytest.mark.parametrize(
+    "rows", [lambda h: [[1, 2], [h, 3]], lambda h: np.array([[1, 2], [h, 3]], object)]
+)
+def test_numbers_beyond_all_floats_are_refused_by_their_place(fitted, rows, huge):
+    with_categories = detector(categorical_features=[1])
+    for call in (detector().fit, detector().partial_fit, with_categories.fit):
+        with pytest.raises(ValueError, match="infinity.* column 0|Column 'x0' cont"):
+            call(rows(huge))
+    with pytest.raises(ValueError, match="infinity in column 0, first in row 1"):
+        detector().fit(Chunks([rows(huge)]))
+    with pytest.raises(ValueError, match="labels.*A label is -1"):
+        fitted.refine(X[:2], [0, huge])
 
 
 REFUSED = {
