@@ -15,6 +15,7 @@ from skncae._sentences import (
     number_of_decimals,
     sentence,
 )
+from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
 
 # What a notebook shows of an explanation.
@@ -93,6 +94,7 @@ class Explanation:
         return f"<Explanation of {n_rows} rows x {n_columns} columns>"
 
     @property
+    @undisturbed()
     def residual(self):
         """Return the values minus the expected ones, in the units of the rows."""
         if self.values.dtype != object and self.expected.dtype != object:
@@ -105,11 +107,13 @@ class Explanation:
         return np.arange(len(self.values)) if self.index is None else self.index
 
     @property
+    @undisturbed()
     def errors(self):
         """Return the error of each row, the sum of its contributions."""
         return self.contributions.reshape(len(self.contributions), -1).sum(1)
 
     @property
+    @undisturbed()
     def is_flagged(self):
         """Say of each row whether its error exceeds the threshold."""
         return exceeds(self.errors, self.threshold)
@@ -221,6 +225,7 @@ class Explanation:
             index=labels if self.index is not None else _pandas().Index(labels),
         )
 
+    @undisturbed()
     def sentence(self, row):
         """Say what speaks most against a row.
 

@@ -83,7 +83,9 @@ class Column:
         decimals = self.decimals
         if decimals is None and self.spread and 0 < self.spread < LARGE:
             decimals = min(max(0, 2 - math.floor(math.log10(self.spread))), 9)
-        is_lost = decimals is not None and value != 0 and not round(value, decimals)
+        # numpy multiplies to round, beyond all floats.
+        number = float(value) if isinstance(value, np.floating) else value
+        is_lost = decimals is not None and number != 0 and not round(number, decimals)
         return text_of(value, None if is_lost else decimals)
 
     def pair(self, value):

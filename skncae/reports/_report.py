@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 from skncae._parameters import check_count
 from skncae._pipelines import explain, final_step, rows_for_final_step
 from skncae._sentences import number_of_decimals, text_of
+from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
 from skncae._version import __version__
 from skncae.data._chunks import Chunks
@@ -141,6 +142,7 @@ class Report:
         return page_in_frame(self.content)
 
 
+@undisturbed()
 def make_report(estimator, X, n=20):
     """Report the rows of X that stand out most.
 

@@ -26,6 +26,7 @@ from threadpoolctl import threadpool_info
 
 import skncae
 from skncae import Chunks, NCAEDetector
+from skncae._sentences import Column
 from skncae._threads import _OneThread, in_threads, one_thread
 from skncae.metrics import precision_at_n_score, pseudo_outlier_scorer
 from skncae.plotting import (
@@ -240,6 +241,26 @@ def told(fitted, rows):
 def of_frames(explanation):
     frames = explanation.top(5), explanation.cells(2), explanation.to_frame()
     return [frame.to_numpy().tolist() for frame in frames]
+
+
+@pytest.mark.parametrize("value", [1e307, -1e307, 1.7e308, 5e-324])
+@pytest.mark.parametrize("column", [0, 3, 5])
+def test_a_huge_or_tiny_value_is_explained_whatever_numpy_raises(
+    fitted, rows, value, column
+):
+    changed = rows[:20].copy()
+    changed[7, column] = value
+    usual = of_frames(fitted.explain(changed)), pages(fitted.report(changed, n=3))
+    with np.errstate(all="raise"):
+        found = of_frames(fitted.explain(changed)), pages(fitted.report(changed, n=3))
+    np.testing.assert_equal(found, usual)
+
+
+@pytest.mark.parametrize("value", [1e307, -1.7e308])
+def test_a_huge_value_is_written_whatever_numpy_raises(value):
+    column = Column("a", spread=np.float64(0.1))
+    with np.errstate(all="raise"):
+        assert column.text(np.float64(value)) == column.text(value)
 
 
 def pages(report):
