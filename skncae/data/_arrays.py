@@ -126,8 +126,8 @@ def _of_objects(X):
         if isinstance(value, _DATES):
             raise _no_numbers(type(value).__name__)
     X = np.where(missing, np.nan, X)
-    floats = [as_float(v) if isinstance(v, _NUMBERS) else 0.0 for v in X.flat]
-    floats = np.array(floats, np.float64).reshape(X.shape)
+    sizes = [as_float(v) if isinstance(v, _NUMBERS) else 0.0 for v in X.flat]
+    floats = np.array(sizes, np.float64).reshape(X.shape)
     return np.where(np.isinf(floats), floats, X)
 
 
