@@ -109,6 +109,8 @@ class CategoryColumn:
         """
         if raw.kind in _SAME.get(self.type, ("number",)) or raw.is_category:
             return True
+        if raw.says_little:
+            return True
         if raw.kind == "number" and raw.dtype == self.dtype and self._has_numbers:
             return True
         return bool(set(self.values) & set(self._later_keys(raw)))

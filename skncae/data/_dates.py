@@ -132,15 +132,18 @@ class DateColumn:
 
     def accepts(self, raw):
         """Say whether a column that comes in later is of this type."""
-        if raw.kind != "text":
-            return raw.kind == self.family
+        if raw.kind == self.family or raw.says_little:
+            return True
         # Text of ISO 8601 is what a file makes of dates.
-        return bool(self.form) or not np.isnan(self.encode(raw)).all()
+        is_read = bool(self.form) or not np.isnan(self.encode(raw)).all()
+        return raw.kind == "text" and is_read
 
     def encode(self, raw):
-        """Seconds, NaN for what is missing or, of text, cannot be read."""
-        if raw.kind != "text":
+        """Seconds, NaN for what is missing or cannot be read, such as a number."""
+        if raw.kind == self.family:
             return raw.values
+        if raw.kind != "text":
+            return np.full(len(raw.values), np.nan)
         return read_text(raw, self.form or self.family).values
 
     def numbers(self, codes):

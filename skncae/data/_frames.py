@@ -16,13 +16,11 @@ from skncae.data._forced import forced_names
 from skncae.data._number_text import MISSING, Writing, read_numbers, writing_of
 from skncae.data._numbers import NumberColumn, is_identifier
 from skncae.data._pieces import check_names
-from skncae.data._reading import READABLE, columns_of, library_of
-from skncae.data._texts import read_as_missing, unread
+from skncae.data._reading import LEAST_UNREAD, READABLE, columns_of, library_of
+from skncae.data._texts import keys_of, read_as_missing, unread
 
 # So many texts that cannot be read are known as such later on.
 N_KNOWN = 20
-# Of fewer texts it cannot be said that their column is written in another way.
-LEAST_UNREAD = 3
 
 _FAMILIES = {
     cls.__name__: cls for cls in (NumberColumn, DateColumn, CategoryColumn, AsideColumn)
@@ -94,12 +92,14 @@ class Layout:
         """Which cells are categories."""
         return np.array([column.is_category for column in self.used], dtype=bool)
 
-    def encode(self, raws):
+    def encode(self, raws, is_known=False):
         """Turn columns that were read into cells.
 
         Parameters
         ----------
         raws : list of Raw
+        is_known : bool
+            Whether they are some rows of columns that were taken before, all together.
 
         Returns
         -------
@@ -112,7 +112,9 @@ class Layout:
         """
         check_names(self.names, [raw.name for raw in raws])
         by_name = {raw.name: raw for raw in raws}
-        cells = [_encoded(column, by_name[column.name]) for column in self.used]
+        cells = [
+            _encoded(column, by_name[column.name], is_known) for column in self.used
+        ]
         return np.stack(cells, axis=1).astype(np.float64)
 
     def numbers(self, cells):
@@ -256,27 +258,46 @@ class Layout:
         )
 
 
-def _encoded(column, raw):
+def _encoded(column, raw, is_known):
     """Codes of a column that came in; an error where it is of another type."""
     if not raw.is_there.any():
         return np.full(len(raw.values), np.nan)
-    if not column.accepts(raw):
-        raise ValueError(
-            f"Column {column.name!r} held {_plural(column)} in fit and has the type "
-            f"{raw.dtype} now. Give it the type that it had, {column.dtype}, or fit "
-            "again."
-        )
+    if not is_known and not column.accepts(raw):
+        _refuse(column, raw)
     return column.encode(raw)
+
+
+def _refuse(column, raw):
+    """Raise, since a column that came in is of another type."""
+    if raw.dtype == column.dtype:
+        # Of objects the type says nothing.
+        example = keys_of(raw)[raw.is_there][0]
+        raise ValueError(
+            f"Column {column.name!r} held {_plural(column)} in fit, such as "
+            f"{_example(column)!r}, and holds none of them now, but values such as "
+            f"{example}. Give it values as in fit, or fit again."
+        )
+    raise ValueError(
+        f"Column {column.name!r} held {_plural(column)} in fit and has the type "
+        f"{raw.dtype} now. Give it the type that it had, {column.dtype}, or fit "
+        "again."
+    )
+
+
+def _example(column):
+    """A value that a column had in fit, as text."""
+    if column.family == "category":
+        return str(column.values[0])
+    return str(column.decode(np.array([column.usual[0]]))[0])
 
 
 def _check_readable(column, texts, codes):
     """Raise where later rows are written in another way, so that these are unread."""
     n_read = np.count_nonzero(~np.isnan(codes))
     if len(texts) >= LEAST_UNREAD and n_read <= (1 - READABLE) * (n_read + len(texts)):
-        example = str(column.decode(np.array([column.usual[0]]))[0])
         raise ValueError(
             f"Column {column.name!r} held {_plural(column)} in fit, such as "
-            f"{example!r}, and what it holds now cannot be read so, such as "
+            f"{_example(column)!r}, and what it holds now cannot be read so, such as "
             f"{texts[0]!r}. Write it as in fit, or fit again."
         )
 

@@ -4,6 +4,9 @@ Everything but the networks works on flat rows; what shape a row came in is reme
 by the estimator, so that rows that go out have it too.
 """
 
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import numpy as np
 from sklearn import config_context
 from sklearn.utils.validation import validate_data
@@ -20,6 +23,23 @@ from skncae.data._reading import (
     library_of,
     names_of,
 )
+
+# Whether rows that are read were taken before, together with others.
+_ARE_KNOWN = ContextVar("are_known", default=False)
+
+
+@contextmanager
+def known_rows():
+    """Read again some of the rows that were read before, all together.
+
+    Whether a column is of its type shows in all of its values, not in a few, and what
+    of it counts as missing has been said.
+    """
+    before = _ARE_KNOWN.set(True)
+    try:
+        yield
+    finally:
+        _ARE_KNOWN.reset(before)
 
 
 def check_rows(estimator, X, *, reset):
@@ -167,9 +187,11 @@ def _checked_columns(estimator, raws, reset, is_named):
                 "more types than numbers. Set image_shape=None."
             )
         set_layout(estimator, raws, is_named)
-    cells = estimator._layout.encode(raws)
+    is_known = not reset and _ARE_KNOWN.get()
+    cells = estimator._layout.encode(raws, is_known)
     # What fit lost is said once its rows are all known.
-    lost = "" if reset else estimator._layout.lost_later(raws, cells)
+    is_said = reset or is_known
+    lost = "" if is_said else estimator._layout.lost_later(raws, cells)
     if lost:
         warn_caller(lost)
     if not allows_nan(estimator) and np.isnan(cells).any():

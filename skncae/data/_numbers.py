@@ -99,20 +99,27 @@ class NumberColumn:
         """Say whether a column that comes in later is of this type."""
         if self.writing and raw.kind == "text":
             return True
-        # Without a unit, numbers are what their text was read as.
-        is_plain = not self.writing or not Writing(*self.writing).has_unit
-        return is_plain and raw.kind in ("number", "boolean") and not raw.is_category
+        is_number = raw.kind in ("number", "boolean") and not raw.is_category
+        return is_number and (not self._has_unit or raw.says_little)
 
     def encode(self, raw):
         """Codes of the values: themselves, (n_samples,); NaN of unreadable text."""
         if raw.kind == "text":
             return read_numbers(raw.values, Writing(*self.writing))
+        if self._has_unit:
+            # As beside text that has one.
+            return np.full(len(raw.values), np.nan)
         if np.isinf(raw.values).any():
             raise ValueError(
                 f"Column {self.name!r} contains infinity, or a number beyond 1.8e308. "
                 "Replace it by a number, or by a missing value."
             )
         return raw.values
+
+    @property
+    def _has_unit(self):
+        """Whether numbers alone are not what their text was read as."""
+        return bool(self.writing) and Writing(*self.writing).has_unit
 
     def numbers(self, codes):
         """What components of numbers see, (n_samples, n)."""

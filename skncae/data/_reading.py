@@ -23,6 +23,8 @@ EXACT_BELOW = 2.0**53
 FEW = 20
 # Text is taken for dates or numbers where this share of its values can be read as one.
 READABLE = 0.95
+# Of fewer texts it cannot be said that their column is written in another way.
+LEAST_UNREAD = 3
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,13 @@ class Raw:
         if self.values.dtype == object:
             return np.array([value is not None for value in self.values], dtype=bool)
         return ~np.isnan(self.values)
+
+    @property
+    def says_little(self):
+        """Whether a column of text may have these few values beside others."""
+        is_object = self.dtype == "object" and self.kind in ("number", "boolean")
+        is_of_text = self.kind == "text" or is_object
+        return is_of_text and np.count_nonzero(self.is_there) < LEAST_UNREAD
 
 
 def library_of(X):

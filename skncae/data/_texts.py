@@ -62,10 +62,10 @@ def unread(raw, codes, known=()):
     texts : list of str
         As often as they occur.
     """
-    if raw.kind != "text":
+    is_lost = np.isnan(codes) & raw.is_there
+    if not is_lost.any():
         return []
-    texts = as_text(raw.values[np.isnan(codes)])
-    return sorted(text for text in texts if text is not None and text not in known)
+    return sorted(text for text in keys_of(raw)[is_lost] if text not in known)
 
 
 def read_as_missing(unread):

@@ -80,7 +80,11 @@ def _absurd(present, extremes):
     low, high = _number(extremes["low"]), _number(extremes["high"])
     if np.isnan(low) or present.dtype == bool:
         return None
-    numbers = np.asarray(present, dtype=float)
+    try:
+        numbers = np.asarray(present, dtype=float)
+    except (TypeError, ValueError):
+        # Numbers in one chunk, text in another.
+        return None
     first, last = np.quantile(numbers, [0.01, 0.99])
     width = last - first
     far = [

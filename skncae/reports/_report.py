@@ -13,7 +13,7 @@ from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
 from skncae._version import __version__
 from skncae.data._chunks import Chunks
-from skncae.data._layout import check_rows
+from skncae.data._layout import check_rows, known_rows
 from skncae.reports._collect import as_frame, collect
 from skncae.reports._columns import column_notes
 from skncae.reports._distribution import distribution
@@ -179,7 +179,9 @@ def make_report(estimator, X, n=20):
     chunks = X if isinstance(X, Chunks) else [X]
     found = collect(estimator.score_samples, chunks, names, n)
     errors = np.concatenate(found.errors)
-    rows = _rows(estimator, detector, found, names)
+    with known_rows():
+        rows = _rows(estimator, detector, found, names)
+        places = _map(estimator, found, rows)
     return Report(
         {
             "version": __version__,
@@ -195,7 +197,7 @@ def make_report(estimator, X, n=20):
             "columns": column_notes(
                 found.sample, found.extremes, found.n_rows, _set_aside(detector)
             ),
-            "map": _map(estimator, found, rows),
+            "map": places,
         }
     )
 

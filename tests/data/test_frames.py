@@ -299,6 +299,44 @@ def test_rows_of_the_frame_of_fit_are_read_as_they_were_whatever_they_are_alone(
         np.testing.assert_array_equal(alone[0], cells[row])
 
 
+DAYS_OF_MAY = [f"2025-05-{1 + i % 28:02d}" for i in range(60)]
+PRICES = [f"${i}.{i % 10}0" for i in range(60)]
+# What fit saw, and later values in whose column it is still to be read.
+LATER = {
+    "dates as text": (pd.to_datetime(DAYS_OF_MAY), [*DAYS_OF_MAY, "soon", "later", ""]),
+    "text of dates": (DAYS_OF_MAY, [*DAYS_OF_MAY, "soon", 7, 7.5]),
+    "prices": (PRICES, [*PRICES, "5 €", "?", 7]),
+    "categories": (["a", "b"] * 30, ["a", "b", 7, True, "c", None]),
+    "truth values": ([True, False] * 30, [True, "False", "x", 1, 7]),
+}
+
+
+@pytest.mark.parametrize("kind", LATER)
+def test_one_or_two_values_of_objects_are_read_as_among_others(kind):
+    first, later = (pd.Series(values, dtype=object) for values in LATER[kind])
+    if kind == "dates as text":
+        first = first.astype("datetime64[s]")
+    layout = Layout.of(read(pd.DataFrame({"c": first})))
+    later = pd.DataFrame({"c": later})
+    raws = read(later)
+    cells = layout.encode(raws)
+    said = layout.lost_later(raws, cells)
+    for row in range(len(later)):
+        for some in (later.iloc[[row]], later.iloc[[row, row - 1]]):
+            alone = read(some)
+            (cell, *_) = found = layout.encode(alone)
+            np.testing.assert_array_equal(cell, cells[row])
+            text = repr(str(later.c[row]))
+            assert (text in layout.lost_later(alone, found)) == (text in said)
+
+
+def test_three_objects_of_another_type_are_refused_with_what_was_there():
+    layout = Layout.of(read(pd.DataFrame({"c": ["a", "b"] * 9}, dtype=object)))
+    later = pd.DataFrame({"c": [7, 7, 8]}, dtype=object)
+    with pytest.raises(ValueError, match=r"such as 'a', and holds none .* such as 7"):
+        layout.encode(read(later))
+
+
 def test_chunk_of_a_file_whose_type_was_guessed_is_what_it_was_in_fit():
     whole = pd.DataFrame({"flat": ["1", "2", "2", "4a"] * 9})
     layout = Layout.of(read(whole))

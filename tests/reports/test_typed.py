@@ -1,11 +1,13 @@
 """Reports of frames: categories, dates, missing values, what is set aside."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
-from skncae import NCAEDetector
+from skncae import Chunks, NCAEDetector
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +76,42 @@ def test_map_tells_categories_apart(detector, frame):
     places = np.array(detector.report(frame).content["map"]["places"])
     assert (places.std(axis=0) > 0.1).all()
     detector.report(frame).to_html()
+
+
+DAYS = pd.Series(pd.date_range("2024-01-01", periods=60))
+# What fit saw, and a value that later rows may have beside others alone.
+STRANGE = {
+    "text among dates": (DAYS, DAYS.astype(str).astype(object), "soon"),
+    "another unit": ([f"${i}.{i % 10}0" for i in range(60)], None, "5 €"),
+    "numbers among words": (pd.Series(["a", "b"] * 30, dtype=object), None, 7),
+    "a code of a chunk": (["1", "2", "4a"] * 20, [1, 2, 2] * 20, 7),
+}
+
+
+@pytest.mark.parametrize("in_chunks", [False, True])
+@pytest.mark.parametrize("kind", STRANGE)
+def test_rows_that_were_scored_are_reported_whatever_they_hold(kind, in_chunks, fast):
+    first, later, value = STRANGE[kind]
+    x = np.random.default_rng(0).normal(size=60).round(1)
+    fitted = pd.DataFrame({"x": x, "c": first})
+    detector = fast(max_iter=2).fit(fitted)
+    rows = fitted if later is None else fitted.assign(c=later)
+    rows.loc[[3, 4, 5], "x"] = 50.0
+    rows.loc[[3, 4, 5], "c"] = value
+    given = Chunks([fitted, rows]) if in_chunks else rows
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        report = detector.report(given, n=3)
+        explained = detector.explain(rows).top(3)
+    assert {row["label"] for row in report.rows} == {3, 4, 5}
+    assert report.to_frame().why.to_dict() == explained.why.to_dict()
+    assert str(value) in [cells[1][1] for cells in (r["cells"] for r in report.rows)]
+
+
+def test_what_is_read_as_missing_is_said_once(fast):
+    frame = pd.DataFrame({"x": np.arange(60) / 7, "day": DAYS.astype(str)})
+    detector = fast(max_iter=2).fit(frame)
+    frame.loc[3] = [500.0, "soon"]
+    with pytest.warns(UserWarning, match=r"'day' \('soon'\)") as caught:
+        detector.report(frame, n=2)
+    assert len(caught) == 1
