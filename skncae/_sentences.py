@@ -131,6 +131,8 @@ def is_missing(value):
     """Say whether a value stands for none: None, NaN, NaT, NA."""
     if value is None:
         return True
+    if isinstance(value, np.ndarray):
+        return False
     try:
         # NaN and NaT differ from themselves; of pandas' NA nobody knows.
         return bool(value != value)

@@ -530,6 +530,23 @@ def test_values_of_another_type_are_explained_as_the_categories_that_they_are(st
     assert not any("none of the rows" in why for why in whys)
 
 
+@pytest.mark.parametrize("lengths", [(0, 1, 2), (2, 2, 2), (0, 0, 0), (1, 1, 1)])
+def test_column_of_arrays_of_any_length_is_set_aside(lengths, stays):
+    tags = [[float("nan"), 1.0][: lengths[row % 3]] for row in range(N)]
+    table = pa.Table.from_pandas(stays).append_column("tags", pa.array(tags))
+    made = table.to_pandas()
+    assert isinstance(made["tags"][0], np.ndarray)
+    whys = []
+    for frame in (made, table, pl.from_arrow(table)):
+        with pytest.warns(UserWarning, match=r"'tags' \(values of other types\)"):
+            detector = NCAEDetector(**FAST).fit(frame)
+        assert detector.columns_["missing"].iloc[-1] == 0.0
+        whys.append(detector.explain(frame).top(5).why.tolist())
+        rows = detector.report(frame, n=2).rows
+        assert "missing" not in {value for row in rows for _, value, *_ in row["cells"]}
+    assert whys[0] == whys[1] == whys[2]
+
+
 @pytest.mark.parametrize(
     ("make", "give"),
     [

@@ -233,7 +233,6 @@ class AsideColumn:
         repeated = sorted(k for k, n in counts.items() if n > 1)
         if reason != "identifier":
             repeated = []
-        n_missing = sum(value is None or value != value for value in raw.values)
         return cls(
             name=raw.name,
             dtype=raw.dtype,
@@ -241,7 +240,7 @@ class AsideColumn:
             repeated=np.array(repeated, dtype=object),
             repeated_share=sum(counts[k] for k in repeated) / max(len(raw.values), 1),
             n_values=len(counts),
-            missing_share=n_missing / max(len(raw.values), 1),
+            missing_share=missing_share(~raw.is_there),
         )
 
     @property

@@ -132,9 +132,9 @@ def objects_of(X, names):
         else:
             of_column = _listed(X.column(at[name]).to_pylist())
         # A number that is compared with what was expected.
-        values[:, place] = [
-            float(v) if isinstance(v, Decimal | Fraction) else v for v in of_column
-        ]
+        values[:, place] = _listed(
+            [float(v) if isinstance(v, Decimal | Fraction) else v for v in of_column]
+        )
     return values
 
 
