@@ -78,7 +78,11 @@ class Column:
 
     def text(self, value):
         """Write a value as the user would, but for digits that say nothing."""
-        if self.kind != "number" or is_missing(value):
+        if self.kind != "number":
+            return text_of(value)
+        if isinstance(value, bool | np.bool_):
+            value = int(value)
+        if is_missing(value) or not isinstance(value, Real):
             return text_of(value)
         decimals = self.decimals
         if decimals is None and self.spread and 0 < self.spread < LARGE:

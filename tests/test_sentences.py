@@ -1,6 +1,8 @@
 """What is said of values, as text: numbers, categories, dates, missing values."""
 
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -84,6 +86,9 @@ CLAUSES = [
     (Cell(AGE, None, None), "age is missing"),
     (Cell(SEX, None, "Male"), "sex is missing; Male is expected"),
     (Cell(Column("a"), 1.5, None), "a = 1.5 is rare"),
+    # Truth values among numbers are numbers, and text of numbers is not rounded.
+    (Cell(AGE, True, 29.6), "age = 1; about 30 is expected"),
+    (Cell(AGE, np.bool_(False), 29.6), "age = 0 is below the usual 1 to 70"),
 ]
 
 
@@ -122,6 +127,21 @@ def test_clause_reads_as_written(cell, text):
 )
 def test_value_is_written_as_its_user_would(value, text):
     assert text_of(value) == text
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (np.True_, "1"),
+        (False, "0"),
+        ("2.50", "2.50"),
+        (Decimal("2.5"), "2.5"),
+        (Fraction(7, 2), "4"),
+        (None, "missing"),
+    ],
+)
+def test_any_value_of_a_column_of_numbers_is_written(value, text):
+    assert AGE.text(value) == text
 
 
 @pytest.mark.parametrize(

@@ -130,8 +130,11 @@ class NumberColumn:
         return np.empty((len(codes), 0))
 
     def shown(self, values, codes):
-        """Values as they came."""
-        return values
+        """Values as they came, truth values as the numbers that they are here."""
+        if self.writing:
+            return values
+        shown = [int(v) if isinstance(v, bool | np.bool_) else v for v in values]
+        return np.array(shown, dtype=object)
 
     def decode(self, codes):
         """Return codes that are expected as values that can be, within those seen."""

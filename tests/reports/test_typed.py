@@ -108,6 +108,25 @@ def test_rows_that_were_scored_are_reported_whatever_they_hold(kind, in_chunks, 
     assert str(value) in [cells[1][1] for cells in (r["cells"] for r in report.rows)]
 
 
+@pytest.mark.parametrize("other", ["ab", [1.5, 2.5]])
+def test_truth_values_in_a_column_of_numbers_are_numbers(other, fast):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "k": rng.integers(0, 2, 60),
+            "c": rng.choice(list(other), 60),
+            "x": rng.normal(size=60),
+        }
+    )
+    detector = fast(max_iter=2).fit(frame)
+    same = frame.assign(k=frame.k.astype(bool))
+    for rows in (same, same.astype({"k": object}), same.astype({"k": "boolean"})):
+        assert detector.report(rows).rows == detector.report(frame).rows
+        explained, expected = detector.explain(rows), detector.explain(frame)
+        assert explained.top(60).why.tolist() == expected.top(60).why.tolist()
+        assert np.array_equal(explained.residual, expected.residual)
+
+
 def test_what_is_read_as_missing_is_said_once(fast):
     frame = pd.DataFrame({"x": np.arange(60) / 7, "day": DAYS.astype(str)})
     detector = fast(max_iter=2).fit(frame)
