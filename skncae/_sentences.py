@@ -158,7 +158,9 @@ def text_of(value, decimals=None):
         return _number(float(value), decimals)
     if isinstance(value, datetime):
         whole = value.hour == value.minute == value.second == value.microsecond == 0
-        return value.date().isoformat() if whole else value.isoformat(" ", "auto")
+        # Moments of pandas go on where the dates of Python end.
+        text = value.isoformat(" ", "auto")
+        return text.partition(" ")[0] if whole else text
     if isinstance(value, date):
         return value.isoformat()
     text = " ".join(str(value).split())
@@ -372,7 +374,8 @@ def _number(value, decimals):
 def _as_python(value):
     """Turn a moment or a duration of numpy into one of the standard library."""
     if isinstance(value, np.datetime64):
-        return value.astype("datetime64[us]").item()
+        moment = value.astype("datetime64[us]").item()
+        return str(value).replace("T", " ") if isinstance(moment, int) else moment
     if isinstance(value, np.timedelta64):
         return value.astype("timedelta64[us]").item()
     return value

@@ -530,6 +530,27 @@ def test_values_of_another_type_are_explained_as_the_categories_that_they_are(st
     assert not any("none of the rows" in why for why in whys)
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        [("a", 1), ("a", 2)],
+        [("a", 1.5), ("b", pd.Timestamp("2024-01-01"))],
+        [1, "b"],
+        [pd.Timestamp("2024-01-01"), 2.5],
+        [2023, 2024],
+        pd.period_range("2023", periods=2, freq="Y"),
+        pd.interval_range(0, 2),
+    ],
+)
+def test_names_of_columns_may_be_of_any_type(names, stays):
+    frame = stays.set_axis(pd.Index(names), axis=1)
+    detector = NCAEDetector(**FAST).fit(frame)
+    assert detector.columns_["name"].tolist() == [str(name) for name in frame.columns]
+    assert np.array_equal(detector.score_samples(frame), detector.training_scores_)
+    worst = detector.explain(frame).top(3).index.tolist()
+    assert detector.report(frame, n=3).to_frame().index.tolist() == worst
+
+
 @pytest.mark.parametrize("lengths", [(0, 1, 2), (2, 2, 2), (0, 0, 0), (1, 1, 1)])
 def test_column_of_arrays_of_any_length_is_set_aside(lengths, stays):
     tags = [[float("nan"), 1.0][: lengths[row % 3]] for row in range(N)]

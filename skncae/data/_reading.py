@@ -173,7 +173,9 @@ def columns_of(X):
 
 
 def _from_pandas(X):
-    return [_pandas_column(str(X.columns[j]), X.iloc[:, j]) for j in range(X.shape[1])]
+    # A name of several levels has numbers of numpy where it is taken out by position.
+    names = map(str, names_of(X))
+    return [_pandas_column(name, X.iloc[:, j]) for j, name in enumerate(names)]
 
 
 def _pandas_column(name, column):

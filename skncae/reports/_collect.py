@@ -26,7 +26,7 @@ class Found:
     sample : list of DataFrame
         Random rows, each with the same chance.
     extremes : DataFrame or None
-        Least and largest number, and how many values are missing, by column.
+        Least and largest number, and how many values are missing; by column.
     names : list of ndarray
         A number for the label of each row of each chunk, the same for the same label.
     """
@@ -83,7 +83,8 @@ def collect(score_samples, chunks, names, n_top):
     found, rng = Found(n_top), np.random.default_rng(0)
     for chunk in chunks:
         errors = -score_samples(chunk)
-        frame, labels = as_frame(chunk, names), _labels(chunk, found.n_rows)
+        frame = _like(as_frame(chunk, names), found.sample)
+        labels = _labels(chunk, found.n_rows)
         _keep_top(found, chunk, labels, errors)
         _keep_sample(found, frame, rng)
         _keep_extremes(found, frame)
@@ -105,6 +106,16 @@ def as_frame(rows, names):
         return rows.to_pandas()
     rows = np.asarray(rows)
     return pandas.DataFrame(rows.reshape(len(rows), -1), columns=list(names))
+
+
+def _like(frame, first):
+    """Return a frame with the columns of an earlier one in their order."""
+    if first is None or frame.columns.equals(first.columns):
+        return frame
+    own, names = [list(map(str, some.columns)) for some in (frame, first)]
+    if sorted(own) == sorted(names):
+        frame = frame.iloc[:, [own.index(name) for name in names]]
+    return frame.set_axis(first.columns, axis=1)
 
 
 def _keep_top(found, chunk, labels, errors):
@@ -137,16 +148,26 @@ def _keep_extremes(found, frame):
     """Count missing values of each column, and keep its least and largest number."""
     import pandas
 
-    numbers = frame.select_dtypes("number")
-    extremes = pandas.DataFrame(
-        {"low": numbers.min(), "high": numbers.max(), "missing": frame.isna().sum()}
-    ).reindex(frame.columns)
+    # By position: names may be of types that have no order among them.
+    columns = [frame.iloc[:, j] for j in range(frame.shape[1])]
+    extremes = pandas.DataFrame(map(_bounds, columns), columns=["low", "high"])
+    extremes["missing"] = [column.isna().sum() for column in columns]
     before = found.extremes
     if before is not None:
         extremes["low"] = np.fmin(extremes.low, before.low)
         extremes["high"] = np.fmax(extremes.high, before.high)
         extremes["missing"] += before.missing
     found.extremes = extremes
+
+
+def _bounds(column):
+    """Least and largest number of a column, NaN of one of anything else."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    there = column.dropna()
+    if not len(there) or is_bool_dtype(there) or not is_numeric_dtype(there):
+        return np.nan, np.nan
+    return float(there.min()), float(there.max())
 
 
 def _take(rows, positions):

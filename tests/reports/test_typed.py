@@ -1,10 +1,12 @@
 """Reports of frames: categories, dates, missing values, what is set aside."""
 
 import warnings
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 from skncae import Chunks, NCAEDetector
@@ -125,6 +127,45 @@ def test_truth_values_in_a_column_of_numbers_are_numbers(other, fast):
         explained, expected = detector.explain(rows), detector.explain(frame)
         assert explained.top(60).why.tolist() == expected.top(60).why.tolist()
         assert np.array_equal(explained.residual, expected.residual)
+
+
+# Columns with a number or a moment that other types have no place for.
+BEYOND = {
+    "whole numbers of pyarrow": pd.Series(
+        [2**53 + 1 + i**3 for i in range(60)], dtype="int64[pyarrow]"
+    ),
+    "whole numbers": pd.Series([2**62 + i**3 for i in range(60)], dtype="uint64"),
+    "decimals of pyarrow": pd.Series(
+        [Decimal(i) for i in range(60)], dtype=pd.ArrowDtype(pa.decimal128(20, 2))
+    ),
+    "missing numbers of pyarrow": pd.Series([None, 1, 2] * 20, dtype="int64[pyarrow]"),
+    "days": pd.Series(np.array([0, 1, 299_999_980_800] * 20, dtype="datetime64[s]")),
+}
+
+
+@pytest.mark.parametrize("kind", BEYOND)
+def test_report_of_values_that_other_types_have_no_place_for(kind, fast):
+    x = np.random.default_rng(0).normal(size=60)
+    frame = pd.DataFrame({"v": BEYOND[kind], "c": ["a", "b"] * 30, "x": x})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Set aside")
+        detector = fast(max_iter=2).fit(frame)
+    report = detector.report(frame, n=60)
+    written = {row["label"]: row["cells"][0][1] for row in report.rows}
+    if kind == "days":
+        assert written[2] == "11476-08-15"
+    assert written[1] != written[59] or kind.startswith("whole")
+
+
+def test_chunks_may_have_their_columns_in_any_order(fast):
+    x = np.random.default_rng(0).normal(size=60)
+    frame = pd.DataFrame({"x": x, "d": DAYS, 1: ["a", "b"] * 30, "e": x - 5})
+    detector = fast(max_iter=2).fit(frame)
+    turned = frame[["e", 1, "d", "x"]]
+    same = detector.report(Chunks([frame[:30], frame[30:]]), n=9)
+    other = detector.report(Chunks([frame[:30], turned[30:]]), n=9)
+    assert other.content["columns"] == same.content["columns"]
+    assert other.content["map"] == same.content["map"]
 
 
 def test_what_is_read_as_missing_is_said_once(fast):
