@@ -14,6 +14,7 @@ from skncae._sentences import (
     is_missing,
     number_of_decimals,
     sentence,
+    usual_ends,
 )
 from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
@@ -314,17 +315,17 @@ def columns_of(scorer, names, rows):
     columns : tuple of Column
     """
     spread = scorer.ensemble.view.scale
-    low, high = scorer.usual_range()
+    usual = map(usual_ends, *scorer.usual_range())
     return tuple(
         Column(
             str(name),
             "number",
             spread[j],
-            low[j],
-            high[j],
+            low,
+            high,
             decimals=number_of_decimals(rows[:1000, j]),
         )
-        for j, name in enumerate(names)
+        for j, (name, (low, high)) in enumerate(zip(names, usual, strict=True))
     )
 
 

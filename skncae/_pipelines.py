@@ -16,7 +16,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
-from skncae._sentences import Column, is_missing, number_of_decimals
+from skncae._sentences import Column, is_missing, number_of_decimals, usual_ends
 
 
 def final_step(estimator):
@@ -295,7 +295,7 @@ def _column(name, values, low, high):
     present = [value for value in values if not is_missing(value)]
     try:
         decimals = number_of_decimals(np.asarray(present, dtype=float))
-        low, high = sorted([float(low), float(high)])
+        low, high = usual_ends(*sorted([float(low), float(high)]))
     except (ValueError, TypeError):
         if all(isinstance(value, Real) for value in present):
             return Column(name, decimals=number_of_decimals(present))

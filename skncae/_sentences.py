@@ -39,6 +39,11 @@ WORTH_SAYING = 0.5
 # ... but no more than so many.
 MOST_CLAUSES = 3
 
+# Of the larger end of a range, what computing the ends may have added to them.
+NOISE = 1e-13
+# Beyond this, rounding may leave the numbers that there are.
+HUGE = 1e300
+
 # Of the columns that go with one, so many are named beside it.
 MOST_BESIDE = 2
 
@@ -247,6 +252,17 @@ def number_of_decimals(values):
     return None
 
 
+def usual_ends(low, high):
+    """Ends of a range of numbers as floats, without the digits that rounding added."""
+    low, high = float(low), float(high)
+    size = max(abs(low), abs(high))
+    if not 0 < size < HUGE:
+        return low, high
+    digits = -math.floor(math.log10(size) + math.log10(NOISE))
+    # A zero has no sign.
+    return round(low, digits) + 0.0, round(high, digits) + 0.0
+
+
 def _missing(cell):
     """Say that a value is missing, and what was expected where something was."""
     name = isolated(cell.column.name)
@@ -279,9 +295,9 @@ def _quantity(cell):
     differs = _differs(column, value, cell.expected)
     if differs and beside:
         return f"{said}; {_expectation(cell)}"
-    usual = _out_of_range(column, value)
-    if usual:
-        return f"{said} is {usual}"
+    out_of_range = _out_of_range(column, value)
+    if out_of_range:
+        return out_of_range
     if differs:
         return f"{said}; {_expectation(cell)}"
     return f"{said} is unusual with {_pairs(beside)}" if beside else f"{said} is rare"
@@ -306,17 +322,27 @@ def _is_far_out(column, value):
 
 
 def _out_of_range(column, value):
-    """Say on which side of the usual values a value lies; nothing among them."""
-    if is_missing(column.low) or is_missing(column.high):
+    """Say on which side of the usual values a value lies; nothing of one among them."""
+    low, high = column.low, column.high
+    if is_missing(low) or is_missing(high):
         return ""
-    if column.low <= value <= column.high:
+    is_number = column.kind == "number"
+    is_below = value < low
+    noise = NOISE * max(abs(low), abs(high)) if is_number else None
+    if low <= value <= high or (noise and low - noise <= value <= high + noise):
         return ""
-    if column.kind == "date":
-        side = "before" if value < column.low else "after"
-    else:
-        side = "below" if value < column.low else "above"
-    low, high = column.text(column.low), column.text(column.high)
-    return f"{side} the usual {low if low == high else f'{low} to {high}'}"
+    sides = ("before", "after") if column.kind == "date" else ("below", "above")
+    write = column.text
+    if is_number and write(value) == write(low if is_below else high):
+        write = _exactly
+    usual = " to ".join(dict.fromkeys([write(low), write(high)]))
+    said = f"{isolated(column.name)} = {isolated(write(value))}"
+    return f"{said} is {sides[not is_below]} the usual {usual}"
+
+
+def _exactly(number):
+    """Write a number with all digits that tell it from another."""
+    return f"{float(number) + 0.0:.15g}"
 
 
 def _differs(column, value, expected):

@@ -24,6 +24,16 @@ def frame(X):
     return pd.DataFrame(X, columns=columns, index=np.arange(len(X)) + 1000)
 
 
+@pytest.mark.parametrize("first, step", [(0, 1), (-50, 1), (0.1, 0.1), (1e6, 0.01)])
+def test_end_of_the_usual_values_is_no_value_out_of_range(fast, first, step):
+    rows = pd.DataFrame({"v": first + step * np.arange(100)})
+    explanation = fast().fit(rows).explain(rows)
+    whys = [explanation.sentence(row) for row in range(100)]
+    assert not any("below" in why for why in whys[:2])
+    (column,) = explanation.columns
+    assert column.low in rows.v.round(6).tolist()
+
+
 # --- agreement with the score --------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """What is said of values, as text: numbers, categories, dates, missing values."""
 
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -19,6 +20,7 @@ from skncae._sentences import (
     percent,
     sentence,
     text_of,
+    usual_ends,
 )
 
 X = Column("x", "number", 0.7, 3.7, 8.3, decimals=2)
@@ -86,6 +88,14 @@ CLAUSES = [
     (Cell(AGE, None, None), "age is missing"),
     (Cell(SEX, None, "Male"), "sex is missing; Male is expected"),
     (Cell(Column("a"), 1.5, None), "a = 1.5 is rare"),
+    # What only rounding puts out of range is in it; what reads as the end, has digits.
+    (Cell(AGE, 1.0 - 1e-15), "age = 1 is rare"),
+    (Cell(AGE, 70.3), "age = 70.3 is above the usual 1 to 70"),
+    (Cell(Z, 2.2999), "z = 2.2999 is below the usual 2.3 to 5.2"),
+    (
+        Cell(Column("a", "number", 0.0, 5.0, 5.0), 5 + 1e-9),
+        "a = 5.000000001 is above the usual 5",
+    ),
     # Truth values among numbers are numbers, and text of numbers is not rounded.
     (Cell(AGE, True, 29.6), "age = 1; about 30 is expected"),
     (Cell(AGE, np.bool_(False), 29.6), "age = 0 is below the usual 1 to 70"),
@@ -234,6 +244,30 @@ def test_sentence_speaks_of_columns_that_contribute_as_much_as_the_first():
 )
 def test_number_of_decimals_is_that_of_the_values(values, decimals):
     assert number_of_decimals(values) == decimals
+
+
+ENDS = st.floats(-1e8, 1e8)
+
+
+@given(ENDS, ENDS, st.floats(0, 1e3), st.none() | st.integers(0, 4), st.data())
+def test_number_out_of_range_reads_as_one(end, other, spread, decimals, data):
+    low, high = usual_ends(*sorted([end, other]))
+    near = st.sampled_from([low, high, end, other]).map(np.float64)
+    steps = st.sampled_from([0.0, 1e-15, -1e-15, 1e-9, -1e-9, 0.04, -0.04])
+    value = data.draw(near) * (1 + data.draw(steps)) + data.draw(steps)
+    column = Column("x", "number", spread, low, high, decimals=decimals)
+    said = clause(Cell(column, value))
+    assert min(end, other) - 1e-5 <= low <= high <= max(end, other) + 1e-5
+    if "the usual" not in said:
+        # Among them, but for rounding.
+        assert said == f"x = {column.text(value)} is rare"
+        assert low - 1e-4 <= value <= high + 1e-4
+        return
+    number, side, usual = re.match(
+        "x = (.+) is (below|above) the usual (.+)", said
+    ).groups()
+    first, last = (float(end) for end in (usual.split(" to ") * 2)[:2])
+    assert float(number) < first if side == "below" else float(number) > last
 
 
 NUMBERS = st.floats() | st.integers() | st.none()
