@@ -228,7 +228,7 @@ def text_form(raw):
     if _is_readable(counts, "time"):
         return "time"
     if _is_readable(counts, "date"):
-        lengths = [len(value) for value in texts]
+        lengths = [len(value.strip()) for value in texts]
         return "date and time" if np.median(lengths) > 10 else "date"
     return _written_form(counts)
 
@@ -260,6 +260,7 @@ def _written_form(counts):
 
 def _read(text, form):
     """Seconds of the text of a date or a time; NaN of another text."""
+    text = text.strip()
     try:
         if form == "time":
             if not _CLOCK.fullmatch(text):
@@ -267,7 +268,7 @@ def _read(text, form):
             parts = [int(part) for part in text.split(":")]
             return sum(part * size for part, size in zip(parts, (3600, 60, 1)))  # noqa: B905
         if "%" in form:
-            moment = datetime.datetime.strptime(text.strip(), form)
+            moment = datetime.datetime.strptime(text, form)
         elif _DATE.fullmatch(text):
             moment = datetime.datetime.fromisoformat(text)
         else:

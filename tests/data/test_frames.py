@@ -184,6 +184,25 @@ def test_dates_are_read_however_they_are_written(form, seed):
     assert column.decode(codes).tolist() == texts
 
 
+@pytest.mark.parametrize("blank", [" {}", "{} ", "\u00a0{}\n"])
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("2024-01-{:02d}", "date"),
+        ("2024-01-{:02d} 12:30", "date and time"),
+        ("12:{:02d}", "time"),
+        ("{:02d}.01.2024", "%d.%m.%Y"),
+    ],
+)
+def test_dates_with_a_blank_around_them_are_those_without(text, form, blank):
+    plain = [text.format(day) for day in range(1, 31)]
+    padded = [blank.format(value) for value in plain]
+    first, later = (read(pd.DataFrame({"d": values})) for values in (padded, plain))
+    (column,) = Layout.of(first).columns
+    assert column.form == form and column.missing_share == 0
+    np.testing.assert_array_equal(column.encode(first[0]), column.encode(later[0]))
+
+
 def test_days_that_may_be_months_are_no_dates():
     texts = [f"{d}/{m}/2021" for d in range(1, 13) for m in range(1, 13)]
     assert text_form(raw(texts, "text")) == ""
