@@ -313,6 +313,21 @@ def test_frame_of_identifiers_alone_is_refused_with_a_remedy():
         NCAEDetector(**FAST).fit(frame)
 
 
+@pytest.mark.parametrize("names", [["a", "a"], [1, 1], ["1", 1]])
+def test_names_of_numbers_that_occur_twice_are_refused_before_training(names):
+    rows = np.random.default_rng(0).normal(size=(40, 2))
+    detector, frame = NCAEDetector(**FAST), pd.DataFrame(rows, columns=names)
+    said = rf"more than one column named '{names[0]}'\. Rename them"
+    for fit in (detector.fit, detector.partial_fit, NCAE(**FAST).fit):
+        with pytest.raises(ValueError, match=said):
+            fit(frame)
+    with pytest.raises(ValueError, match=said):
+        detector.fit(Chunks([frame]))
+    assert not hasattr(detector, "n_features_in_")
+    with pytest.raises(ValueError, match=said):
+        detector.fit(rows).score_samples(frame)
+
+
 def test_names_that_occur_twice_are_refused(frame):
     twice = pd.concat([frame, frame[["country"]]], axis=1)
     with pytest.raises(ValueError, match="more than one column named 'country'"):

@@ -337,13 +337,17 @@ def read(X):
             f"ones before; got {type(X).__name__}."
         )
     raws = columns_of(X)
-    names = [raw.name for raw in raws]
+    check_names_differ([raw.name for raw in raws])
+    return raws
+
+
+def check_names_differ(names):
+    """Raise if two columns of a frame have one name."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(
             f"The frame has more than one column named {twice[0]!r}. Rename them."
         )
-    return raws
 
 
 def _column(raw, is_forced):

@@ -214,6 +214,7 @@ def _refuse_empty(n_rows, n_columns):
 
 def _plain_frame(X, reset):
     """Return a frame of numbers as one that scikit-learn reads rightly."""
+    _frames.check_names_differ(list(map(str, names_of(X))))
     if is_all_numeric(X):
         return X
     if not reset:
