@@ -168,12 +168,31 @@ def text_of(value, decimals=None):
         return text.partition(" ")[0] if whole else text
     if isinstance(value, date):
         return value.isoformat()
-    text = " ".join(str(value).split())
+    text = str(value)
+    shown = visible(text)
+    return _cut(" ".join(text.split()) if shown == text else shown)
+
+
+def _cut(text):
+    """Leave out the end of long text."""
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def visible(text):
+    """Put text of which nothing can be seen in quotes; return other text as is."""
+    if any(char.isprintable() and char != " " for char in text):
+        return text
+    return in_quotes(text)
+
+
+def in_quotes(text):
+    """Write text in quotes, where every character can be told."""
+    return f'"{repr(text)[1:-1]}"'
 
 
 def isolated(text):
     """Enclose text that would turn the sentence around it; return other text as is."""
+    text = visible(text)
     if text.isascii():
         return text
     plain = text.translate(_ISOLATES)
@@ -274,10 +293,14 @@ def _missing(cell):
 def _category(cell):
     """Say that a category is rare, or usual but not here."""
     column, value = cell.column, cell.value
-    said = column.pair(value)
     share = column.share(value)
     other = not is_missing(cell.expected) and cell.expected != value
-    instead = f"; {isolated(column.text(cell.expected))} is expected" if other else ""
+    said, expected = column.pair(value), column.text(cell.expected)
+    if other and expected == column.text(value):
+        # Blanks alone tell them apart.
+        said = f"{isolated(column.name)} = {_cut(in_quotes(str(value)))}"
+        expected = _cut(in_quotes(str(cell.expected)))
+    instead = f"; {isolated(expected)} is expected" if other else ""
     if share is not None and share <= RARE_SHARE:
         of_all = percent(share) if share > 0 else "none"
         return f"{said} is rare ({of_all} of the rows){instead}"

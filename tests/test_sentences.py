@@ -38,6 +38,7 @@ PAID = Column(
 )
 ENDS = Column("end", "date", timedelta(10**5), date(1, 1, 1), date(9999, 12, 31))
 WAIT = Column("wait", "duration", timedelta(hours=1), timedelta(0), timedelta(hours=5))
+BLANK = Column("", "category", shares={"": 0.4, " ": 0.4, "Ulm": 0.197, " Ulm": 0.003})
 
 CLAUSES = [
     (
@@ -88,6 +89,15 @@ CLAUSES = [
     (Cell(AGE, None, None), "age is missing"),
     (Cell(SEX, None, "Male"), "sex is missing; Male is expected"),
     (Cell(Column("a"), 1.5, None), "a = 1.5 is rare"),
+    (
+        Cell(BLANK, " ", "", ((BLANK, "  "),)),
+        '"" = " " is unusual with "" = "  "; "" is expected',
+    ),
+    (
+        Cell(BLANK, " Ulm", "Ulm"),
+        '"" = " Ulm" is rare (0.3 % of the rows); "Ulm" is expected',
+    ),
+    (Cell(BLANK, None, "Ulm"), '"" is missing; Ulm is expected'),
     # What only rounding puts out of range is in it; what reads as the end, has digits.
     (Cell(AGE, 1.0 - 1e-15), "age = 1 is rare"),
     (Cell(AGE, 70.3), "age = 70.3 is above the usual 1 to 70"),
@@ -137,6 +147,13 @@ def test_clause_reads_as_written(cell, text):
         ("two\nlines\tand  tabs", "two lines and tabs"),
         ("x" * 99, "x" * 39 + "…"),
         ("<script>", "<script>"),
+        # Text of which nothing can be seen is in quotes.
+        ("", '""'),
+        (" ", '" "'),
+        ("  ", '"  "'),
+        ("\n", '"\\n"'),
+        ("\u200b\u00a0", '"\\u200b\\xa0"'),
+        (" " * 99, '"' + " " * 38 + "…"),
     ],
 )
 def test_value_is_written_as_its_user_would(value, text):

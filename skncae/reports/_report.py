@@ -1,6 +1,7 @@
 """The rows of a table that stand out, with reasons, as an object that shows itself."""
 
 import os
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._parameters import check_count
 from skncae._pipelines import explain, final_step, rows_for_final_step
-from skncae._sentences import number_of_decimals, text_of
+from skncae._sentences import number_of_decimals, text_of, visible
 from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
 from skncae._version import __version__
@@ -24,6 +25,13 @@ from skncae.reports._page import page, page_in_frame
 BARS = 3
 # And none for less than this share of its error.
 LEAST_BAR = 0.005
+
+# What ends a line, or moves the cursor of a terminal.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# Marks of Markdown where they would be some: a name like unit_price has none.
+_MARKS = re.compile(
+    r"[\\|`~]|(?<=\S)\*|\*(?=\S)|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[])|&(?=#?\w+;)"
+)
 
 
 class Report:
@@ -130,7 +138,8 @@ class Report:
         head = ["row", "flagged", "percentile", *["p-value"] * has_p, "why"]
         lines = [head, ["---"] * len(head)]
         for row in self.rows:
-            cells = [text_of(row["label"]), "yes" if row["flagged"] else "no"]
+            label = visible(str(row["label"]))
+            cells = [label, "yes" if row["flagged"] else "no"]
             cells.append(_percentile_text(row["percentile"]))
             if has_p:
                 cells.append(f"{row['p_value']:.3g}")
@@ -323,9 +332,9 @@ def _share(part, total):
 
 
 def _escaped(text):
-    """Text in a cell of a table of Markdown."""
-    text = text.replace("\\", "\\\\").replace("|", "\\|")
-    return text.replace("<", "&lt;").replace("\n", " ")
+    """Text in a cell of a table of Markdown, on one line and without any marks."""
+    text = _MARKS.sub(r"\\\g<0>", _CONTROLS.sub(" ", text))
+    return text.replace("<", "&lt;")
 
 
 def _layout(detector):

@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
 
 import skncae
 from skncae import Chunks, NCAEDetector
 from skncae._pipelines import explain
+from skncae._sentences import visible
 from skncae.reports import _report
 from skncae.reports._columns import column_notes
 
@@ -96,6 +99,51 @@ def test_markdown_keeps_its_columns_whatever_a_cell_holds(detector, frame):
     first = report.to_markdown().splitlines()[2]
     assert len(re.findall(r"(?<!\\)\|", first.replace("\\\\", ""))) == 5
     assert "<b>" not in first
+
+
+MARKS = st.text("ab_*`~[]()!<>&;#|\\ \r\n\t=1x:", max_size=12) | st.text(max_size=8)
+
+
+@settings(max_examples=300, deadline=None)
+@example("[l](javascript:alert(1))")
+@example("__init__")
+@example("cr\rline")
+@given(MARKS)
+def test_cell_of_markdown_reads_as_the_text_that_it_is(text):
+    parser = pytest.importorskip("markdown_it").MarkdownIt("commonmark").enable("table")
+    cell = _report._escaped(text)
+    parsed = parser.parse(f"| a | b |\n| --- | --- |\n| {cell} | c |\n")
+    read, _ = [part for part in parsed if part.type == "inline"][2:]
+    assert {part.type for part in read.children} <= {"text", "text_special"}
+    content = "".join(part.content for part in read.children)
+    assert content.split() == re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text).split()
+
+
+def test_names_that_need_no_mark_are_left_as_they_are():
+    for text in ("unit_price = 3", "2 * 3", "[0, 1)", "R&D", "C# é $5 50 % (x)"):
+        assert _report._escaped(text) == text
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [f"/srv/data/export/2024/quarter-1/customers/{i}" for i in range(200)],
+        1e12 + np.arange(200),
+        10000000.1 + np.arange(200),
+        [""] + [" " * i for i in range(1, 200)],
+        pd.MultiIndex.from_product([["a rather long name of a shop"], range(200)]),
+    ],
+)
+def test_rows_are_told_apart_in_every_form(labels, detector, frame):
+    frame = frame.set_axis(pd.Index(labels), axis=0)
+    report = detector.report(frame, n=5)
+    cells = [line.split(" | ")[0] for line in report.to_markdown().splitlines()[2:]]
+    assert len(set(cells)) == 5
+    found = [row["label"] for row in report.rows]
+    worst = detector.explain(frame).top(5).index
+    assert found == worst.tolist() == report.to_frame().index.tolist()
+    page = Page(report.to_html())
+    assert {visible(str(label)) for label in found} <= set(page.texts)
 
 
 def test_every_threshold_says_how_many_rows_it_flags(detector, frame):
