@@ -1,11 +1,12 @@
 """One pass over the rows: their errors, those that stand out, a sample of the rest."""
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from skncae.data._reading import library_of
+from skncae.data._reading import library_of, names_of, objects_of
 
 # Columns and the map are drawn from so many rows.
 SAMPLE_ROWS = 2000
@@ -103,9 +104,26 @@ def as_frame(rows, names):
     if isinstance(rows, pandas.DataFrame):
         return rows
     if hasattr(rows, "to_pandas"):
-        return rows.to_pandas()
+        return _to_pandas(rows)
     rows = np.asarray(rows)
     return pandas.DataFrame(rows.reshape(len(rows), -1), columns=list(names))
+
+
+def _to_pandas(rows):
+    """A frame of another library; what pandas has no type for is objects."""
+    import pandas
+
+    try:
+        return rows.to_pandas()
+    except (ValueError, NotImplementedError):
+        columns = {}
+    for name in names_of(rows):
+        try:
+            columns[name] = rows[name].to_pandas()
+        except (ValueError, NotImplementedError):
+            values = objects_of(rows, [name])[:, 0]
+            columns[name] = pandas.Series(values, dtype=object)
+    return pandas.DataFrame(columns)
 
 
 def _like(frame, first):
@@ -178,7 +196,12 @@ def _take(rows, positions):
         return [rows[i] for i in positions]
     if library_of(rows) == "pyarrow":
         # An old scikit-learn takes columns of a table, not rows.
-        return rows.take(positions)
+        try:
+            return rows.take(positions)
+        except NotImplementedError:
+            # Of views, such as those of text, only slices are taken.
+            slices = [rows.slice(int(i), 1) for i in positions]
+            return sys.modules["pyarrow"].concat_tables(slices)
     return _safe_indexing(rows, positions)
 
 

@@ -157,6 +157,35 @@ def test_report_of_values_that_other_types_have_no_place_for(kind, fast):
     assert written[1] != written[59] or kind.startswith("whole")
 
 
+@pytest.mark.parametrize("in_chunks", [False, True])
+@pytest.mark.parametrize("kind", ["Int128", "UInt128", "Time", "string_view", "spans"])
+def test_report_of_types_that_pandas_or_pyarrow_lack(kind, in_chunks, fast):
+    rng = np.random.default_rng(0)
+    x, whole = rng.normal(size=60), rng.integers(0, 9, 60).tolist()
+    words = rng.choice(["a", "b"], 60).tolist()
+    if kind in ("string_view", "spans"):
+        made = {
+            "string_view": lambda: pa.array(words, pa.string_view()),
+            "spans": lambda: pa.array([pa.MonthDayNano([1, 2, 3])] * 60),
+        }
+        table = pa.table({"x": x, "v": made[kind](), "c": words})
+    elif hasattr(pl, kind):
+        v = pl.Series(whole).cast(getattr(pl, kind))
+        table = pl.DataFrame({"x": x, "v": v, "c": words})
+    else:
+        pytest.skip(f"polars {pl.__version__} has no {kind}")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Set aside")
+        detector = fast(max_iter=2).fit(table)
+    given = Chunks([table[:30], table[30:]]) if in_chunks else table
+    report = detector.report(given, n=3)
+    worst = np.argsort(detector.score_samples(table))[:3].tolist()
+    assert [row["label"] for row in report.rows] == worst
+    shown = [row["cells"][1][1] for row in report.rows]
+    if kind.endswith("Int128"):
+        assert shown == [str(whole[row]) for row in worst]
+
+
 def test_chunks_may_have_their_columns_in_any_order(fast):
     x = np.random.default_rng(0).normal(size=60)
     frame = pd.DataFrame({"x": x, "d": DAYS, 1: ["a", "b"] * 30, "e": x - 5})
