@@ -168,7 +168,8 @@ def score(model, form, check, quiet, **options):
     """
     from skncae._threshold import exceeds
 
-    detector, tables = _loaded(model), _tables(options)
+    detector = _loaded(model)
+    tables = _tables(options, detector)
     n_rows = n_flagged = 0
     for rows in _for_model(detector, tables, quiet):
         with _naming(tables.paths):
@@ -194,7 +195,9 @@ def explain(model, quiet, top, output, form, check, **tables):
 
     form = _form(form, output)
     check_results({"--output": output}, (model, *tables["files"]))
-    _report(_loaded(model), _tables(tables), top, output, form, check, quiet)
+    detector = _loaded(model)
+    tables = _tables(tables, detector)
+    _report(detector, tables, top, output, form, check, quiet)
 
 
 @main.command()
@@ -214,7 +217,8 @@ def refine(model, answers, save, quiet, **options):
     # In place of the model is what the command promises, in place of the rest is not.
     option, save = ("MODEL", model) if save is None else ("--save", save)
     check_results({option: save}, (answers, *options["files"]))
-    detector, tables = _loaded(model), _tables(options)
+    detector = _loaded(model)
+    tables = _tables(options, detector)
     rows = list(_for_model(detector, tables, quiet))
     labels = answers_of(answers, [frame.index for frame in rows])
     n_answers = sum(int((part != 0).sum()) for part in labels)
@@ -229,11 +233,13 @@ def refine(model, answers, save, quiet, **options):
         _say_flagged(quiet, n_flagged, sum(map(len, rows)))
 
 
-def _tables(options):
-    """The files that a command names."""
+def _tables(options, detector=None):
+    """The files that a command names, with the columns that a model has learnt."""
+    from skncae.data._cell_types import kinds_of
     from skncae.data._tables import Tables
 
-    return Tables(options.pop("files"), **options)
+    kinds = {} if detector is None else kinds_of(detector)
+    return Tables(options.pop("files"), **options, kinds=kinds)
 
 
 def _share(text):

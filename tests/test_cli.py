@@ -251,6 +251,94 @@ def test_answers_that_a_spreadsheet_saved_are_read(folder, model, separator):
     assert "learnt 2 answers" in refined.stderr
 
 
+# --- what a column is ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def codes():
+    """Return a table with codes of digits, some with a zero before them."""
+    rng = np.random.default_rng(0)
+    zips = rng.choice(["00123", "10115", "22301", "04567"], 120)
+    return pd.DataFrame({"x": rng.normal(size=120).round(3), "zip": zips})
+
+
+@pytest.mark.parametrize("chunks", [(), ("--chunk-rows", "30")])
+@pytest.mark.parametrize("name", ["codes.csv", "codes.parquet", "digits.csv"])
+def test_codes_are_scored_as_the_text_that_was_learnt(
+    folder, codes, fast, name, chunks
+):
+    detector = fast(contamination=0.05).fit(codes)
+    detector.save("codes.skncae")
+    # In one file with zeros before digits, in another without any.
+    later = codes[codes.zip.isin(["10115", "22301"])] if name[0] == "d" else codes
+    later.to_csv(name, index=False) if name.endswith("csv") else later.to_parquet(name)
+    scored = run("score", "codes.skncae", name, "-q", *chunks)
+    scores = pd.read_csv(io.StringIO(scored.stdout))
+    np.testing.assert_allclose(scores.score, detector.score_samples(later))
+    assert run("explain", "codes.skncae", name, "-q", *chunks).exit_code == 0
+
+
+@pytest.mark.parametrize("name", ["codes.csv", "codes.parquet"])
+def test_codes_are_learnt_as_text(folder, codes, name):
+    codes.to_csv(name, index=False) if name.endswith("csv") else codes.to_parquet(name)
+    assert run("find", name, "-q", "--save=m").exit_code == 0
+    columns = NCAEDetector.load("m").columns_.set_index("name")
+    assert columns.type["zip"] == "category" and columns.n_values["zip"] == 4
+
+
+def test_truth_values_with_gaps_are_truth_values(folder, codes):
+    f = np.resize(["True", "False", ""], len(codes))
+    codes.assign(f=f).to_csv("gaps.csv", index=False)
+    run("find", "gaps.csv", "-q", "--save=m")
+    assert NCAEDetector.load("m").columns_.set_index("name").type["f"] == "boolean"
+
+
+def test_model_says_that_a_column_of_mostly_numbers_holds_categories(folder, fast):
+    x = np.arange(40) % 9
+    learnt = pd.DataFrame({"x": x, "code": np.resize(["1", "2", "3", "4a"], 40)})
+    detector = fast(contamination=0.1).fit(learnt)
+    detector.save("codes.skncae")
+    day = learnt[:20].assign(code=["1"] * 19 + ["4a"])
+    day.to_csv("day.csv", index=False)
+    for command in ("score", "explain"):
+        assert run(command, "codes.skncae", "day.csv", "-q").exit_code == 0
+    scored = run("score", "codes.skncae", "day.csv", "-q").stdout
+    scores = pd.read_csv(io.StringIO(scored)).score
+    np.testing.assert_allclose(scores, detector.score_samples(day))
+
+
+def test_line_without_a_field_is_a_row_of_a_file_of_one_column(folder):
+    values = ["1", "2", "", "4", "5", "60", " ", *"1234512345" * 3]
+    (folder / "one.csv").write_text("\n".join(["", "v", *values, ""]))
+    found = run("find", "one.csv", "-q", "--format=csv", "--save=m").stdout
+    assert pd.read_csv(io.StringIO(found))["index"][0] == 5
+    for chunks in ((), ("--chunk-rows", "4")):
+        scored = run("score", "m", "one.csv", "-q", *chunks).stdout
+        assert len(scored.splitlines()) == 1 + len(values)
+    (folder / "one.csv").write_text("\n".join(["", "v", *values, "x", ""]))
+    line = failed("find", "one.csv")
+    assert line.startswith(f"skncae: one.csv, line {3 + len(values)}, column 'v': 'x'")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [["whole.csv"], ["h1.csv", "h2.csv"], ["whole.csv", "--chunk-rows=50"]],
+    ids=str,
+)
+def test_date_that_is_none_is_named_however_the_table_is_cut(folder, codes, files):
+    days = pd.date_range("2024-01-01", periods=120).strftime("%Y-%m-%d").tolist()
+    days[100] = "2024-02-30"
+    table = codes.assign(day=days)
+    table.to_csv("whole.csv", index=False)
+    table[:60].to_csv("h1.csv", index=False)
+    table[60:].to_csv("h2.csv", index=False)
+    result = run("find", *files, "-q", "--save=m")
+    assert "Read as missing: 'day' ('2024-02-30')" in result.stderr
+    assert result.exit_code == 0
+    columns = NCAEDetector.load("m").columns_.set_index("name")
+    assert columns.type["day"].startswith("date")
+
+
 # --- errors ----------------------------------------------------------------------
 
 
@@ -520,6 +608,8 @@ def test_names_that_several_columns_have_are_told(folder):
         assert result.exit_code == 0
         said = f"{given[0]}, line 1: several columns are named 'a'; the second is 'a.1'"
         assert said in result.stderr
+    (folder / "three.csv").write_text("a,a,a.1\n" + "1,2,3\n2,3,5\n" * 9)
+    assert "'a'; the second is 'a.2' here" in run("find", "three.csv", "-q").stderr
     table = pa.table([[1.0, 2.0], [3.0, 4.0]], names=["a", "a"])
     pq.write_table(table, "twins.parquet")
     line = failed("find", "twins.parquet")

@@ -13,6 +13,8 @@ import zlib
 from collections import Counter
 
 DELIMITERS = ",;\t|"
+# Bytes that are looked through at once.
+BLOCK_BYTES = 2**22
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
 
@@ -61,27 +63,69 @@ def separator_of(source):
     return DELIMITERS[counts.index(max(counts))]
 
 
-def check_names(path, source, separator):
-    """Refuse fields without a name, and say how names that are the same are told apart.
+def options_of(path, source):
+    """Say with which options pandas reads a file, and its columns by their names.
 
-    pandas would take the first fields for an index, and each name for a later field.
+    Fields without a name are refused: pandas would take the first ones for an index.
     """
+    import pandas
+
+    separator = separator_of(source)
     with as_text(source) as text:
-        every = csv.reader(text, delimiter=separator)
-        records = (record for record in every if not _is_blank(record))
-        names, first = next(records, []), next(records, [])
-    if len(first) > len(names):
+        records = csv.reader(text, delimiter=separator)
+        n_blank, header = next(
+            ((n, record) for n, record in enumerate(records) if not _is_blank(record)),
+            (0, []),
+        )
+        first = next((record for record in records if not _is_blank(record)), [])
+    if len(first) > len(header):
         raise TableError(
             f"{path}, line {line_of(source, 0)}: {len(first)} fields, where the header "
-            f"names {len(names)}. Name all columns there, and end no line with a "
+            f"names {len(header)}. Name all columns there, and end no line with a "
             "separator"
         )
-    for name in twins(names):
+    options = {"sep": separator}
+    if len(header) == 1:
+        # Where a row has one field, a line without any is a row without a value.
+        options |= {"skip_blank_lines": False, "header": n_blank}
+        with as_text(source) as text:
+            blank = {line.rstrip("\r\n") for line in text if line.isspace()}
+        options["na_values"] = sorted(blank)
+    with opened(source) as file:
+        names = list(pandas.read_csv(file, nrows=0, **options))
+    _tell_twins(path, header, names)
+    return options, names
+
+
+def _tell_twins(path, header, names):
+    """Say how names of the header that are the same are told apart."""
+    for twin in twins(header):
+        pairs = zip(header, names, strict=True)
+        second = [name for field, name in pairs if field == twin][1]
         warnings.warn(
-            f"{path}, line 1: several columns are named {name!r}; the second is "
-            f"{name + '.1'!r} here",
+            f"{path}, line 1: several columns are named {twin!r}; the second is "
+            f"{second!r} here",
             stacklevel=2,
         )
+
+
+def has_codes(source, separator):
+    """Say whether some field may be digits with a zero before them, such as 00123."""
+    import numpy
+
+    is_before, is_digit = numpy.zeros((2, 256), dtype=bool)
+    is_before[list(f'{separator}\n\r" '.encode())] = True
+    is_digit[list(b"0123456789")] = True
+    code = re.compile(rf'0\d+ *[{re.escape(separator)}\r\n"]'.encode())
+    with opened(source) as file:
+        while block := file.read(BLOCK_BYTES):
+            block = b"\n" + block + file.readline() + b"\n"
+            found = numpy.frombuffer(block, dtype=numpy.uint8)
+            zeros = numpy.flatnonzero(found == ord("0"))
+            zeros = zeros[is_before[found[zeros - 1]] & is_digit[found[zeros + 1]]]
+            if any(code.match(block, place) for place in zeros.tolist()):
+                return True
+    return False
 
 
 def twins(names):
@@ -93,11 +137,14 @@ def line_of(source, row):
     """Number of the line that a row of a CSV file begins in."""
     with as_text(source) as file:
         reader = csv.reader(file, delimiter=separator_of(source))
-        begins, n_records = 1, 0
+        begins, n_records, is_one_field = 1, 0, False
         for record in reader:
-            if not _is_blank(record) and n_records == row + 1:
+            is_record = is_one_field or not _is_blank(record)
+            if is_record and n_records == row + 1:
                 break
-            n_records += not _is_blank(record)
+            if is_record and not n_records:
+                is_one_field = len(record) == 1
+            n_records += is_record
             begins = reader.line_num + 1
     return begins
 

@@ -5,17 +5,19 @@ text is one line that names the file, the line and the column.
 """
 
 import io
-import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+from skncae.data._cell_types import Seen, converted, is_text, seen_in, slips_of
 from skncae.data._csv_files import (
     TableError,
-    check_names,
+    has_codes,
     line_of,
     naming,
     opened,
+    options_of,
     separator_of,
     twins,
 )
@@ -25,8 +27,16 @@ LARGE_BYTES = 2**30
 CHUNK_ROWS = 50_000
 # Before the name of a row while pandas reads it, so that 007 and NA stay what they are.
 MARK = "="
-# A column of text is one of numbers with slips where so many of its values are numbers.
-MOSTLY_NUMBERS = 0.9
+# Columns of these kinds are read from a CSV file as the text that is there.
+AS_TEXT = ("text", "exact", "date", "slips")
+
+
+class Piece(NamedTuple):
+    """Rows of a file as its reader has them, the file, and how many come before."""
+
+    frame: object
+    path: str
+    n_before: int
 
 
 @dataclass
@@ -46,6 +56,9 @@ class Tables:
         What stands for no value, besides what pandas takes for it.
     chunk_rows : int or None
         How many rows to read at once; None reads small files whole.
+    kinds : dict of str to str
+        What the columns are, for a model that has learnt them; without any it is found
+        out from all rows, before the first are given.
     """
 
     paths: tuple
@@ -53,10 +66,11 @@ class Tables:
     drop: tuple = ()
     missing: tuple = ()
     chunk_rows: int | None = None
-    dtypes: dict = field(default_factory=dict)
+    kinds: dict = field(default_factory=dict)
 
     def __post_init__(self):
         self._stdin = None
+        self._is_for_model = bool(self.kinds)
         if self.index in self.drop:
             raise TableError(
                 f"--index and --drop both name the column {self.index!r}. Leave out "
@@ -83,29 +97,100 @@ class Tables:
 
     def chunks(self):
         """Yield frames, with the same columns and types and the labels of the rows."""
-        n_before, names = 0, None
+        if not self.kinds:
+            pieces = self._surveyed()
+        else:
+            pieces = self._pieces(self._as_text())
+        n_before = 0
+        for piece in pieces:
+            yield self._labelled(self._typed(piece), n_before)
+            n_before += len(piece.frame)
+
+    def _surveyed(self):
+        """Find out what the columns are, and give the pieces to take them from.
+
+        Files that are read whole are held, and read again only for the text of columns
+        that were taken for something else.
+        """
+        pieces = self._pieces()
+        pieces = list(pieces) if self.is_whole else pieces
+        seen = self._seen(pieces)
+        doubtful = self._doubtful(seen)
+        texts = self._pieces(doubtful, alone=True) if doubtful else ()
+        texts = list(texts) if self.is_whole else texts
+        seen |= self._seen(texts)
+        self.kinds = {name: of_name.kind for name, of_name in seen.items()}
+        if not self.is_whole:
+            return self._pieces(self._as_text())
+        for name in set(doubtful) & set(self._as_text()):
+            for piece, text in zip(pieces, texts, strict=True):
+                piece.frame[name] = text.frame[name]
+        return pieces
+
+    def _seen(self, pieces):
+        """What the pieces hold, by the names of the columns."""
+        seen: dict[str, Seen] = {}
+        for frame, path, _ in pieces:
+            is_typed = self._is_typed(path)
+            for name in frame.columns.drop(self.index, errors="ignore"):
+                seen[name] = seen.get(name, Seen()) + seen_in(frame[name], is_typed)
+        return seen
+
+    def _doubtful(self, seen):
+        """Columns that may be no numbers, though the reader took them for some."""
+        doubtful = [name for name, of_name in seen.items() if of_name.is_in_doubt]
+        whole = [name for name, of_name in seen.items() if of_name.may_be_codes]
+        if set(whole) - set(doubtful) and self._have_codes():
+            doubtful += [name for name in whole if name not in doubtful]
+        return doubtful
+
+    def _have_codes(self):
+        """Say whether digits with a zero before them may be in some CSV file."""
+        sources = (self._source(path) for path in self.paths)
+        return any(
+            has_codes(source, separator_of(source))
+            for source in sources
+            if not _is_parquet(source)
+        )
+
+    def _as_text(self):
+        """Names of the columns to read as text."""
+        return [name for name, kind in self.kinds.items() if kind in AS_TEXT]
+
+    def _pieces(self, texts=(), alone=False):
+        """Yield the pieces of all files, some columns as text, or these alone."""
+        names, is_empty = None, True
         for path in self.paths:
-            for frame, first in self._frames(path):
+            for frame, n_before in self._frames(path, texts, alone):
                 if names is None:
                     names = list(frame.columns)
                 elif list(frame.columns) != names:
                     raise TableError(f"{path}: {_difference(frame.columns, names)}")
-                frame = self._typed(self._kept(frame, path), path, first)
-                yield self._labelled(frame, n_before)
-                n_before += len(frame)
-        if not n_before:
+                kept = frame if alone else self._kept(frame, path)
+                yield Piece(kept, path, n_before)
+                is_empty &= not len(frame)
+        if is_empty:
             raise TableError(f"{', '.join(self.paths)}: no rows")
 
     def _n_bytes(self):
         return sum(Path(path).stat().st_size for path in self.paths if path != "-")
 
-    def _frames(self, path):
+    def _frames(self, path, texts, alone):
         """Yield frames of a file, each with the number of rows before it."""
-        source = path if path != "-" else self._standard_input()
+        source = self._source(path)
         if _is_parquet(source):
-            yield from self._parquet(path, source)
+            for frame, n_before in self._parquet(path, source):
+                yield frame[texts] if alone else frame, n_before
         else:
-            yield from self._csv(path, source)
+            yield from self._csv(path, source, texts, alone)
+
+    def _source(self, path):
+        """A file by its path, or the bytes of the standard input."""
+        return path if path != "-" else self._standard_input()
+
+    def _is_typed(self, path):
+        """Say whether a file has types, by which text is meant as text."""
+        return _is_parquet(self._source(path))
 
     def _standard_input(self):
         """The bytes of the standard input, which can be read once only."""
@@ -115,15 +200,18 @@ class Tables:
             self._stdin = sys.stdin.buffer.read()
         return self._stdin
 
-    def _csv(self, path, source):
+    def _csv(self, path, source, texts, alone):
         """Yield frames of a CSV file."""
         import pandas
 
         with naming(path, source):
-            separator = separator_of(source)
-            check_names(path, source, separator)
-            options = {"sep": separator, "na_values": list(self.missing)}
-            if self.index is not None:
+            options, names = options_of(path, source)
+            options["na_values"] = [*options.get("na_values", ()), *self.missing]
+            options["dtype"] = {n: str for n in texts if n in names and n != self.index}
+            if alone:
+                # By place, since pandas looks for names before it tells twins apart.
+                options["usecols"] = [names.index(name) for name in texts]
+            elif self.index is not None:
                 options["converters"] = {self.index: _marked}
             if self.is_whole:
                 with opened(source) as file:
@@ -131,10 +219,8 @@ class Tables:
                 yield self._unmarked(frame), 0
                 return
             n_before = 0
-            with (
-                opened(source) as file,
-                pandas.read_csv(file, chunksize=self.chunk_rows, **options) as read,
-            ):
+            options |= {"chunksize": self.chunk_rows, "low_memory": False}
+            with opened(source) as file, pandas.read_csv(file, **options) as read:
                 for frame in read:
                     yield self._unmarked(frame), n_before
                     n_before += len(frame)
@@ -161,11 +247,11 @@ class Tables:
             if several:
                 raise TableError(f"{path}: two columns are named {several[0]!r}")
             if self.is_whole:
-                yield _with_its_index(file.read().to_pandas()), 0
+                yield _with_its_index(_as_frame(file.read())), 0
                 return
             n_before, counted = 0, _counted(file)
             for batch in file.iter_batches(self.chunk_rows):
-                frame = pyarrow.Table.from_batches([batch]).to_pandas()
+                frame = _as_frame(pyarrow.Table.from_batches([batch]))
                 if counted is not None:
                     frame.index = counted[n_before : n_before + len(batch)]
                 yield _with_its_index(frame), n_before
@@ -189,36 +275,26 @@ class Tables:
             )
         return frame
 
-    def _typed(self, frame, path, n_before):
-        """Give text of dates and of numbers with slips its type, or say where it slips.
-
-        The types of later chunks are those of the first one.
-        """
-        import pandas
-
-        for name in frame.columns:
-            values = frame[name]
-            kind = self.dtypes.get(name)
-            if pandas.api.types.is_numeric_dtype(values) or name == self.index:
-                self.dtypes.setdefault(name, "number")
-            elif kind == "number" or (kind is None and _is_mostly_numbers(values)):
+    def _typed(self, piece):
+        """Give the columns of a piece their kinds, or say where a number slips."""
+        frame, path, n_before = piece
+        for name in frame.columns.drop(self.index, errors="ignore"):
+            kind, values = self.kinds.get(name, "any"), frame[name]
+            if kind in ("number", "slips") and is_text(values):
                 self._refuse_slip(values, path, n_before)
-                frame[name] = pandas.to_numeric(values)
-                self.dtypes[name] = "number"
-            elif kind in (None, "date") and values.dtype.kind in "OTU":
-                dates = _as_dates(values)
-                self.dtypes[name] = "text" if dates is None else "date"
-                frame[name] = values if dates is None else dates
+            typed = converted(values, kind)
+            if typed is not values:
+                frame[name] = typed
         return frame
 
     def _refuse_slip(self, values, path, n_before):
         """Name the first value of a column of numbers that is none."""
-        import pandas
-
-        is_slip = pandas.to_numeric(values, errors="coerce").isna() & values.notna()
-        if not is_slip.any() or values.name == self.index:
+        is_slip = slips_of(values)
+        # Where all are, the model says that it has learnt numbers.
+        is_none = self._is_for_model and is_slip.sum() == values.notna().sum()
+        if not is_slip.any() or is_none:
             return
-        row = int(is_slip.to_numpy().argmax())
+        row = int(is_slip.argmax())
         value = values.iloc[row]
         place = f"row {n_before + row}"
         if path != "-" and not _is_parquet(path):
@@ -248,6 +324,18 @@ def _is_parquet(source):
         return source[:4] == b"PAR1"
     with open(source, "rb") as file:
         return file.read(4) == b"PAR1"
+
+
+def _as_frame(table):
+    """A table of parquet as a frame, whose whole numbers keep all their digits."""
+    from pandas.api.types import infer_dtype
+
+    frame = table.to_pandas(integer_object_nulls=True)
+    for name, values in frame.items():
+        is_gapped = values.dtype == object and infer_dtype(values) == "integer"
+        if is_gapped and not seen_in(values, is_typed=True).n_beyond:
+            frame[name] = values.astype(float)
+    return frame
 
 
 def _counted(file):
@@ -282,26 +370,3 @@ def _difference(names, expected):
     if new:
         return f"column {new[0]!r}, which the first file has not"
     return "the columns of the first file in another order"
-
-
-def _is_mostly_numbers(values):
-    """Say whether most of the text in a column reads as numbers."""
-    import pandas
-
-    if values.dtype.kind not in "OTU" or not values.notna().any():
-        return False
-    present = values.dropna()
-    return pandas.to_numeric(present, errors="coerce").notna().mean() >= MOSTLY_NUMBERS
-
-
-def _as_dates(values):
-    """Text as dates, where all of it is; None where it is not."""
-    import pandas
-
-    present = values.dropna()
-    if not len(present) or not re.match(r"\d{4}-\d\d-\d\d", str(present.iloc[0])):
-        return None
-    try:
-        return pandas.to_datetime(values, format="ISO8601")
-    except (ValueError, TypeError):
-        return None

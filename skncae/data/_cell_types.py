@@ -1,0 +1,334 @@
+"""What the columns of files hold, of all files and chunks together.
+
+A CSV file has no types, and its reader guesses them from the rows that it has: digits
+lose the zeros before them, and a column of one chunk is another thing in the next. Here
+each piece of a column is looked at, what was seen is added up, and the sum says what
+the column is: numbers where nothing is lost, else the text that is there, which the
+layout of the detector reads.
+"""
+
+import re
+import warnings
+from dataclasses import dataclass, replace
+
+from skncae.data._reading import EXACT_BELOW
+
+# A column of text is one of numbers with slips where so many of its values are numbers.
+MOSTLY_NUMBERS = 0.9
+# What the reader of CSV files takes for truth values.
+_TRUTHS = {
+    text: text.lower() == "true"
+    for text in ("True", "TRUE", "true", "False", "FALSE", "false")
+} | {True: True, False: False}
+# Digits alone, and with a zero before them, which numbers have not.
+_NO_INTEGER = re.compile(r"\n(?![ \t]*[+-]?\d+[ \t]*(\n|\Z))")
+_CODE = re.compile(r"\n[ \t]*0\d+[ \t]*(\n|\Z)")
+_NO_DATE = re.compile(r"\n(?!\d{4}-\d\d-\d\d)")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of a column in some pieces of files.
+
+    Parameters
+    ----------
+    n_values, n_missing : int
+    n_numbers, n_truths : int
+        How many values are these, by their type or as text.
+    n_read : int
+        How many values of text the reader has made numbers or truth values of.
+    n_beyond : int
+        How many numbers are so large that float64 has no place for all whole ones.
+    is_whole : bool
+        Whether all numbers are digits alone; of those that were read, whether they may
+        have been.
+    has_code : bool
+        Whether some are digits with a zero before them.
+    zones : frozenset or None
+        The time zones of dates; None where some value is no date.
+    stored : frozenset of {"date", "other"}
+        Types of parquet files other than numbers and truth values.
+    """
+
+    n_values: int = 0
+    n_missing: int = 0
+    n_numbers: int = 0
+    n_truths: int = 0
+    n_read: int = 0
+    n_beyond: int = 0
+    is_whole: bool = True
+    has_code: bool = False
+    zones: frozenset | None = frozenset()
+    stored: frozenset = frozenset()
+
+    def __add__(self, other):
+        is_date = self.zones is not None and other.zones is not None
+        return Seen(
+            n_values=self.n_values + other.n_values,
+            n_missing=self.n_missing + other.n_missing,
+            n_numbers=self.n_numbers + other.n_numbers,
+            n_truths=self.n_truths + other.n_truths,
+            n_read=self.n_read + other.n_read,
+            n_beyond=self.n_beyond + other.n_beyond,
+            is_whole=self.is_whole and other.is_whole,
+            has_code=self.has_code or other.has_code,
+            zones=self.zones | other.zones if is_date else None,
+            stored=self.stored | other.stored,
+        )
+
+    @property
+    def may_be_codes(self):
+        """Whether zeros before digits may have been lost."""
+        return self.n_read > 0 and self.is_whole and self.n_numbers > 0
+
+    @property
+    def is_in_doubt(self):
+        """Whether values were read that must be seen as text, but for codes."""
+        is_one = self.n_values in (self.n_numbers, self.n_truths)
+        return self.n_read > 0 and (not is_one or (self.is_whole and self.n_beyond > 0))
+
+    @property
+    def kind(self):
+        """What the column is, as `converted` names it."""
+        if self.stored:
+            return "date" if self.stored == {"date"} else "text"
+        if not self.n_values:
+            return "number"
+        if self.n_truths == self.n_values:
+            return "boolean" if self.n_missing else "bool"
+        is_code = self.has_code and self.is_whole
+        if self.n_numbers >= MOSTLY_NUMBERS * self.n_values and not is_code:
+            if self.n_numbers < self.n_values:
+                return "slips"
+            # One absurd value among small ones does not make codes of them.
+            is_id = self.is_whole and 2 * self.n_beyond > self.n_values
+            return "text" if is_id else "number"
+        return "date" if self.zones is not None and len(self.zones) == 1 else "text"
+
+
+def seen_in(values, is_typed):
+    """See what a piece of a column holds.
+
+    Parameters
+    ----------
+    values : Series
+    is_typed : bool
+        Whether the file has types, as parquet, so that text is meant.
+    """
+    from pandas.api import types
+
+    if types.is_numeric_dtype(values):
+        return _seen_in_numbers(values, is_typed)
+    present = values.dropna()
+    if not len(present):
+        return Seen(n_missing=len(values))
+    kind = types.infer_dtype(present, skipna=False)
+    if kind in ("boolean", "decimal"):
+        return _seen_in_numbers(values, is_typed, kind == "boolean")
+    seen = Seen(n_values=len(present), n_missing=len(values) - len(present))
+    if kind == "integer":
+        # Whole numbers of Python, which may be beyond all floats.
+        n_read = 0 if is_typed else len(present)
+        return replace(seen, **_seen_in_text(present.astype(str)), n_read=n_read)
+    if not is_typed:
+        return replace(seen, **_seen_in_text(present))
+    is_date = types.is_datetime64_any_dtype(values) or kind == "date"
+    return replace(seen, stored=frozenset({"date" if is_date else "other"}))
+
+
+def kinds_of(detector):
+    """What the columns of files are to be for a fitted detector; empty of no names."""
+    names = getattr(detector, "feature_names_in_", ())
+    if not len(names) or detector._layout is None:
+        return dict.fromkeys(names, "number")
+    return {column.name: _kind_for(column) for column in detector._layout.columns}
+
+
+def converted(values, kind):
+    """Convert a piece of a column to its kind; text that is none stays text.
+
+    Parameters
+    ----------
+    values : Series
+    kind : {"number", "exact", "bool", "boolean", "date", "text", "slips", "any"}
+        "exact" keeps all digits of whole numbers, "boolean" has missing values; the
+        last three stay as they are.
+
+    Returns
+    -------
+    converted : Series
+    """
+    import pandas
+
+    if kind == "number":
+        return _numbers(values)
+    if kind == "exact":
+        exact = [None if value != value else _exact(value) for value in values]
+        return pandas.Series(exact, values.index, dtype=object, name=values.name)
+    if kind in ("bool", "boolean"):
+        return values.map(_TRUTHS).astype(kind)
+    if kind == "date" and is_text(values):
+        return _dates(values)
+    return values
+
+
+def is_text(values):
+    """Say whether a column holds objects or text, and none of the types of numpy."""
+    return values.dtype.kind in "OTU" and not hasattr(values.dtype, "categories")
+
+
+def slips_of(values):
+    """Which values of a column of numbers are none, bool of shape (n_values,).
+
+    Truth values are numbers where there are no others.
+    """
+    numbers = _read(values)
+    is_slip = (numbers.isna() & values.notna()).to_numpy(dtype=bool)
+    is_truth = is_slip.any() and values[is_slip].isin(list(_TRUTHS)).all()
+    is_all = numbers.isna().all()
+    return is_slip & ~(is_truth and is_all)
+
+
+def _seen_in_numbers(values, is_typed, is_truth=False):
+    """What was seen of numbers or truth values.
+
+    Floats may have been digits alone where it is a missing value that made them so.
+    """
+    import numpy
+
+    kind = values.dtype.kind
+    if isinstance(values.dtype, numpy.dtype) and kind != "O":
+        numbers = values.to_numpy(dtype=float)
+    else:
+        numbers = values.to_numpy(dtype=float, na_value=numpy.nan)
+    missing = numpy.isnan(numbers)
+    numbers = numbers[~missing] if missing.any() else numbers
+    n_values, n_missing = len(numbers), len(values) - len(numbers)
+    is_truth |= kind == "b"
+    seen = Seen(
+        n_values=n_values,
+        n_missing=n_missing,
+        n_read=0 if is_typed else n_values,
+        zones=None if n_values else frozenset(),
+    )
+    if is_truth or not n_values:
+        return replace(seen, n_truths=n_values)
+    is_whole = kind in "iu"
+    if not is_whole and (n_missing or kind == "O"):
+        is_whole = bool((numbers == numpy.floor(numbers)).all())
+    is_beyond = numpy.abs(numbers) >= EXACT_BELOW if is_whole else numpy.zeros(1)
+    n_beyond = int(is_beyond.sum())
+    return replace(seen, n_numbers=n_values, is_whole=is_whole, n_beyond=n_beyond)
+
+
+def _seen_in_text(present):
+    """What was seen of text."""
+    import numpy
+    import pandas
+
+    zones = _zones_of(present)
+    if zones is not None:
+        return {"is_whole": True, "zones": zones}
+    codes, texts = pandas.factorize(present)
+    texts = pandas.Series(texts)
+    counts = numpy.bincount(codes, minlength=len(texts))
+    numbers = pandas.to_numeric(texts, errors="coerce").to_numpy(dtype=float)
+    is_number = ~numpy.isnan(numbers)
+    lines = _lines(texts[is_number]) if is_number.any() else ""
+    with numpy.errstate(invalid="ignore"):
+        is_beyond = numpy.abs(numbers) >= EXACT_BELOW
+    return {
+        "n_numbers": int(counts[is_number].sum()),
+        "n_truths": int(counts[texts.isin(list(_TRUTHS))].sum()),
+        "n_beyond": int(counts[is_beyond].sum()),
+        "is_whole": not _NO_INTEGER.search(lines),
+        "has_code": bool(_CODE.search(lines)),
+        "zones": None,
+    }
+
+
+def _lines(texts):
+    """Text with each value after a line break."""
+    return "\n" + "\n".join(texts.tolist())
+
+
+def _zones_of(present):
+    """The time zones of text of dates; None where not all of it is."""
+    if not re.match(r"\d{4}-\d\d-\d\d", present.iloc[0]):
+        return None
+    if _NO_DATE.search(_lines(present)):
+        return None
+    dates = _dates(present)
+    if dates is present:
+        return None
+    return frozenset({str(getattr(dates.dtype, "tz", None))})
+
+
+def _dates(values):
+    """Text as dates, where all of it is of one time zone; as it is where it is not."""
+    import pandas
+
+    try:
+        # Before pandas 3, several time zones are a warning, and no error.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            dates = pandas.to_datetime(values, format="ISO8601")
+    except (ValueError, TypeError):
+        return values
+    is_one = pandas.api.types.is_datetime64_any_dtype(dates)
+    return dates if is_one else values
+
+
+def _numbers(values):
+    """A column as numbers, also of truth values; as it is where it holds others."""
+    if not is_text(values):
+        return values.astype(float) if values.dtype.kind == "b" else values
+    if slips_of(values).any():
+        return values
+    numbers = _read(values)
+    is_truth = numbers.isna() & values.notna()
+    if is_truth.any():
+        return values.map(_TRUTHS).astype(float)
+    return numbers
+
+
+def _read(values):
+    """Text as numbers, NaN of other text; infinity of what no float holds."""
+    import pandas
+
+    try:
+        return pandas.to_numeric(values, errors="coerce")
+    except OverflowError:
+        # Whole numbers of Python, which the reader makes of many digits.
+        texts = values.map(str, na_action="ignore")
+        return pandas.to_numeric(texts, errors="coerce")
+
+
+def _exact(value):
+    """A value as a number of Python with all its digits; as it is where it is none."""
+    try:
+        number = float(value)
+        is_integer = not isinstance(value, str) or re.fullmatch(
+            r"\s*[+-]?\d+\s*", value
+        )
+        return int(value) if is_integer and number.is_integer() else number
+    except (ValueError, OverflowError):
+        return value
+
+
+def _kind_for(column):
+    """What a column of files is to be for one that was learnt."""
+    if column.family == "number" and not column.writing:
+        return "number"
+    if column.family == "date" and not column.form:
+        return "date"
+    if column.family == "category" and column.type == "text":
+        # Where no category is a number, numbers are another type, which is refused.
+        has_numbers = any(not isinstance(_exact(v), str) for v in column.values)
+        return "text" if has_numbers else "any"
+    if column.family == "category":
+        kinds = {"integer": "exact", "number": "exact", "date": "date"}
+        return kinds.get(column.type, "text")
+    is_repeated = column.family == "identifier" and column.is_used
+    is_number = re.match("u?int|float", column.dtype, re.IGNORECASE)
+    return "exact" if is_repeated and is_number else "text"

@@ -1,0 +1,105 @@
+"""Tables in files: the columns are those of the whole table, however it is cut."""
+
+import datetime
+
+import numpy as np
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from skncae.data._csv_files import TableError
+from skncae.data._frames import read
+from skncae.data._tables import Tables
+from skncae.data._texts import keys_of
+
+DAY = datetime.date(2024, 3, 20)
+VALUES = {
+    "numbers": st.floats(-1e6, 1e6).map(str),
+    "whole numbers": st.integers(-50, 50).map(str),
+    "ids": st.integers(2**53, 2**66).map(str),
+    "codes": st.sampled_from(["007", "12", "0", "300", "4a"]),
+    "dates": st.integers(0, 40).map(lambda n: str(DAY + datetime.timedelta(n))),
+    "times": st.sampled_from(
+        ["2024-03-30T10:00:00+01:00", "2024-03-31T10:00:00+02:00"]
+    ),
+    "booleans": st.sampled_from(["True", "False"]),
+    "text": st.sampled_from(["north", "south", "nan", "1e3"]),
+}
+
+
+@st.composite
+def columns(draw, n_rows):
+    """Return fields of one kind, perhaps with gaps and a field of another kind."""
+    kind = draw(st.sampled_from(sorted(VALUES)))
+    gaps = draw(st.sampled_from([0.0, 0.3, 1.0]))
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    one = VALUES[kind] | st.just("") if gaps else VALUES[kind]
+    fields = draw(st.lists(one, min_size=n_rows, max_size=n_rows))
+    fields = ["" if rng.random() < gaps else field for field in fields]
+    if draw(st.booleans()):
+        slip = draw(st.sampled_from(["2024-02-30", "4a", "01", "True", "1.5", "x"]))
+        fields[draw(st.integers(0, n_rows - 1))] = slip
+    return fields
+
+
+@st.composite
+def tables(draw):
+    """Return the columns of a table, and where it is cut."""
+    n_rows = draw(st.integers(2, 10))
+    cuts = draw(st.lists(st.integers(1, n_rows - 1), max_size=2, unique=True))
+    n_columns = draw(st.integers(1, 3))
+    return [draw(columns(n_rows)) for _ in range(n_columns)], sorted(cuts)
+
+
+def outcome(paths, chunk_rows=None):
+    """Return what the detector reads of the columns, or the values that are refused."""
+    try:
+        frames = list(Tables(tuple(map(str, paths)), chunk_rows=chunk_rows).chunks())
+    except TableError as error:
+        return str(error).partition(", column ")[2].partition("--missing")[0]
+    pieces = [read(frame) for frame in frames]
+    kinds = [
+        {raw.kind for raw in raws if raw.is_there.any()}
+        for raws in zip(*pieces, strict=True)
+    ]
+    keys = [
+        np.concatenate([keys_of(raw) for raw in raws]).tolist()
+        for raws in zip(*pieces, strict=True)
+    ]
+    return kinds, keys, [label for frame in frames for label in frame.index]
+
+
+@settings(max_examples=25, deadline=None)
+@given(tables())
+@example(([["", "", "2024-02-23", "2024-02-24"]], [2]))
+@example(([["1", "2", "3", "4a"]], [3]))
+@example(([["2024-02-23", "2024-02-24", "2024-02-30"]], [2]))
+@example(([[*"12345678901", "", "01"], ["x"] * 13], [6]))
+@example(([["1.0", "2", "05", "", "7"]], [1, 3]))
+@example(([["True", "False", "", "x"]], [1, 2]))
+def test_table_cut_anywhere_is_read_as_the_whole_table_is(tmp_path_factory, table):
+    fields, cuts = table
+    folder = tmp_path_factory.mktemp("cut")
+    # A line without any field is a row too.
+    rows = [",".join(row) + "\n" for row in zip(*fields, strict=True)]
+    ends = [0, *cuts, len(rows)]
+    header = ",".join(f"c{j}" for j in range(len(fields))) + "\n"
+    whole, *parts = (folder / f"{n}.csv" for n in range(len(ends)))
+    whole.write_text("".join([header, *rows]))
+    for part, start, stop in zip(parts, ends, ends[1:], strict=False):
+        part.write_text("".join([header, *rows[start:stop]]))
+    expected = outcome([whole])
+    assert outcome(parts) == expected
+    assert outcome([whole], 3) == expected
+    assert outcome(parts, 2) == expected
+
+
+def test_whole_numbers_that_float_does_not_hold_keep_their_digits(tmp_path):
+    ids = [str(2**53 + n) for n in range(30)]
+    lines = [f"{n},{text}\n" for n, text in enumerate([*ids, ""])]
+    (tmp_path / "ids.csv").write_text("".join(["a,id\n", *lines]))
+    frame = Tables((str(tmp_path / "ids.csv"),)).whole()
+    assert frame["id"].dropna().tolist() == ids
+    # One absurd value makes no codes of numbers.
+    lines = [f"{n},{n % 7}\n" for n in range(30)]
+    (tmp_path / "one.csv").write_text("".join(["a,b\n", *lines, f"1,{10**17}\n,\n"]))
+    assert Tables((str(tmp_path / "one.csv"),)).whole()["b"].max() == 1e17
