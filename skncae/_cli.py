@@ -334,11 +334,17 @@ def _text(report, form):
 
 def _write(text, output):
     """Write to a file, or to the standard output."""
-    if output in (None, "-"):
-        click.echo(text, nl=False)
-    else:
-        with open(output, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+    is_stdout = output in (None, "-")
+    try:
+        if is_stdout:
+            click.echo(text, nl=False)
+        else:
+            with open(output, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+    except OSError as error:
+        # A full disk does not say which file it has no place for.
+        name = "the standard output" if is_stdout else output
+        raise OSError(error.errno, error.strerror, name) from error
 
 
 def _write_scores(columns, form, is_first):
@@ -347,11 +353,10 @@ def _write_scores(columns, form, is_first):
 
     frame = pandas.DataFrame(columns)
     if form == "csv":
-        click.echo(frame.to_csv(index=False, header=is_first), nl=False)
+        text = frame.to_csv(index=False, header=is_first)
     else:
-        click.echo(
-            frame.to_json(orient="records", lines=True, date_format="iso"), nl=False
-        )
+        text = frame.to_json(orient="records", lines=True, date_format="iso")
+    _write(text, None)
 
 
 @contextlib.contextmanager

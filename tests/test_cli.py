@@ -1,5 +1,6 @@
 """The command line: results, progress, exit status, and errors in one line."""
 
+import errno
 import gzip
 import io
 import json
@@ -17,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from skncae import NCAEDetector
-from skncae._cli import main
+from skncae._cli import _write, main
 
 ROOT = Path(__file__).parents[1]
 
@@ -480,6 +481,20 @@ def test_reader_that_stops_early_is_no_error(folder, model):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert result.stdout == "index,score,label\n" and "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_file_that_a_full_disk_has_no_place_for_is_named(folder, model, monkeypatch):
+    line = failed("explain", model, "data.csv", "-q", "-o", "/dev/full")
+    assert line == "skncae: /dev/full: No space left on device"
+
+    def fail(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("skncae._cli.click.echo", fail)
+    with pytest.raises(OSError, match="No space left") as caught:
+        _write("text", None)
+    assert caught.value.filename == "the standard output"
 
 
 @pytest.mark.parametrize(
