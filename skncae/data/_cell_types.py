@@ -8,7 +8,6 @@ layout of the detector reads.
 """
 
 import re
-import warnings
 from dataclasses import dataclass, replace
 
 from skncae.data._reading import EXACT_BELOW
@@ -22,8 +21,13 @@ _TRUTHS = {
 } | {True: True, False: False}
 # Digits alone, and with a zero before them, which numbers have not.
 _NO_INTEGER = re.compile(r"\n(?![ \t]*[+-]?\d+[ \t]*(\n|\Z))")
-_CODE = re.compile(r"\n[ \t]*0\d+[ \t]*(\n|\Z)")
+_INTEGER, _CODE = r"[ \t]*\d+[ \t]*", r"[ \t]*0\d+[ \t]*"
 _NO_DATE = re.compile(r"\n(?!\d{4}-\d\d-\d\d)")
+# Of a date with a time of day, its zone.
+_ZONE = r"^.{10}.*?([Zz]|[+-]\d\d(?::?\d\d)?)?$"
+# Digits with a zero before them are codes where so many values have one, or where all
+# have the same number of digits: one alone is a slip of somebody's hand.
+MANY_CODES = 0.1
 
 
 @dataclass(frozen=True)
@@ -39,15 +43,19 @@ class Seen:
         How many values of text the reader has made numbers or truth values of.
     n_beyond : int
         How many numbers are so large that float64 has no place for all whole ones.
+    n_codes : int
+        How many values are digits with a zero before them.
+    largest : float
+        The largest absolute value of the numbers.
+    lengths : frozenset of int
+        Lengths of the text of whole numbers.
     is_whole : bool
         Whether all numbers are digits alone; of those that were read, whether they may
         have been.
-    has_code : bool
-        Whether some are digits with a zero before them.
     zones : frozenset or None
         The time zones of dates; None where some value is no date.
-    stored : frozenset of {"date", "other"}
-        Types of parquet files other than numbers and truth values.
+    stored : frozenset of {"number", "date", "other"}
+        Types of parquet files.
     """
 
     n_values: int = 0
@@ -56,8 +64,10 @@ class Seen:
     n_truths: int = 0
     n_read: int = 0
     n_beyond: int = 0
+    n_codes: int = 0
+    largest: float = 0.0
+    lengths: frozenset = frozenset()
     is_whole: bool = True
-    has_code: bool = False
     zones: frozenset | None = frozenset()
     stored: frozenset = frozenset()
 
@@ -70,8 +80,10 @@ class Seen:
             n_truths=self.n_truths + other.n_truths,
             n_read=self.n_read + other.n_read,
             n_beyond=self.n_beyond + other.n_beyond,
+            n_codes=self.n_codes + other.n_codes,
+            largest=max(self.largest, other.largest),
+            lengths=self.lengths | other.lengths,
             is_whole=self.is_whole and other.is_whole,
-            has_code=self.has_code or other.has_code,
             zones=self.zones | other.zones if is_date else None,
             stored=self.stored | other.stored,
         )
@@ -90,20 +102,33 @@ class Seen:
     @property
     def kind(self):
         """What the column is, as `converted` names it."""
-        if self.stored:
+        if self.stored - {"number"}:
             return "date" if self.stored == {"date"} else "text"
         if not self.n_values:
             return "number"
         if self.n_truths == self.n_values:
             return "boolean" if self.n_missing else "bool"
-        is_code = self.has_code and self.is_whole
-        if self.n_numbers >= MOSTLY_NUMBERS * self.n_values and not is_code:
+        if self.n_numbers >= MOSTLY_NUMBERS * self.n_values and not self._is_code:
             if self.n_numbers < self.n_values:
                 return "slips"
-            # One absurd value among small ones does not make codes of them.
-            is_id = self.is_whole and 2 * self.n_beyond > self.n_values
-            return "text" if is_id else "number"
+            return "text" if self._loses_digits else "number"
         return "date" if self.zones is not None and len(self.zones) == 1 else "text"
+
+    @property
+    def _is_code(self):
+        """Whether zeros before digits are meant, which numbers of a file have not."""
+        if not (self.n_codes and self.is_whole) or "number" in self.stored:
+            return False
+        return self.n_codes >= MANY_CODES * self.n_values or len(self.lengths) == 1
+
+    @property
+    def _loses_digits(self):
+        """Whether most numbers are whole, and of more digits than their type holds.
+
+        One absurd value among small ones makes no codes of them.
+        """
+        is_int64 = not self.n_missing and self.largest < 2.0**63
+        return self.is_whole and 2 * self.n_beyond > self.n_values and not is_int64
 
 
 def seen_in(values, is_typed):
@@ -210,15 +235,21 @@ def _seen_in_numbers(values, is_typed, is_truth=False):
         n_missing=n_missing,
         n_read=0 if is_typed else n_values,
         zones=None if n_values else frozenset(),
+        stored=frozenset({"number"} if is_typed and n_values and not is_truth else ()),
     )
     if is_truth or not n_values:
         return replace(seen, n_truths=n_values)
     is_whole = kind in "iu"
     if not is_whole and (n_missing or kind == "O"):
         is_whole = bool((numbers == numpy.floor(numbers)).all())
-    is_beyond = numpy.abs(numbers) >= EXACT_BELOW if is_whole else numpy.zeros(1)
-    n_beyond = int(is_beyond.sum())
-    return replace(seen, n_numbers=n_values, is_whole=is_whole, n_beyond=n_beyond)
+    sizes = numpy.abs(numbers)
+    return replace(
+        seen,
+        n_numbers=n_values,
+        is_whole=is_whole,
+        n_beyond=int((sizes >= EXACT_BELOW).sum()) if is_whole else 0,
+        largest=float(sizes.max()),
+    )
 
 
 def _seen_in_text(present):
@@ -235,14 +266,19 @@ def _seen_in_text(present):
     numbers = pandas.to_numeric(texts, errors="coerce").to_numpy(dtype=float)
     is_number = ~numpy.isnan(numbers)
     lines = _lines(texts[is_number]) if is_number.any() else ""
+    is_code = texts.str.fullmatch(_CODE).to_numpy(dtype=bool)
+    is_integer = texts.str.fullmatch(_INTEGER).to_numpy(dtype=bool)
     with numpy.errstate(invalid="ignore"):
-        is_beyond = numpy.abs(numbers) >= EXACT_BELOW
+        sizes = numpy.abs(numbers)
+        is_beyond = sizes >= EXACT_BELOW
     return {
         "n_numbers": int(counts[is_number].sum()),
         "n_truths": int(counts[texts.isin(list(_TRUTHS))].sum()),
         "n_beyond": int(counts[is_beyond].sum()),
+        "n_codes": int(counts[is_code].sum()),
+        "largest": float(sizes[is_number].max(initial=0.0)),
+        "lengths": frozenset(texts[is_integer].str.strip().str.len().tolist()),
         "is_whole": not _NO_INTEGER.search(lines),
-        "has_code": bool(_CODE.search(lines)),
         "zones": None,
     }
 
@@ -258,25 +294,20 @@ def _zones_of(present):
         return None
     if _NO_DATE.search(_lines(present)):
         return None
-    dates = _dates(present)
-    if dates is present:
+    zones = frozenset(present.str.extract(_ZONE)[0].fillna("").tolist())
+    if len(zones) == 1 and _dates(present) is present:
         return None
-    return frozenset({str(getattr(dates.dtype, "tz", None))})
+    return zones
 
 
 def _dates(values):
-    """Text as dates, where all of it is of one time zone; as it is where it is not."""
+    """Text of one time zone as dates; as it is where not all of it is one."""
     import pandas
 
     try:
-        # Before pandas 3, several time zones are a warning, and no error.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            dates = pandas.to_datetime(values, format="ISO8601")
+        return pandas.to_datetime(values, format="ISO8601")
     except (ValueError, TypeError):
         return values
-    is_one = pandas.api.types.is_datetime64_any_dtype(dates)
-    return dates if is_one else values
 
 
 def _numbers(values):
@@ -327,7 +358,7 @@ def _kind_for(column):
         has_numbers = any(not isinstance(_exact(v), str) for v in column.values)
         return "text" if has_numbers else "any"
     if column.family == "category":
-        kinds = {"integer": "exact", "number": "exact", "date": "date"}
+        kinds = {"integer": "exact", "number": "number", "date": "date"}
         return kinds.get(column.type, "text")
     is_repeated = column.family == "identifier" and column.is_used
     is_number = re.match("u?int|float", column.dtype, re.IGNORECASE)

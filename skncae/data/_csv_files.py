@@ -86,13 +86,14 @@ def options_of(path, source):
         )
     options = {"sep": separator}
     if len(header) == 1:
-        # Where a row has one field, a line without any is a row without a value.
-        options |= {"skip_blank_lines": False, "header": n_blank}
+        # Where a row has one field, a line without any is a row without a value, but
+        # at the end of the file.
         with as_text(source) as text:
-            blank = {line.rstrip("\r\n") for line in text if line.isspace()}
-        options["na_values"] = sorted(blank)
+            n_records, blank = _up_to_the_end(csv.reader(text, delimiter=separator))
+        options |= {"skip_blank_lines": False, "header": n_blank, "na_values": blank}
+        options["nrows"] = n_records - n_blank - 1
     with opened(source) as file:
-        names = list(pandas.read_csv(file, nrows=0, **options))
+        names = list(pandas.read_csv(file, **options | {"nrows": 0}))
     _tell_twins(path, header, names)
     return options, names
 
@@ -152,6 +153,17 @@ def line_of(source, row):
 def _is_blank(record):
     """Say whether a record is a line that pandas passes over."""
     return not record or (len(record) == 1 and record[0].isspace())
+
+
+def _up_to_the_end(records):
+    """Number of records up to the last that is not blank, and what blank ones hold."""
+    n_records, blank = 0, set()
+    for n_read, record in enumerate(records, 1):
+        if _is_blank(record):
+            blank.add("".join(record))
+        else:
+            n_records = n_read
+    return n_records, sorted(blank)
 
 
 def _place_of(error):

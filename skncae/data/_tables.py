@@ -70,6 +70,7 @@ class Tables:
 
     def __post_init__(self):
         self._stdin = None
+        self._options = {}
         self._is_for_model = bool(self.kinds)
         if self.index in self.drop:
             raise TableError(
@@ -205,7 +206,11 @@ class Tables:
         import pandas
 
         with naming(path, source):
-            options, names = options_of(path, source)
+            # Once a file: it may warn.
+            if path not in self._options:
+                self._options[path] = options_of(path, source)
+            options, names = self._options[path]
+            options = options.copy()
             options["na_values"] = [*options.get("na_values", ()), *self.missing]
             options["dtype"] = {n: str for n in texts if n in names and n != self.index}
             if alone:

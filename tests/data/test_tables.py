@@ -3,6 +3,8 @@
 import datetime
 
 import numpy as np
+import pandas as pd
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -79,8 +81,8 @@ def outcome(paths, chunk_rows=None):
 def test_table_cut_anywhere_is_read_as_the_whole_table_is(tmp_path_factory, table):
     fields, cuts = table
     folder = tmp_path_factory.mktemp("cut")
-    # A line without any field is a row too.
-    rows = [",".join(row) + "\n" for row in zip(*fields, strict=True)]
+    # A line without any field is a row too, but at the end of a file.
+    rows = [(",".join(row) or '""') + "\n" for row in zip(*fields, strict=True)]
     ends = [0, *cuts, len(rows)]
     header = ",".join(f"c{j}" for j in range(len(fields))) + "\n"
     whole, *parts = (folder / f"{n}.csv" for n in range(len(ends)))
@@ -91,6 +93,70 @@ def test_table_cut_anywhere_is_read_as_the_whole_table_is(tmp_path_factory, tabl
     assert outcome(parts) == expected
     assert outcome([whole], 3) == expected
     assert outcome(parts, 2) == expected
+
+
+@pytest.fixture
+def kinds_in(tmp_path):
+    """Return the types of the columns of a table of text, read whole and in chunks."""
+
+    def kinds(**columns):
+        pd.DataFrame(columns).to_csv(tmp_path / "table.csv", index=False)
+        path = (str(tmp_path / "table.csv"),)
+        whole, *chunks = (
+            {name: values.dtype.kind for name, values in frame.items()}
+            for n in (None, 20)
+            for frame in Tables(path, chunk_rows=n).chunks()
+        )
+        assert all(chunk == whole for chunk in chunks)
+        return whole
+
+    return kinds
+
+
+def test_one_number_with_a_zero_before_it_makes_no_codes_of_the_others(kinds_in):
+    counts = [str(n * n) for n in range(60)]
+    slip = [*counts[:30], "0" + counts[30], *counts[31:]]
+    lines = ["00123", *(f"{n * 321 + 10000}" for n in range(59))]
+    padded = [f"{n:04d}" for n in range(60)]
+    phones = ["0" + "7" * (5 + n % 4) if n % 5 == 0 else str(n) for n in range(60)]
+    kinds = kinds_in(slip=slip, lines=lines, padded=padded, phones=phones)
+    assert kinds["slip"] == "i"
+    assert all(kinds[name] in "OTU" for name in ("lines", "padded", "phones"))
+
+
+def test_moments_in_nanoseconds_are_the_integers_that_they_are(kinds_in):
+    moments = [1_700_000_000_000_000_000 + n * 10**9 for n in range(60)]
+    kinds = kinds_in(moments=moments, ids=[2**64 + n for n in range(60)])
+    assert kinds["moments"] == "i" and kinds["ids"] in "OTU"
+
+
+def test_blank_lines_at_the_end_of_a_column_are_no_rows(tmp_path):
+    (tmp_path / "one.csv").write_text("c\n1\n\n3\n\n \n\n")
+    path = (str(tmp_path / "one.csv"),)
+    for n in (None, 2):
+        values = [x for frame in Tables(path, chunk_rows=n).chunks() for x in frame.c]
+        np.testing.assert_array_equal(values, [1, np.nan, 3])
+    (tmp_path / "one.csv").write_text('c\n1\n""\n')
+    assert len(Tables(path).whole()) == 2
+
+
+@pytest.mark.parametrize("chunk_rows", [None, 10])
+def test_a_warning_about_a_file_is_said_once(tmp_path, chunk_rows):
+    rows = [f"{n}.5,00{n},{n}\n" for n in range(30)]
+    (tmp_path / "twins.csv").write_text("".join(["a,c,c\n", *rows]))
+    tables = Tables((str(tmp_path / "twins.csv"),), chunk_rows=chunk_rows)
+    with pytest.warns(UserWarning, match="several columns are named 'c'") as told:
+        list(tables.chunks())
+        list(tables.chunks())
+    assert len(told) == 1
+
+
+def test_codes_beside_typed_numbers_are_the_same_numbers(tmp_path):
+    pd.DataFrame({"c": [n % 4 for n in range(40)]}).to_parquet(tmp_path / "a.parquet")
+    codes = [f"{n % 4:03d}\n" for n in range(40)]
+    (tmp_path / "b.csv").write_text("".join(["c\n", *codes]))
+    paths = (str(tmp_path / "a.parquet"), str(tmp_path / "b.csv"))
+    assert sorted(Tables(paths).whole()["c"].unique()) == [0, 1, 2, 3]
 
 
 def test_whole_numbers_that_float_does_not_hold_keep_their_digits(tmp_path):
