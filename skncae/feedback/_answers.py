@@ -86,8 +86,7 @@ def read_labels(labels, n_samples, index=None):
     ----------
     labels : array-like of shape (n_samples,) or Series
         -1 (an outlier), 1 (an inlier); 0, NaN or masked (not looked at). A Series holds
-        answers
-        for some labels of `index`, or for positions where there is none.
+        answers for some labels of `index`, or for positions where there is none.
     n_samples : int
     index : pandas Index or None
 
