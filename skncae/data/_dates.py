@@ -34,6 +34,8 @@ _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 # So many texts are tried first.
 N_TRIED = 100
 _OFFSET = re.compile(r"(?:UTC)?([+-])(\d{2}):(\d{2})")
+# A time of the day with its zone, at the end of a date.
+_ZONED = re.compile(r":\d\d\S*([Zz]|[+-]\d\d:?\d\d)\s*$")
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 
 
@@ -190,7 +192,7 @@ class DateColumn:
             text = "%H:%M" if self.step >= 60 else "%H:%M:%S"
             return clock.strftime(text) if self.form else clock
         if self.form:
-            return _text(moment, self.form)
+            return self._text(moment)
         if self.dtype.lower().startswith("date") and "time" not in self.dtype.lower():
             return moment.date()
         if self.zone is None:
@@ -201,6 +203,19 @@ class DateColumn:
             # A day before the first or after the last: of those it stays in UTC.
             return moment
 
+    def _text(self, moment):
+        """The text of a date, as the column has it."""
+        if "%" in self.form:
+            return moment.strftime(self.form)
+        if self.form == "date":
+            return moment.strftime("%Y-%m-%d")
+        if self.zone is not None:
+            return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        is_to_the_minute = self.step >= 60
+        return moment.strftime(
+            "%Y-%m-%d %H:%M" if is_to_the_minute else "%Y-%m-%d %H:%M:%S"
+        )
+
 
 def read_text(raw, form):
     """Read text of a form as dates or times of the day.
@@ -208,14 +223,15 @@ def read_text(raw, form):
     Returns
     -------
     read : Raw
-        With NaN for what cannot be read.
+        With NaN for what cannot be read, in UTC where most texts name a time zone.
     """
     texts = {value for value in raw.values if isinstance(value, str)}
     found = {text: _read(text, form) for text in texts}
     numbers = np.array([found.get(v, np.nan) for v in raw.values], dtype=np.float64)
-    return Raw(
-        raw.name, "time" if form == "time" else "date", numbers, False, raw.dtype
-    )
+    kind = "time" if form == "time" else "date"
+    n_zoned = sum(_ZONED.search(text) is not None for text in texts)
+    zone = "UTC" if kind == "date" and 2 * n_zoned > len(texts) else None
+    return Raw(raw.name, kind, numbers, False, raw.dtype, zone)
 
 
 def text_form(raw):
@@ -278,15 +294,6 @@ def _read(text, form):
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
     return (moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)).total_seconds()
-
-
-def _text(moment, form):
-    """The text of a date."""
-    if "%" in form:
-        return moment.strftime(form)
-    if form == "date":
-        return moment.strftime("%Y-%m-%d")
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _zone(name):

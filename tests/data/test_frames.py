@@ -163,6 +163,24 @@ def test_text_of_dates_is_read(text, form):
     assert text_form(raw([text] * 30 + [None], "text")) == form
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2024-03-{:02d} 10:30", "2024-03-07 10:30"),
+        ("2024-03-{:02d}T10:30:15", "2024-03-07 10:30:15"),
+        ("2024-03-{:02d}T10:30:15Z", "2024-03-07T10:30:15Z"),
+        ("2024-03-{:02d} 12:30+02:00", "2024-03-07T10:30:00Z"),
+        ("2024-03-{:02d}", "2024-03-07"),
+    ],
+)
+def test_expected_dates_have_a_zone_where_those_of_the_column_have(text, expected):
+    texts = [text.format(day) for day in range(1, 31)]
+    (column,) = Layout.of(read(pd.DataFrame({"d": texts}))).columns
+    (decoded,) = column.decode(column.encode(raw([texts[6]], "text")))
+    assert decoded == expected
+    assert column.encode(raw([decoded], "text")) == column.encode(raw(texts, "text"))[6]
+
+
 FORMS = [day + clock for day in _DAYS for clock in _CLOCKS]
 
 
