@@ -388,10 +388,20 @@ def _expectation(cell):
     return f"with {_pairs(beside)}, {expected}" if beside else expected
 
 
+def _is_of_one_sign(column):
+    """Say whether the usual values of a column are all above zero, or all below."""
+    low, high = column.low, column.high
+    return not is_missing(low) and not is_missing(high) and not low <= 0 <= high
+
+
 def _expected_text(column, expected):
     """Write an expected value, a number as exactly as it is known."""
     if column.kind == "number" and isinstance(expected, Real):
-        return about(expected, column.spread, column.decimals)
+        spread = column.spread
+        if spread and _is_of_one_sign(column) and expected:
+            # A third of a large spread would be zero, which no value is.
+            spread = min(spread, abs(float(expected)))
+        return about(expected, spread, column.decimals)
     if column.kind == "date" and isinstance(expected, datetime | np.datetime64):
         moment = _as_python(expected)
         spread = column.spread

@@ -27,6 +27,7 @@ X = Column("x", "number", 0.7, 3.7, 8.3, decimals=2)
 Y = Column("y", "number", 0.7, 3.7, 8.3, decimals=2)
 Z = Column("z", "number", 0.7, 2.3, 5.2, decimals=2)
 AGE = Column("age", "number", 14.0, 1.0, 70.0, decimals=0)
+PRICE = Column("price", "number", 4000.0, 8.0, 9002.0, decimals=0)
 SEX = Column("sex", "category", shares={"Female": 0.1, "Male": 0.895, "Femal": 0.005})
 RANK = Column("rank", "category", shares={"Prof": 0.6, "AsstProf": 0.4})
 PAID = Column(
@@ -52,6 +53,11 @@ CLAUSES = [
     (Cell(Z, 2.5, 4.1), "z = 2.50; about 4.1 is expected"),
     (Cell(Z, 4.0, 4.1, ((X, 8.0),)), "z = 4.00 is unusual with x = 8.00"),
     (Cell(Z, 4.0, 4.1), "z = 4.00 is rare"),
+    # No price is near zero, however far prices lie apart.
+    (
+        Cell(PRICE, 1e6, 10.2, ((RANK, "Prof"),)),
+        "price = 1000000; with rank = Prof, about 10 is expected",
+    ),
     (
         Cell(SEX, "Femal", "Female"),
         "sex = Femal is rare (0.5 % of the rows); Female is expected",
