@@ -161,11 +161,11 @@ def test_empty_partitions_are_passed_over(client, rows, whole):
 
 @pytest.mark.parametrize("collection", [as_array, as_frame])
 @pytest.mark.parametrize("judge", [skncae_dask.predict, skncae_dask.score_samples])
-def test_no_rows_have_the_type_that_is_declared(rows, collection, judge):
+def test_no_rows_have_the_type_that_is_declared(client, rows, collection, judge):
     X = collection(rows)
     first = X[:, 0] if collection is as_array else X["a"]
     judged = judge(small(n_estimators=1).fit(rows[:200]), X[first > 1e9])
-    assert judged.compute(scheduler="sync").dtype == judged.dtype
+    assert judged.compute().dtype == judged.dtype
 
 
 def test_rows_with_missing_values_are_fitted_as_in_memory(client, rows):

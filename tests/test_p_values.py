@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 from sklearn.exceptions import NotFittedError
@@ -75,6 +75,8 @@ def test_p_value_counts_calibration_errors_at_least_as_large(known, new):
 
 @given(many, numbers, st.floats(-1e-9, 1e-9))
 def test_errors_that_are_equal_up_to_rounding_have_one_p_value(known, x, noise):
+    # Where another is a millionth off, rounding says whether they are equal.
+    assume(all(abs(abs(k - x) - 1e-6 * x) > 1e-7 * x for k in known))
     # Also where a calibration row has the same error.
     known = [*known, x]
     assert p_values(known, [x]) == p_values(known, [x * (1 + noise)])
