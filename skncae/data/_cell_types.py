@@ -19,9 +19,8 @@ _TRUTHS = {
     text: text.lower() == "true"
     for text in ("True", "TRUE", "true", "False", "FALSE", "false")
 } | {True: True, False: False}
-# Digits alone, and with a zero before them, which numbers have not.
-_NO_INTEGER = re.compile(r"\n(?![ \t]*[+-]?\d+[ \t]*(\n|\Z))")
-_INTEGER, _CODE = r"[ \t]*\d+[ \t]*", r"[ \t]*0\d+[ \t]*"
+# Whole numbers; digits alone; and with a zero before them, which numbers have not.
+_INTEGER, _DIGITS, _CODE = r"[+-]?\d+", r"\d+", r"0\d+"
 _NO_DATE = re.compile(r"\n(?!\d{4}-\d\d-\d\d)")
 # Of a date with a time of day, its zone.
 _ZONE = r"^.{10}.*?([Zz]|[+-]\d\d(?::?\d\d)?)?$"
@@ -265,9 +264,11 @@ def _seen_in_text(present):
     counts = numpy.bincount(codes, minlength=len(texts))
     numbers = pandas.to_numeric(texts, errors="coerce").to_numpy(dtype=float)
     is_number = ~numpy.isnan(numbers)
-    lines = _lines(texts[is_number]) if is_number.any() else ""
-    is_code = texts.str.fullmatch(_CODE).to_numpy(dtype=bool)
-    is_integer = texts.str.fullmatch(_INTEGER).to_numpy(dtype=bool)
+    written = texts[is_number].str.strip(" \t")
+    is_code, is_digits, is_integer = (
+        written.str.fullmatch(pattern).to_numpy(dtype=bool)
+        for pattern in (_CODE, _DIGITS, _INTEGER)
+    )
     with numpy.errstate(invalid="ignore"):
         sizes = numpy.abs(numbers)
         is_beyond = sizes >= EXACT_BELOW
@@ -275,10 +276,10 @@ def _seen_in_text(present):
         "n_numbers": int(counts[is_number].sum()),
         "n_truths": int(counts[texts.isin(list(_TRUTHS))].sum()),
         "n_beyond": int(counts[is_beyond].sum()),
-        "n_codes": int(counts[is_code].sum()),
+        "n_codes": int(counts[is_number][is_code].sum()),
         "largest": float(sizes[is_number].max(initial=0.0)),
-        "lengths": frozenset(texts[is_integer].str.strip().str.len().tolist()),
-        "is_whole": not _NO_INTEGER.search(lines),
+        "lengths": frozenset(written[is_digits].str.len().tolist()),
+        "is_whole": bool(is_integer.all()),
         "zones": None,
     }
 
@@ -314,13 +315,12 @@ def _numbers(values):
     """A column as numbers, also of truth values; as it is where it holds others."""
     if not is_text(values):
         return values.astype(float) if values.dtype.kind == "b" else values
+    numbers = _read(values)
+    if not (numbers.isna() & values.notna()).any():
+        return numbers
     if slips_of(values).any():
         return values
-    numbers = _read(values)
-    is_truth = numbers.isna() & values.notna()
-    if is_truth.any():
-        return values.map(_TRUTHS).astype(float)
-    return numbers
+    return values.map(_TRUTHS).astype(float)
 
 
 def _read(values):
@@ -339,9 +339,8 @@ def _exact(value):
     """A value as a number of Python with all its digits; as it is where it is none."""
     try:
         number = float(value)
-        is_integer = not isinstance(value, str) or re.fullmatch(
-            r"\s*[+-]?\d+\s*", value
-        )
+        is_written = isinstance(value, str)
+        is_integer = not is_written or re.fullmatch(_INTEGER, value.strip())
         return int(value) if is_integer and number.is_integer() else number
     except (ValueError, OverflowError):
         return value
