@@ -5,8 +5,8 @@ exceptions are built in.
 
 - Most kinds measure from one centre, so a row between two clusters is normal to all of
   them. Where "neighbors" is asked, it takes no part in the median: with "rarity" it may
-  overrule it. The score is then no less than the mean of these two. They lift a row
-  above the one in twenty on which most of the evidence agrees only as far as the
+  overrule it. The score is then no less than a weighted mean of these two. They lift a
+  row above the one in twenty on which most of the evidence agrees only as far as the
   "dictionary", the third kind that looks for rows nearby, sees it too.
 - "transformations" sees what an image shows, where all other kinds see how it looks, so
   it would never be among a majority. With it the score is the mean of all kinds.
@@ -20,9 +20,9 @@ import numpy as np
 # What the mean of minus the log tail probabilities adds to their median.
 TIE_BREAK = 1e-3
 
-# Kinds that see a row that is near to the centre and near to no other row; one of them
-# is heard only so. Their mean may overrule the median.
-LOCAL, APART = ("neighbors", "rarity"), "neighbors"
+# Kinds that see a row that is near to the centre and near to no other row, and their
+# weights in a mean that may overrule the median; one of them is heard only so.
+LOCAL, APART = {"neighbors": 0.4, "rarity": 0.6}, "neighbors"
 
 # Beyond one row in twenty they have to have this witness.
 OVERRULED, WITNESS = float(np.log(20.0)), "dictionary"
@@ -50,7 +50,8 @@ def combined(names, minus_logs):
     voting, local = _voting_and_local(names)
     result = _median([minus_logs[place] for place in voting])
     if local:
-        overruling, limit = minus_logs[local].mean(0), OVERRULED
+        weights = _weights(names, local)
+        overruling, limit = np.average(minus_logs[local], 0, weights), OVERRULED
         if WITNESS in names:
             limit = np.maximum(limit, minus_logs[names.index(WITNESS)])
         result = np.maximum(result, np.minimum(overruling, limit))
@@ -79,7 +80,9 @@ def onnx(graph, names, minus_logs):
     )
     result = mean_of(middle)
     if local:
-        overruling, limit = mean_of(together(local)), op.const(OVERRULED)
+        weighted = op.mul(together(local), op.const(_weights(names, local)))
+        overruling = op.reduce_sum(weighted, op.const([1]), keepdims=0)
+        limit = op.const(OVERRULED)
         if WITNESS in names:
             limit = op.max([limit, minus_logs[names.index(WITNESS)]])
         result = op.max([result, op.min([overruling, limit])])
@@ -92,6 +95,12 @@ def _voting_and_local(names):
         return list(range(len(names))), []
     voting = [place for place, name in enumerate(names) if name != APART]
     return voting, [place for place, name in enumerate(names) if name in LOCAL]
+
+
+def _weights(names, local):
+    """Weights of the kinds at these places; their sum is 1."""
+    weights = np.array([LOCAL[names[place]] for place in local])
+    return weights / weights.sum()
 
 
 def _median(rows):

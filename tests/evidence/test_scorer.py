@@ -318,8 +318,9 @@ def test_distance_to_the_kth_reference_is_that_of_a_search_through_all(k):
     z, references = rng.normal(size=(40, 4)), rng.normal(size=(9, 4))
     z[0], z[1], z[2:5] = references[1], references[2] + 1e-9, 1e3 + references[:3]
     references[3:6] += 1e3
-    found = kth_distances(*with_ones(z), references, k)
-    slow = np.sort(cdist(z, references), axis=1)[:, k - 1]
+    units = rng.uniform(0.1, 2.0, 9)
+    found = kth_distances(*with_ones(z), references, units, k)
+    slow = np.sort(cdist(z, references) / np.sqrt(units), axis=1)[:, k - 1]
     np.testing.assert_allclose(found, slow, rtol=1e-8, atol=1e-12)
 
 
@@ -389,7 +390,7 @@ def test_score_of_several_kinds_is_their_median_unless_local_kinds_overrule(fast
         for alone in detector._scorer.component_errors(X)
     ]
     median = np.median(surprises[:-1], axis=0)
-    local = np.mean(surprises[-2:], axis=0)
+    local = 0.6 * surprises[-2] + 0.4 * surprises[-1]
     assert TABLE_EVIDENCE[-2:] == ("rarity", "neighbors")
     witness = surprises[TABLE_EVIDENCE.index("dictionary")]
     local = np.minimum(local, np.maximum(np.log(20), witness))
