@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae import _fitting
 from skncae._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
+from skncae._checks import check_count
 from skncae._diagnostics import (
     all_or_nothing,
     raise_if_missing,
@@ -29,7 +30,6 @@ from skncae._p_values import Calibration, selected
 from skncae._parameters import (
     check_alpha,
     check_calibration,
-    check_count,
     check_cut,
     check_flag,
     check_in_range,

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from skncae._checks import check_count
 from skncae._sentences import (
     MOST_CLAUSES,
     Cell,
@@ -173,7 +173,7 @@ class Explanation:
         ImportError
             Without pandas.
         """
-        _check_count(k, "k", "contributions a row")
+        k = check_count("k", k)
         flat = self.flattened()
         order = np.argsort(-flat.contributions, axis=1, kind="stable")[:, :k]
         columns = {
@@ -213,7 +213,7 @@ class Explanation:
             Without pandas.
         """
         if n is not None:
-            _check_count(n, "n", "rows")
+            n = check_count("n", n)
         order = np.argsort(-self.errors, kind="stable")
         rows = order[: self.is_flagged.sum() if n is None else n]
         labels = self.labels[rows]
@@ -341,14 +341,6 @@ def typed_columns_of(layout):
     columns : tuple of Column
     """
     return tuple(Column(column.name, **column.told()) for column in layout.columns)
-
-
-def _check_count(value, name, what):
-    """Refuse what is no number of things."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r}.")
-    if value < 1:
-        raise ValueError(f"{name} must be 1 or more {what}, got {value!r}.")
 
 
 def _pandas():

@@ -1,13 +1,19 @@
 """What the parameters of NCAEDetector may be; errors name the remedy."""
 
-import math
 from collections.abc import Collection, Mapping, Set
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state
 
+from skncae._checks import (
+    MOST_COUNTED,
+    check_count,
+    check_finite,
+    check_number,
+    is_beyond_floats,
+)
 from skncae.evidence._kinds import KINDS
 from skncae.scaling._calibration import IMAGE_VIEWS, VIEWS
 from skncae.training._mining import RULES
@@ -17,9 +23,8 @@ PRECISIONS = ("float32", "bfloat16")
 # Of the numbers that the networks reckon with.
 LARGEST = float(np.finfo(np.float32).max)
 
-# Of what there is one tensor of, and of what is only counted.
+# Of what there is one tensor of.
 MOST = int(np.iinfo(np.int32).max)
-MOST_COUNTED = int(np.iinfo(np.int64).max)
 
 # name: (type, minimum, maximum, which ends belong to the range)
 _RANGES = {
@@ -84,18 +89,7 @@ def check_in_range(name, value):
     if isinstance(value, bool | np.bool_) and name != "verbose":
         or_none = " or None" if name in _OPTIONAL else ""
         raise TypeError(f"{name} must be a number{or_none}, got {value!r}.")
-    _check_number(value, name, *_RANGES[name])
-
-
-def check_count(name, value):
-    """Raise unless a value is a whole number of one or more; return it as an int.
-
-    The integers of numpy overflow: minus an unsigned 3 is 253.
-    """
-    if isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be a number, got {value!r}.")
-    _check_number(value, name, Integral, 1, MOST_COUNTED, "both")
-    return int(value)
+    check_number(name, value, *_RANGES[name])
 
 
 def plain(value):
@@ -114,7 +108,7 @@ def plain(value):
     if isinstance(value, np.floating):
         return float(str(value))
     # A fraction may be beyond all floats, and is refused by its name later.
-    if isinstance(value, Real) and not _is_beyond_floats(value):
+    if isinstance(value, Real) and not is_beyond_floats(value):
         return float(value)
     return value
 
@@ -135,7 +129,7 @@ def check_contamination(contamination):
     elif not callable(getattr(contamination, "eval", None)):
         if isinstance(contamination, bool) or not isinstance(contamination, Real):
             raise TypeError(f"contamination must be {accepted}; got {contamination!r}.")
-        _check_number(contamination, "contamination", Real, None, None, "both")
+        check_number("contamination", contamination, Real)
         if not 0.0 < float(contamination) <= 0.5:
             raise ValueError(
                 f"contamination must be {accepted}; got {contamination!r}."
@@ -158,13 +152,6 @@ def check_cut(contamination=None, quantile=None, value=None):
     check_finite(name, number, low, high)
 
 
-def check_finite(name, value, low=None, high=None):
-    """Raise unless a value is a finite number, between two where they are given."""
-    if isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be a number, got {value!r}.")
-    _check_number(value, name, Real, low, high, "both")
-
-
 def check_calibration(cv):
     """Raise unless cv is None, a number of folds or a splitter."""
     if cv is None or (hasattr(cv, "split") and not isinstance(cv, str)):
@@ -180,7 +167,7 @@ def check_calibration(cv):
 
 def check_alpha(alpha):
     """Raise unless alpha is a share of false discoveries."""
-    _check_number(alpha, "alpha", Real, 0.0, 1.0, "neither")
+    check_number("alpha", alpha, Real, 0.0, 1.0, "neither")
 
 
 def as_names(value):
@@ -226,28 +213,6 @@ def private_random_state(random_state):
 def seed_of(random_state):
     """Draw a seed for other generators."""
     return int(random_state.randint(np.iinfo(np.int32).max))
-
-
-def _check_number(value, name, kind, low, high, ends):
-    """Value must be a finite number of a kind, in a range."""
-    # Before its digits are shown, which Python refuses where they are thousands.
-    if isinstance(value, kind) and _is_beyond_floats(value):
-        raise ValueError(
-            f"{name} must be a number that a float can hold, of a size up to 1.8e308, "
-            "got a larger one. Give one nearer to zero."
-        )
-    check_scalar(value, name, kind, min_val=low, max_val=high, include_boundaries=ends)
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value!r}.")
-
-
-def _is_beyond_floats(value):
-    """Say whether a number is finite, and larger than all floats."""
-    try:
-        float(value)
-    except OverflowError:
-        return True
-    return math.isinf(float(value)) and value not in (math.inf, -math.inf)
 
 
 def _check_choice(parameters, name, choices, remedy=""):

@@ -13,12 +13,9 @@ scikit-learn that cannot name this module: see the guide, "Choosing settings".
 import numpy as np
 from sklearn.base import is_outlier_detector
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
-from sklearn.utils import (
-    check_array,
-    check_consistent_length,
-    check_scalar,
-    column_or_1d,
-)
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from skncae._checks import check_count
 
 __all__ = [
     "average_precision_scorer",
@@ -144,7 +141,7 @@ def precision_at_n_score(y_true, y_score, *, n=None):
     check_consistent_length(is_outlier, y_score)
     if n is None:
         n = int(is_outlier.sum())
-    n = _checked_n(n, len(y_score))
+    n = check_count("n", n, len(y_score))
     last = np.sort(y_score)[-n]
     above, tied = y_score > last, y_score == last
     found = is_outlier[above].sum() + (n - above.sum()) * is_outlier[tied].mean()
@@ -213,14 +210,6 @@ def pseudo_outlier_scorer(detector, X, y=None):
     scores = [_response(detector, rows, "decision_function") for rows in (X, copies)]
     is_copy = np.repeat([0, 1], [len(rows) for rows in scores])
     return float(roc_auc_score(is_copy, np.concatenate(scores)))
-
-
-def _checked_n(n, n_rows):
-    """Return how many rows are looked at as an int, for those of numpy overflow."""
-    if isinstance(n, bool):
-        raise TypeError(f"n must be a number of rows, got {n!r}.")
-    check_scalar(n, "n", (int, np.integer), min_val=1, max_val=n_rows)
-    return int(n)
 
 
 def _spoilt_copies(X, rng):

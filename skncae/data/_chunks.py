@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from numbers import Integral
 
 import torch
 from scipy.sparse import issparse
 
+from skncae._checks import check_count
 from skncae.data._arrays import refuse_other_layouts
 
 # Chunks that are ours to cut hold about as many bytes.
@@ -67,16 +67,7 @@ class Chunks:
                 f"{source!r}. Open files first."
             )
         if chunk_rows is not None:
-            if not isinstance(chunk_rows, Integral) or isinstance(chunk_rows, bool):
-                raise TypeError(
-                    f"chunk_rows must be a positive int or None; got {chunk_rows!r}."
-                )
-            if chunk_rows < 1:
-                raise ValueError(
-                    f"chunk_rows must be a positive int or None; got {chunk_rows!r}."
-                )
-            # A small integer of numpy would overflow on the way to the last row.
-            chunk_rows = int(chunk_rows)
+            chunk_rows = check_count("chunk_rows", chunk_rows)
         self.source = source
         self.chunk_rows = chunk_rows
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skncae._checks import check_count
 from skncae._diagnostics import all_or_nothing
-from skncae._parameters import check_count
 from skncae._surroundings import undisturbed
 from skncae._threshold import Threshold, quantile_threshold, threshold_at
 from skncae.data._layout import check_rows, feature_names

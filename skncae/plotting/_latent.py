@@ -5,7 +5,7 @@ from scipy.stats import gaussian_kde
 from sklearn.decomposition import PCA
 from sklearn.utils import check_array
 
-from skncae._parameters import check_count
+from skncae._checks import check_count
 from skncae._pipelines import rows_for_final_step
 from skncae._surroundings import undisturbed
 from skncae.data._layout import check_rows, feature_names

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from skncae._checks import check_count
 from skncae._explanation import Explanation
-from skncae._parameters import check_count
 from skncae._pipelines import explain
 from skncae._sentences import is_missing
 from skncae._surroundings import undisturbed

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skncae._parameters import check_finite
+from skncae._checks import check_finite
 from skncae._sentences import percent
 from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skncae._parameters import check_count
+from skncae._checks import check_count
 from skncae._surroundings import undisturbed
 from skncae.plotting._axes import Display, fitted_detector, room_for
 

@@ -292,7 +292,7 @@ def test_what_holds_no_chunks_is_refused_by_its_type(fast, source):
 
 @pytest.mark.parametrize("chunk_rows", [0, -1])
 def test_chunks_without_rows_are_refused(X, chunk_rows):
-    with pytest.raises(ValueError, match="positive int"):
+    with pytest.raises(ValueError, match="must be >= 1"):
         Chunks(X, chunk_rows)
 
 

@@ -632,7 +632,7 @@ def test_truth_values_among_labels_are_refused(detector):
     labels[3] = True
     with pytest.raises(ValueError, match="True.*A label is -1"):
         detector.refine(rows(), labels)
-    with pytest.raises(TypeError, match="n must be a number, got True"):
+    with pytest.raises(TypeError, match="n must be an integer, got True"):
         detector.next_to_review(rows(), n=True)
 
 

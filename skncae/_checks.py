@@ -1,0 +1,50 @@
+"""What a number that a caller gives may be, in every part of the package."""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+# So many of anything can be counted.
+MOST_COUNTED = int(np.iinfo(np.int64).max)
+
+
+def check_count(name, value, most=MOST_COUNTED):
+    """Raise unless a value is a whole number from 1 to `most`; return it as an int.
+
+    The integers of numpy overflow: minus an unsigned 3 is 253.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r}.")
+    check_number(name, value, Integral, 1, most)
+    return int(value)
+
+
+def check_finite(name, value, low=None, high=None):
+    """Raise unless a value is a finite number, between two where they are given."""
+    if isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be a number, got {value!r}.")
+    check_number(name, value, Real, low, high)
+
+
+def check_number(name, value, kind, low=None, high=None, ends="both"):
+    """Raise unless a value is a finite number of a kind, in a range with these ends."""
+    # Before its digits are shown, which Python refuses where they are thousands.
+    if isinstance(value, kind) and is_beyond_floats(value):
+        raise ValueError(
+            f"{name} must be a number that a float can hold, of a size up to 1.8e308, "
+            "got a larger one. Give one nearer to zero."
+        )
+    check_scalar(value, name, kind, min_val=low, max_val=high, include_boundaries=ends)
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value!r}.")
+
+
+def is_beyond_floats(value):
+    """Say whether a number is finite, and larger than all floats."""
+    try:
+        float(value)
+    except OverflowError:
+        return True
+    return math.isinf(float(value)) and value not in (math.inf, -math.inf)
