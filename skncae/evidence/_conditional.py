@@ -17,8 +17,6 @@ from skncae.evidence._trees import Bins, Forest, grow
 # Rows that forests are grown on, at most.
 MAX_ROWS = 8192
 
-N_TREES, MIN_LEAF, MAX_FEATURES, IS_RANDOM = 18, 10, 0.5, False
-
 # Surprises are summed at this power: the largest has most of the say.
 POWER = 3
 
@@ -67,11 +65,14 @@ class Conditional:
         owners = np.append(np.arange(cells.shape[1]), owners).astype(np.int64)
         learnt = []
         for column, values in enumerate(cells.T):
+            there = ~np.isnan(values)
+            if layout.is_category[column]:
+                task = _category_task(values, there, layout.used[column].slips)
+            else:
+                task = _number_task(values, there)
             features = np.flatnonzero(owners != column)
-            learn = _learn_category if layout.is_category[column] else _learn_number
-            slips = layout.used[column].slips if layout.is_category[column] else None
             learnt.append(
-                learn(values, binned, folds, is_category, features, slips, seed)
+                _judge(values, task, features, binned, folds, is_category, seed)
             )
         return cls(bins, learnt, owners)
 
@@ -146,69 +147,51 @@ class Conditional:
         return binned, self.bins.folds(binned)
 
 
-def _options(seed):
-    return {
-        "n_trees": N_TREES,
-        "min_leaf": MIN_LEAF,
-        "max_features": MAX_FEATURES,
-        "is_random": IS_RANDOM,
-        "seed": seed % 2**30,
-    }
+def _judge(values, task, features, binned, folds, is_category, seed):
+    """Learn to judge the cells of a column by the others; None where these say nothing.
 
-
-def _learn_number(values, binned, folds, is_category, features, slips, seed):
-    """Learn to judge a column of numbers."""
+    `task` is what a forest is grown on: targets, what its leaves say, and a function of
+    the forest and of what it predicts that makes the judge.
+    """
     there = ~np.isnan(values)
     if not there.any() or not len(features):
         return None
-    evening = _cells.evening_of(values)
-    standardized = np.where(there, _cells.standardized(values, **evening), 0.0)
-    targets = np.clip(standardized, -_cells.CLIP, _cells.CLIP)[:, None]
-    leaf_values = _cells.medians_and_spreads(standardized)
+    targets, leaf_values, make = task
     forest = grow(
-        binned,
-        folds,
-        is_category,
-        features,
-        targets,
-        there,
-        leaf_values,
-        _options(seed),
+        binned, folds, is_category, features, targets, there, leaf_values, seed
     )
     if forest is None:
         return None
     predicted = forest.predict(binned, folds)
-    spread = max(float(np.median(predicted[there, 1])), _cells.LEAST_SPREAD)
-    cells = NumberCells(forest, **evening, spread=spread)
+    cells = make(forest, predicted[there])
     return cells.judged_by(Tail.of(cells.errors(values, predicted)[there]))
 
 
-def _learn_category(values, binned, folds, is_category, features, slips, seed):
-    """Learn to judge a column of categories."""
-    there = ~np.isnan(values)
-    if not there.any() or not len(features):
-        return None
+def _number_task(values, there):
+    """What a forest of numbers is grown on; see `_judge`."""
+    evening = _cells.evening_of(values)
+    standardized = np.where(there, _cells.standardized(values, **evening), 0.0)
+    targets = np.clip(standardized, -_cells.CLIP, _cells.CLIP)[:, None]
+
+    def make(forest, predicted):
+        spread = max(float(np.median(predicted[:, 1])), _cells.LEAST_SPREAD)
+        return NumberCells(forest, **evening, spread=spread)
+
+    return targets, _cells.medians_and_spreads(standardized), make
+
+
+def _category_task(values, there, slips):
+    """What a forest of classes is grown on; see `_judge`."""
     codes = np.where(there, values, 0).astype(int)
     classes, as_rare = _cells.classes_of(codes[there], len(slips) - 2)
     n_classes = classes.max() + 1
     targets = np.zeros((len(values), n_classes))
     targets[np.arange(len(values)), classes[codes]] = 1.0
-    leaf_values = _cells.class_shares(classes[codes], n_classes)
-    forest = grow(
-        binned,
-        folds,
-        is_category,
-        features,
-        targets,
-        there,
-        leaf_values,
-        _options(seed),
-    )
-    if forest is None:
-        return None
-    predicted = forest.predict(binned, folds)
-    cells = CategoryCells(forest, classes, as_rare, slips)
-    return cells.judged_by(Tail.of(cells.errors(values, predicted)[there]))
+
+    def make(forest, predicted):
+        return CategoryCells(forest, classes, as_rare, slips)
+
+    return targets, _cells.class_shares(classes[codes], n_classes), make
 
 
 _KINDS = {cls.kind: cls for cls in (NumberCells, CategoryCells)}

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from sklearn.tree import DecisionTreeRegressor, ExtraTreeRegressor
+from sklearn.tree import DecisionTreeRegressor
 
 N_FOLDS = 4
 # The folds that a tree learns from; a row is predicted by those without its own.
 LEARNT_FOLDS = tuple(combinations(range(N_FOLDS), N_FOLDS // 2))
+
+# Trees of a forest, the least rows of a leaf, and the share of the columns that a split
+# is chosen among.
+N_TREES, MIN_LEAF, MAX_FEATURES = 18, 10, 0.5
 
 # A category counts as if so many rows of the average were among its own.
 SMOOTHING = 5.0
@@ -150,7 +154,7 @@ class Forest:
         return nodes
 
 
-def grow(bins, folds, is_category, features, targets, there, leaf_values, options):
+def grow(bins, folds, is_category, features, targets, there, leaf_values, seed):
     """Grow a forest that predicts targets, or return None of too few rows.
 
     Parameters
@@ -167,8 +171,7 @@ def grow(bins, folds, is_category, features, targets, there, leaf_values, option
     leaf_values : callable
         Given the leaf of each of some rows, these rows and the number of nodes: what
         the leaves predict, (n_nodes, n_outputs).
-    options : dict
-        "n_trees", "min_leaf", "max_features" and "seed".
+    seed : int
 
     Returns
     -------
@@ -186,10 +189,10 @@ def grow(bins, folds, is_category, features, targets, there, leaf_values, option
                 looked_at[rows, feature] + 1, targets[rows], stop - starts[feature]
             )
         seen = ordered(looked_at[rows], orders[group], starts)
-        for number in range(group, options["n_trees"], len(LEARNT_FOLDS)):
+        for number in range(group, N_TREES, len(LEARNT_FOLDS)):
             if len(rows) < 2:
                 continue
-            tree = _tree(seen, targets[rows], options, options["seed"] + number)
+            tree = _tree(seen, targets[rows], seed % 2**30 + number)
             at = tree.apply(seen)
             leaves.append(leaf_values(at, rows, tree.node_count))
             trees.append(tree)
@@ -210,13 +213,10 @@ def ordered(looked_at, orders, starts):
     return seen
 
 
-def _tree(seen, targets, options, seed):
+def _tree(seen, targets, seed):
     """Grow one tree of scikit-learn."""
-    kind = ExtraTreeRegressor if options["is_random"] else DecisionTreeRegressor
-    tree = kind(
-        min_samples_leaf=options["min_leaf"],
-        max_features=options["max_features"],
-        random_state=seed,
+    tree = DecisionTreeRegressor(
+        min_samples_leaf=MIN_LEAF, max_features=MAX_FEATURES, random_state=seed
     )
     return tree.fit(seen, targets, check_input=False).tree_
 

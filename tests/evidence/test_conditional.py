@@ -115,8 +115,6 @@ def test_no_tree_predicts_a_row_that_it_has_learnt_from():
     binned = bins(cells)
     folds = bins.folds(binned)
     assert np.bincount(folds).min() > 60
-    options = {"n_trees": 6, "min_leaf": 2, "max_features": None}
-    options |= {"is_random": False, "seed": 0}
     features, there = np.array([1, 2]), np.ones(400, dtype=bool)
     answers = {}
     for target in (np.zeros(400), np.where(np.arange(400) == 7, 1e6, 0.0)):
@@ -134,7 +132,7 @@ def test_no_tree_predicts_a_row_that_it_has_learnt_from():
             target[:, None],
             there,
             mean,
-            options,
+            seed=0,
         )
         assert set(forest.learnt) == set(range(len(LEARNT_FOLDS)))
         answers[target[7]] = forest.predict(binned, folds)[7, 0]
