@@ -139,11 +139,12 @@ class Tables:
 
     def _doubtful(self, seen):
         """Columns that may be no numbers, though the reader took them for some."""
-        doubtful = [name for name, of_name in seen.items() if of_name.is_in_doubt]
-        whole = [name for name, of_name in seen.items() if of_name.may_be_codes]
-        if set(whole) - set(doubtful) and self._have_codes():
-            doubtful += [name for name in whole if name not in doubtful]
-        return doubtful
+        doubtful = {name for name, of_name in seen.items() if of_name.is_in_doubt}
+        whole = {name for name, of_name in seen.items() if of_name.may_be_codes}
+        if whole - doubtful and self._have_codes():
+            doubtful |= whole
+        # In the order of the files, in which readers give them.
+        return [name for name in seen if name in doubtful]
 
     def _have_codes(self):
         """Say whether digits with a zero before them may be in some CSV file."""
@@ -180,7 +181,8 @@ class Tables:
         """Yield frames of a file, each with the number of rows before it."""
         source = self._source(path)
         if _is_parquet(source):
-            for frame, n_before in self._parquet(path, source):
+            names = texts if alone else None
+            for frame, n_before in self._parquet(path, source, names):
                 yield frame[texts] if alone else frame, n_before
         else:
             yield from self._csv(path, source, texts, alone)
@@ -236,8 +238,8 @@ class Tables:
             frame[self.index] = frame[self.index].str[len(MARK) :]
         return frame.reset_index(drop=True)
 
-    def _parquet(self, path, source):
-        """Yield frames of a parquet file."""
+    def _parquet(self, path, source, names=None):
+        """Yield frames of a parquet file; of some columns alone, where they are named."""
         try:
             import pyarrow
             from pyarrow import parquet
@@ -251,11 +253,14 @@ class Tables:
             several = twins(file.schema_arrow.names)
             if several:
                 raise TableError(f"{path}: two columns are named {several[0]!r}")
+            if not set(names or ()) <= set(file.schema_arrow.names):
+                # An index of pandas, which has another name in the file.
+                names = None
             if self.is_whole:
-                yield _with_its_index(_as_frame(file.read())), 0
+                yield _with_its_index(_as_frame(file.read(columns=names))), 0
                 return
             n_before, counted = 0, _counted(file)
-            for batch in file.iter_batches(self.chunk_rows):
+            for batch in file.iter_batches(self.chunk_rows, columns=names):
                 frame = _as_frame(pyarrow.Table.from_batches([batch]))
                 if counted is not None:
                     frame.index = counted[n_before : n_before + len(batch)]

@@ -159,6 +159,19 @@ def test_codes_beside_typed_numbers_are_the_same_numbers(tmp_path):
     assert sorted(Tables(paths).whole()["c"].unique()) == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("chunk_rows", [None, 2])
+def test_text_columns_of_csv_and_parquet_are_one_in_whatever_order(
+    tmp_path, chunk_rows
+):
+    (tmp_path / "a.csv").write_text("place,code,x\n01,007,1\n02,012,2\n")
+    typed = pd.DataFrame({"place": [4, 9, 2], "code": ["001", "2", "044"], "x": 0})
+    typed.set_index("place").to_parquet(tmp_path / "b.parquet")
+    paths = (str(tmp_path / "a.csv"), str(tmp_path / "b.parquet"))
+    frame = pd.concat(Tables(paths, chunk_rows=chunk_rows).chunks())
+    assert frame["code"].tolist() == ["007", "012", "001", "2", "044"]
+    assert frame["place"].tolist() == [1, 2, 4, 9, 2]
+
+
 def test_whole_numbers_that_float_does_not_hold_keep_their_digits(tmp_path):
     ids = [str(2**53 + n) for n in range(30)]
     lines = [f"{n},{text}\n" for n, text in enumerate([*ids, ""])]
