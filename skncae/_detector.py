@@ -61,7 +61,7 @@ from skncae.data._layout import (
     set_layout,
     typed_columns,
 )
-from skncae.data._reading import as_frame, library_of, objects_of
+from skncae.data._reading import as_frame, index_of, library_of, objects_of
 from skncae.data._sample import Sample
 from skncae.data._sources import RowsAtHand, RowsInChunks, checked_chunks
 from skncae.feedback._answers import read_outliers
@@ -507,11 +507,7 @@ default="auto"
             If X is not valid, or not of the width that the detector was fitted on.
         """
         check_is_fitted(self)
-        if isinstance(X, Chunks):
-            check = partial(check_rows, self)
-            chunks = [self._scorer.errors(chunk) for chunk in checked_chunks(X, check)]
-            return -np.concatenate(chunks or [np.empty(0)])
-        return -self._scorer.errors(check_rows(self, X, reset=False))
+        return -self._of_rows(X, self._scorer.errors)
 
     @undisturbed()
     def decision_function(self, X):
@@ -630,11 +626,7 @@ default="auto"
             Before `fit` and `calibrate`.
         """
         calibration = self._calibrated()
-        if isinstance(X, Chunks):
-            chunks = checked_chunks(X, partial(check_rows, self))
-            parts = [calibration.p_values(chunk, self._scorer) for chunk in chunks]
-            return np.concatenate(parts or [np.empty(0)])
-        return calibration.p_values(check_rows(self, X, reset=False), self._scorer)
+        return self._of_rows(X, lambda rows: calibration.p_values(rows, self._scorer))
 
     @undisturbed()
     def select(self, X, alpha=0.1):
@@ -758,7 +750,7 @@ default="auto"
                 expected=self._layout.decode(expected),
                 contributions=self._layout.to_columns(contributions),
                 feature_names=names,
-                index=X.index if library_of(X) == "pandas" else None,
+                index=index_of(X),
                 threshold=self.threshold_,
                 columns=typed_columns_of(self._layout),
                 associates_of=self._scorer.associates_of,
@@ -768,8 +760,7 @@ default="auto"
             expected=self._folded(expected),
             contributions=self._folded(contributions),
             feature_names=names,
-            # A list has an index too, which is a method.
-            index=X.index if hasattr(X, "columns") and hasattr(X, "index") else None,
+            index=index_of(X),
             image_shape=self.image_shape_,
             threshold=self.threshold_,
             columns=columns_of(self._scorer, names, rows),
@@ -1185,6 +1176,13 @@ default="auto"
         for name, value in learnt.attributes().items():
             setattr(self, name, value)
 
+    def _of_rows(self, X, function):
+        """A number for each row of X, whether it is at hand or in chunks."""
+        if not isinstance(X, Chunks):
+            return function(check_rows(self, X, reset=False))
+        chunks = checked_chunks(X, partial(check_rows, self))
+        return np.concatenate([np.empty(0), *map(function, chunks)])
+
     def _calibrated(self):
         """The calibration of this detector, or an error where there is none."""
         check_is_fitted(self)
@@ -1261,27 +1259,22 @@ default="auto"
 
     def _extended(self, sample, X):
         """Return the rows to fit on, and the sample that has seen those of X too."""
-        columns = None
-        if sample is None or isinstance(sample, ColumnSample):
-            columns = typed_columns(self, X, reset=sample is None)
-        if columns is None:
-            piece = check_rows(self, X, reset=sample is None)
-        elif sample is not None:
+        if isinstance(sample, ColumnSample):
+            columns = typed_columns(self, X, reset=False)
             check_not_empty(columns)
-            # What later rows bring may change what is known of the columns.
             sample = sample.extended(columns)
-            is_named = hasattr(self, "feature_names_in_")
-            layout = set_layout(self, sample.columns, is_named)
-            return layout.encode(sample.columns), sample
-        else:
-            piece = check_rows(self, X, reset=True)
+            # What later rows bring may change what is known of the columns.
+            set_layout(self, sample.columns, hasattr(self, "feature_names_in_"))
+            return self._layout.encode(sample.columns), sample
+        piece = check_rows(self, X, reset=sample is None)
         settings_of(self)
         if sample is None:
             warn_if_forgetting(self)
             size = _fitting.MAX_TRAINING_ROWS
             seed = seed_of(private_random_state(self.random_state))
-            if columns is not None:
+            if self._layout is not None:
                 warn_of_lost(self._layout)
+                columns = typed_columns(self, X, reset=False)
                 sample = ColumnSample.empty(size, seed).extended(columns)
                 return self._layout.encode(sample.columns), sample
             sample = Sample.empty(size, seed, piece)

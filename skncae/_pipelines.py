@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
 from skncae._sentences import Column, is_missing, number_of_decimals, usual_ends
+from skncae.data._reading import index_of
 
 
 def final_step(estimator):
@@ -82,7 +83,7 @@ def explain(estimator, X):
     """
     detector = final_step(estimator)
     steps = []
-    index = X.index if hasattr(X, "iloc") else None
+    index = index_of(X)
     while isinstance(estimator, Pipeline):
         for step in estimator.named_steps.values():
             if hasattr(step, "transform"):

@@ -308,5 +308,7 @@ def _raise_if_changed(X, error, kinds=("number", "boolean")):
 
 def feature_names(estimator):
     """Names of the columns that a fitted estimator has seen; x0, x1, ... without."""
+    if hasattr(estimator, "feature_names_in_"):
+        return estimator.feature_names_in_
     unnamed = [f"x{column}" for column in range(estimator.n_features_in_)]
-    return getattr(estimator, "feature_names_in_", np.array(unnamed, dtype=object))
+    return np.array(unnamed, dtype=object)

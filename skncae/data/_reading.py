@@ -138,6 +138,12 @@ def objects_of(X, names):
     return values
 
 
+def index_of(X):
+    """Labels of the rows of a frame that has some, such as one of pandas; else None."""
+    # A list has an index too, which is a method.
+    return X.index if hasattr(X, "columns") and hasattr(X, "index") else None
+
+
 def as_frame(values, names, like):
     """Put columns of objects into a frame of the library that `like` is of."""
     library = library_of(like)

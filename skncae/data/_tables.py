@@ -239,7 +239,7 @@ class Tables:
         return frame.reset_index(drop=True)
 
     def _parquet(self, path, source, names=None):
-        """Yield frames of a parquet file; of some columns alone, where they are named."""
+        """Yield frames of a parquet file, with the named columns alone or all."""
         try:
             import pyarrow
             from pyarrow import parquet

@@ -13,6 +13,7 @@ from skncae._diagnostics import all_or_nothing
 from skncae._surroundings import undisturbed
 from skncae._threshold import Threshold, quantile_threshold, threshold_at
 from skncae.data._layout import check_rows, feature_names
+from skncae.data._reading import index_of
 from skncae.evidence._scorer import Scorer
 from skncae.evidence._tail_probability import TailProbability
 from skncae.feedback._answers import Answers, read_labels
@@ -107,7 +108,7 @@ class AnswersMixin:
         check_is_fitted(self)
         self._raise_if_images("refine")
         rows = check_rows(self, X, reset=False)
-        positions, answers = read_labels(labels, len(rows), _index_of(X))
+        positions, answers = read_labels(labels, len(rows), index_of(X))
         if not len(positions):
             return self
         answers = Answers.of(rows[positions], answers)
@@ -187,7 +188,7 @@ class AnswersMixin:
             ranks(answers.rows),
             min(n, len(candidates)),
         )
-        index = _index_of(X)
+        index = index_of(X)
         picked = candidates[picked]
         return picked if index is None else index[picked]
 
@@ -338,12 +339,6 @@ def scorer_from_state(state):
     """Build the scorer that `state` was taken from, refined or not."""
     kind = RefinedScorer if "learnt" in state else Scorer
     return kind.from_state(state)
-
-
-def _index_of(X):
-    """The labels of the rows of a frame."""
-    # A list has an index too, which is a method.
-    return X.index if hasattr(X, "columns") and hasattr(X, "index") else None
 
 
 def _pandas():

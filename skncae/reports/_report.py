@@ -14,7 +14,7 @@ from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
 from skncae._version import __version__
 from skncae.data._chunks import Chunks
-from skncae.data._layout import check_rows, known_rows
+from skncae.data._layout import check_rows, feature_names, known_rows
 from skncae.reports._collect import as_frame, collect
 from skncae.reports._columns import column_notes
 from skncae.reports._distribution import distribution
@@ -184,13 +184,13 @@ def make_report(estimator, X, n=20):
             "A report is for tables, and this NCAEDetector was fitted on images. Use "
             "explain and skncae.plotting.ReconstructionDisplay."
         )
-    names = _names(estimator)
+    names = feature_names(estimator)
     chunks = X if isinstance(X, Chunks) else [X]
     found = collect(estimator.score_samples, chunks, names, n)
     errors = np.concatenate(found.errors)
     with known_rows():
         rows = _rows(estimator, detector, found, names)
-        places = _map(estimator, found, rows)
+        places = _map(estimator, detector, found, rows)
     return Report(
         {
             "version": __version__,
@@ -211,21 +211,13 @@ def make_report(estimator, X, n=20):
     )
 
 
-def _names(estimator):
-    """Names of the columns of rows that have none."""
-    named = getattr(estimator, "feature_names_in_", None)
-    if named is not None:
-        return list(named)
-    return [f"x{column}" for column in range(estimator.n_features_in_)]
-
-
 def _rows(estimator, detector, found, names):
     """Describe the rows that stand out most, the largest error first."""
     described = []
     for piece in found.top:
         explanation = _as_in_sample(explain(estimator, piece.rows), found.sample)
         frame = as_frame(piece.rows, names)
-        p_values = _p_values(estimator, piece.rows)
+        p_values = _p_values(estimator, detector, piece.rows)
         for i, (label, error) in enumerate(
             zip(piece.labels, piece.errors, strict=True)
         ):
@@ -276,9 +268,8 @@ def _percentile_text(percentile):
     return f"{np.floor(100 * percentile) / 100:.2f}"
 
 
-def _p_values(estimator, rows):
+def _p_values(estimator, detector, rows):
     """p-values of rows, or None where the detector is not calibrated."""
-    detector = final_step(estimator)
     if getattr(detector, "_calibration", None) is None:
         return None
     return detector.p_values(rows_for_final_step(estimator, rows))
@@ -337,11 +328,6 @@ def _escaped(text):
     return text.replace("<", "&lt;")
 
 
-def _layout(detector):
-    """What the columns of a typed table are; None of a table of numbers."""
-    return getattr(detector._scorer.ensemble, "layout", None)
-
-
 def _lessons(detector):
     """What answers have taught the detector, in words."""
     return detector.lessons_["sentence"].tolist()
@@ -349,18 +335,16 @@ def _lessons(detector):
 
 def _set_aside(detector):
     """Columns that the detector does not use, and why."""
-    layout = _layout(detector)
-    columns = [] if layout is None else layout.columns
-    return [(c.name, f"{c.reason}") for c in columns if hasattr(c, "reason")]
+    columns = [] if detector._layout is None else detector._layout.columns
+    return [(c.name, c.reason) for c in columns if hasattr(c, "reason")]
 
 
-def _map(estimator, found, rows):
+def _map(estimator, detector, found, rows):
     """Places of random rows and of those that stand out, for the map."""
     is_named = hasattr(estimator, "feature_names_in_")
     sample = found.sample if is_named else found.sample.to_numpy()
     sample = rows_for_final_step(estimator, sample)
-    detector = final_step(estimator)
-    layout = _layout(detector)
+    layout = detector._layout
     ordinary = coordinates(layout, check_rows(detector, sample, reset=False))
     top: list = []
     for piece in found.top:
