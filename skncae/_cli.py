@@ -74,52 +74,52 @@ def main():
     """
 
 
-def _options_of_tables(command):
-    """Give a command the files to read, and how."""
-    options = [
-        click.argument("files", nargs=-1, required=True, metavar="FILE..."),
-        click.option("--index", metavar="COLUMN", help="The column that names rows."),
-        click.option(
-            "--drop", multiple=True, metavar="COLUMN", help="Leave a column out."
-        ),
-        click.option(
-            "--missing",
-            multiple=True,
-            metavar="TEXT",
-            help="Take this text for no value, besides NA, NaN, null and nothing.",
-        ),
-        click.option(
-            "--chunk-rows",
-            type=click.IntRange(min=1),
-            help="Rows to hold at once; files over 1 GiB are read in chunks anyway.",
-        ),
-        click.option("--quiet", "-q", is_flag=True, help="Show no progress."),
-    ]
-    return functools.reduce(lambda made, option: option(made), options[::-1], command)
+def _all_of(*options):
+    """Make one decorator of the options of a command."""
+    return lambda command: functools.reduce(
+        lambda made, option: option(made), options[::-1], command
+    )
 
 
-def _options_of_reports(command):
-    """Give a command the rows to show, and where to."""
-    options = [
-        click.option(
-            "--top",
-            type=click.IntRange(min=1),
-            default=20,
-            show_default=True,
-            help="How many rows to show.",
-        ),
-        click.option(
-            "-o", "--output", metavar="FILE", help="Where to, instead of the terminal."
-        ),
-        click.option(
-            "--format",
-            "form",
-            type=click.Choice(FORMATS),
-            help="By default that of the name of the output, or md.",
-        ),
-        click.option("--check", is_flag=True, help="Exit with 1 if a row is flagged."),
-    ]
-    return functools.reduce(lambda made, option: option(made), options[::-1], command)
+# The files to read, and how.
+_options_of_tables = _all_of(
+    click.argument("files", nargs=-1, required=True, metavar="FILE..."),
+    click.option("--index", metavar="COLUMN", help="The column that names rows."),
+    click.option("--drop", multiple=True, metavar="COLUMN", help="Leave a column out."),
+    click.option(
+        "--missing",
+        multiple=True,
+        metavar="TEXT",
+        help="Take this text for no value, besides NA, NaN, null and nothing.",
+    ),
+    click.option(
+        "--chunk-rows",
+        type=click.IntRange(min=1),
+        help="Rows to hold at once; files over 1 GiB are read in chunks anyway.",
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="Show no progress."),
+)
+
+# The rows to show, and where to.
+_options_of_reports = _all_of(
+    click.option(
+        "--top",
+        type=click.IntRange(min=1),
+        default=20,
+        show_default=True,
+        help="How many rows to show.",
+    ),
+    click.option(
+        "-o", "--output", metavar="FILE", help="Where to, instead of the terminal."
+    ),
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(FORMATS),
+        help="By default that of the name of the output, or md.",
+    ),
+    click.option("--check", is_flag=True, help="Exit with 1 if a row is flagged."),
+)
 
 
 @main.command()

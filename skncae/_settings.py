@@ -91,14 +91,11 @@ def settings_of(detector):
     """
     # Not get_params: a subclass may fix some of them.
     parameters = {
-        field.name: getattr(detector, field.name)
+        field.name: plain(getattr(detector, field.name))
         for field in fields(Settings)
-        if field.name != "is_typed"
+        if field.name not in ("is_typed", "random_state")
     }
-    parameters = {
-        name: value if name == "random_state" else plain(value)
-        for name, value in parameters.items()
-    }
+    parameters["random_state"] = detector.random_state
     parameters["image_shape"] = detector.image_shape_
     parameters["allow_nan"] = plain(allows_nan(detector))
     parameters["is_typed"] = getattr(detector, "_layout", None) is not None

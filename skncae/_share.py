@@ -6,7 +6,7 @@ sees     takes
 a gap    the rows beyond it: most of the kinds of evidence pick about as many
          rows whether one in a hundred of them may be normal or one in ten; or
          two kinds see no error at all in a wide interval below the same rows
-a crowd  the rows that most of the evidence picks, mostly none: the errors are
+a crowd  none: most of the evidence picks no row, and the errors of every kind are
          those of a single crowd of rows
 neither  `TYPICAL_SHARE`: rows stick out, and nothing says where outliers begin
 =======  =====================================================================
@@ -72,7 +72,7 @@ def estimate(tails, n_learnt):
     near = CROWD_DISTANCE + 1.0 / np.sqrt(n_learnt)
     picked = _most([out_of_line(*kind) for kind in of_kinds])
     if picked == 0 and max(_distance_to_gamma(*kind) for kind in of_kinds) <= near:
-        return Estimate(picked, "crowd")
+        return Estimate(0.0, "crowd")
     return Estimate(TYPICAL_SHARE, "neither")
 
 

@@ -7,7 +7,7 @@ A row is abnormal when its error **exceeds** beta, so a larger beta flags fewer 
 contamination  beta
 =============  =========================================================
 a share        the quantile of the training errors that flags it
-"auto"         the same, for the share that `_estimate` finds
+"auto"         the same, for the share that `_share.estimate` finds
 a thresholder  the cut that its labels of the training errors make
 =============  =========================================================
 

@@ -144,7 +144,7 @@ def score_samples(detector, X):
     """
     check_is_fitted(detector)
     check = _checker(detector)
-    return _mapped(partial(_scores, detector._scorer, check, None), X, np.float64)
+    return _mapped(partial(_scores, detector._scorer, check), X, np.float64)
 
 
 def predict(detector, X):
@@ -165,7 +165,7 @@ def predict(detector, X):
     """
     check_is_fitted(detector)
     check, offset = _checker(detector), detector.offset_
-    return _mapped(partial(_scores, detector._scorer, check, offset), X, np.int64)
+    return _mapped(partial(_labels, detector._scorer, check, offset), X, np.int64)
 
 
 class _Partitions:
@@ -253,20 +253,24 @@ class _GroupTrainer:
     client : distributed.Client
     device : str
         What each worker trains on.
-    rows, streams, recipe, is_observed, to_column_axes, image_shape
+    rows, streams, recipe, image_shape
         As of `Trainer`.
+    trained : None
+        A fit on Dask goes on with no earlier networks.
+    **missing : Tensor or None
+        `is_missing` and `to_column_axes`, as of `Trainer`.
     """
 
     def __init__(
-        self, client, device, rows, *, streams, recipe, trained, image_shape, **observed
+        self, client, device, rows, *, streams, recipe, trained, image_shape, **missing
     ):
         self.client = client
         self.rows = rows
         self.n_steps = 0
         self._streams = streams
         # A worker need not have the device of the client.
-        observed = _moved(observed, "cpu")
-        self._arguments = device, rows.cpu(), recipe, image_shape, observed
+        missing = _moved(missing, "cpu")
+        self._arguments = device, rows.cpu(), recipe, image_shape, missing
 
     def run(self, after_step=None, n_steps=None):
         """Take all steps at once and return their history."""
@@ -306,11 +310,11 @@ def _groups(streams, n_workers):
 
 def _trained(streams, arguments):
     """Train the members of these streams, on a worker; return arrays."""
-    device, rows, recipe, image_shape, observed = arguments
+    device, rows, recipe, image_shape, missing = arguments
     device = torch_device(device)
-    rows, observed = rows.to(device), _moved(observed, device)
+    rows, missing = rows.to(device), _moved(missing, device)
     with training():
-        trainer = Trainer(rows, streams, recipe, image_shape=image_shape, **observed)
+        trainer = Trainer(rows, streams, recipe, image_shape=image_shape, **missing)
         history = trainer.run()
         return {
             "model": network_state(trainer.model),
@@ -368,14 +372,17 @@ def _sketch(partition, check, scorer):
         return Sketch.of(scorer.errors(check(partition)))
 
 
-def _scores(scorer, check, offset, partition):
-    """Scores of a partition, or labels where there is an offset."""
+def _scores(scorer, check, partition):
+    """Scores of a partition, which may be empty."""
     if not len(partition):
-        return np.empty(0, np.float64 if offset is None else np.int64)
+        return np.empty(0)
     with undisturbed(), one_thread():
-        scores = -scorer.errors(check(partition))
-    if offset is None:
-        return scores
+        return -scorer.errors(check(partition))
+
+
+def _labels(scorer, check, offset, partition):
+    """Labels of a partition: -1 for outliers, 1 for inliers."""
+    scores = _scores(scorer, check, partition)
     return np.where(is_outlier(decisions(scores, offset)), -1, 1)
 
 

@@ -18,6 +18,8 @@ from skncae.data._reading import Raw, as_float, frame_instead_of, is_missing
 _DATES = np.datetime64 | np.timedelta64 | datetime.date | datetime.time
 _DATES |= datetime.timedelta
 _NUMBERS = Real | Decimal
+# What numpy reads wrongly where it is within a list.
+_FOREIGN = np.ma.MaskedArray | torch.Tensor
 # What numpy can read has one of these; what has none gives its rows once, or in no
 # order.
 _IS_ROWS = ("__getitem__", "__array__", "__array_interface__", "shape")
@@ -71,7 +73,6 @@ def entries(values, name):
     TypeError
         Of a tensor without numbers.
     """
-    foreign = np.ma.MaskedArray | torch.Tensor
     if isinstance(values, torch.Tensor):
         return _of_tensor(values, name)
     if np.ma.is_masked(values) and values.dtype.kind not in "iuf":
@@ -80,7 +81,7 @@ def entries(values, name):
     if isinstance(values, np.ma.MaskedArray):
         return _unmasked(values)
     if isinstance(values, list | tuple):
-        values = [entries(v, name) if isinstance(v, foreign) else v for v in values]
+        values = [entries(v, name) if isinstance(v, _FOREIGN) else v for v in values]
     return np.asarray(values)
 
 
@@ -133,9 +134,8 @@ def _of_objects(X):
 
 def _of_list(X):
     """A list of rows, or of images."""
-    foreign = np.ma.MaskedArray | torch.Tensor
-    if any(isinstance(row, foreign) for row in X):
-        X = [as_array(row) if isinstance(row, foreign) else row for row in X]
+    if any(isinstance(row, _FOREIGN) for row in X):
+        X = [as_array(row) if isinstance(row, _FOREIGN) else row for row in X]
     rows = np.asarray(X)
     # Beside text numpy takes numbers for text too.
     return X if rows.dtype.kind in "SU" and rows.ndim < 3 else rows

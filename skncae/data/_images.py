@@ -40,26 +40,23 @@ def image_shape_of(X, image_shape):
         If X and `image_shape` do not fit, or the networks are not built for images of
         that size.
     """
-    if not is_folded(X):
-        return (
-            None
-            if image_shape is None
-            else checked_image_shape(image_shape, "image_shape")
-        )
-    if X.ndim > 4:
+    if getattr(X, "ndim", 2) > 4:
         raise ValueError(
             f"X has {X.ndim} axes; images have 3, (n_samples, height, width), or 4, "
             "(n_samples, height, width, channels). Reshape X."
         )
-    shape = X.shape[1:]
-    if image_shape is not None and checked_image_shape(
-        image_shape, "image_shape"
-    ) != checked_image_shape(shape, "The shape of a row of X"):
+    given = None
+    if image_shape is not None:
+        given = checked_image_shape(image_shape, "image_shape")
+    if not is_folded(X):
+        return given
+    shape = checked_image_shape(X.shape[1:], "The shape of a row of X")
+    if given not in (None, shape):
         raise ValueError(
-            f"X has rows of shape {shape}, but image_shape={image_shape!r}. Leave "
-            "image_shape=None for rows that have their shape, or reshape X."
+            f"X has rows of shape {X.shape[1:]}, but image_shape={image_shape!r}. "
+            "Leave image_shape=None for rows that have their shape, or reshape X."
         )
-    return checked_image_shape(shape, "The shape of a row of X")
+    return shape
 
 
 def checked_image_shape(shape, name):

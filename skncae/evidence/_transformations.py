@@ -35,9 +35,6 @@ HEADS = (4, 3, 3)
 SHIFTS = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1))
 VIEWS = [(turns, *shift) for turns, shift in itertools.product(range(4), SHIFTS)]
 
-# What the caller has made torch's default is nothing to the weights.
-KIND = {"device": "cpu", "dtype": torch.float32}
-
 # Images are scored in blocks of exactly this many: convolutions in float32 round alike
 # wherever an image is in a block of one size.
 BLOCK = 64

@@ -326,14 +326,14 @@ class TrainingHistoryDisplay(Display):
         )
 
 
-def _bins(errors, n_bins=N_BINS):
+def _bins(errors):
     """Edges of bins, and whether they are logarithmic, as for squared errors."""
     low, high = errors.min(), errors.max()
     positive = errors[errors > 0]
     if len(positive) and low >= 0 and high > 20 * np.median(positive):
         low = np.quantile(positive, 0.001)
-        return np.geomspace(low, high, n_bins + 1), True
-    return np.histogram_bin_edges(errors, n_bins), False
+        return np.geomspace(low, high, N_BINS + 1), True
+    return np.histogram_bin_edges(errors, N_BINS), False
 
 
 def _checked_errors(errors):

@@ -27,7 +27,7 @@ def coordinates(layout, cells):
         return cells
     blocks = []
     for column, codes in zip(layout.used, cells.T, strict=True):
-        if hasattr(column, "counts"):
+        if column.family == "category":
             common = np.argsort(-column.counts, kind="stable")[:MOST_CATEGORIES]
             blocks.append((codes[:, None] == common).astype(float))
         else:
