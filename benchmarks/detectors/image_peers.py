@@ -17,6 +17,7 @@ to 95 % of the variance. Deep ones see the pixels between 0 and 1.
 ==============  ======================================================================
 """
 
+import importlib
 from types import SimpleNamespace
 
 import numpy as np
@@ -53,7 +54,7 @@ class Shallow:
 
     def fit(self, X):
         """Fit the pipeline of the subclass."""
-        self.pipeline_ = self.pipeline(len(X)).fit(pixels(X))
+        self.pipeline_ = self.pipeline().fit(pixels(X))
         return self
 
     def decision_function(self, X):
@@ -64,7 +65,7 @@ class Shallow:
 class OCSVM(Shallow):
     """One-class SVM."""
 
-    def pipeline(self, n):
+    def pipeline(self):
         """PCA and the machine, with its defaults but for a smaller nu."""
         return make_pipeline(reduction(), OneClassSVM(nu=0.1))
 
@@ -72,7 +73,7 @@ class OCSVM(Shallow):
 class IForest(Shallow):
     """Isolation forest, on all pixels."""
 
-    def pipeline(self, n):
+    def pipeline(self):
         """Give the forest, with its defaults."""
         return make_pipeline(IsolationForest(random_state=self.random_state))
 
@@ -84,7 +85,7 @@ class KDE(Shallow):
     kind, and scores next to chance. So the kernel is that of the SVM's `gamma="scale"`.
     """
 
-    def pipeline(self, n):
+    def pipeline(self):
         """Give the estimate, which finds its bandwidth in `fit`."""
         return _ScaledDensity()
 
@@ -129,11 +130,8 @@ class Neighbors:
 
     def _block(self, X):
         """Complete rows, of no networks."""
-        rows = pixels(X)
-        no_networks = SimpleNamespace(
-            complete=lambda X: (X, None), numbers=lambda X: X, layout=None
-        )
-        return Block(no_networks, rows)
+        no_networks = SimpleNamespace(complete=lambda X: (X, None), layout=None)
+        return Block(no_networks, pixels(X))
 
 
 class Pixels:
@@ -143,23 +141,27 @@ class Pixels:
         self.random_state = random_state
         self.epochs = epochs
 
+    def learn_scale(self, X):
+        """Remember the largest training value."""
+        self.largest_ = max(float(np.max(X)), 1e-12)
+
     def scaled(self, X):
         """Flat rows, float32, divided by the largest training value."""
         return (pixels(X) / self.largest_).astype(np.float32)
 
 
-class DeepSVDD(Pixels):
-    """Deep SVDD of DeepOD."""
+class _OfDeepOD(Pixels):
+    """A detector of DeepOD of that name."""
 
-    def fit(self, X):
-        """Fit without labels."""
-        from deepod.models import DeepSVDD as Model
-
-        self.largest_ = max(float(np.max(X)), 1e-12)
-        self.model_ = Model(
+    def fit(self, X, *known):
+        """Fit to unlabelled images and, where it takes them, known outliers."""
+        model = getattr(importlib.import_module("deepod.models"), type(self).__name__)
+        self.learn_scale(X)
+        self.model_ = model(
             epochs=self.epochs, device="cpu", verbose=0, random_state=self.random_state
         )
-        self.model_.fit(self.scaled(X))
+        labels = [np.repeat([0, 1], [len(X), len(images)]) for images in known]
+        self.model_.fit(self.scaled(np.concatenate([X, *known])), *labels)
         return self
 
     def decision_function(self, X):
@@ -167,26 +169,14 @@ class DeepSVDD(Pixels):
         return self.model_.decision_function(self.scaled(X))
 
 
-class DeepSAD(Pixels):
-    """Deep SAD of DeepOD, which is also shown known outliers."""
+class DeepSVDD(_OfDeepOD):
+    """Deep SVDD."""
+
+
+class DeepSAD(_OfDeepOD):
+    """Deep SAD, which is also shown known outliers."""
 
     learns_from_labels = True
-
-    def fit(self, X, X_known):
-        """Fit to unlabelled images and known outliers."""
-        from deepod.models import DeepSAD as Model
-
-        self.largest_ = max(float(np.max(X)), 1e-12)
-        self.model_ = Model(
-            epochs=self.epochs, device="cpu", verbose=0, random_state=self.random_state
-        )
-        y = np.repeat([0, 1], [len(X), len(X_known)])
-        self.model_.fit(self.scaled(np.concatenate([X, X_known])), y)
-        return self
-
-    def decision_function(self, X):
-        """Score images; higher is more abnormal."""
-        return self.model_.decision_function(self.scaled(X))
 
 
 class Classifier(Pixels):
@@ -196,7 +186,7 @@ class Classifier(Pixels):
 
     def fit(self, X, X_known):
         """Fit to unlabelled images and known outliers."""
-        self.largest_ = max(float(np.max(X)), 1e-12)
+        self.learn_scale(X)
         self.model_ = MLPClassifier(
             (64, 32), max_iter=self.epochs, random_state=self.random_state
         )
@@ -224,7 +214,7 @@ class DAGMM(Pixels):
     def fit(self, X):
         """Train both networks end to end."""
         torch.manual_seed(self.random_state)
-        self.largest_ = max(float(np.max(X)), 1e-12)
+        self.learn_scale(X)
         rows = torch.from_numpy(self.scaled(X))
         widths = (rows.shape[1], 128, 32, 2)
         self.encoder_ = _tanh_mlp(widths)

@@ -61,17 +61,22 @@ def measure(spec, task, seed):
         # neighbourhood here, and only here.
         scores = getattr(detector, "decision_scores_", scores)
     scores = np.asarray(scores, dtype=np.float64).ravel()
-    if len(scores) != len(task.X_score) or not np.isfinite(scores).all():
-        raise ValueError(
-            f"{len(scores)} scores for {len(task.X_score)} rows, "
-            f"{np.count_nonzero(~np.isfinite(scores))} of them not finite"
-        )
+    check_scores(scores, len(task.X_score))
     return scores, {
         "fit_s": fit_s,
         "fit_cpu_s": fit_cpu_s,
         "score_s": score_s,
         "peak_mb": _peak_mb() - memory,
     }
+
+
+def check_scores(scores, n_rows):
+    """Raise unless there is a finite score for each row."""
+    if len(scores) != n_rows or not np.isfinite(scores).all():
+        raise ValueError(
+            f"{len(scores)} scores for {n_rows} rows, "
+            f"{np.count_nonzero(~np.isfinite(scores))} of them not finite"
+        )
 
 
 def outlier_scores(detector, X):

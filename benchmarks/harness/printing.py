@@ -1,5 +1,7 @@
 """Tables for a terminal, and for Markdown."""
 
+import math
+
 
 def columns(head, rows):
     """Render rows below a head, as columns that line up.
@@ -32,6 +34,15 @@ def spread(values):
     """Render mean and standard deviation of shares in percent."""
     deviation = values.std(ddof=1) if len(values) > 1 else 0.0
     return f"{percent(values.mean())} ± {percent(deviation)}"
+
+
+def mean_and_error(values, sign=""):
+    """Render the mean of shares in percent, and its standard error; empty of none."""
+    values = values.dropna()
+    if values.empty:
+        return ""
+    error = values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return f"{100 * values.mean():{sign}.1f} ± {percent(error)}"
 
 
 def markdown(head, rows):

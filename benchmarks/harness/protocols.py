@@ -62,8 +62,7 @@ def prepare(X, y, protocol, seed, full=False):
     rng = np.random.default_rng(seed)
     is_subsampled = not full and len(X) > ROW_LIMIT
     if is_subsampled:
-        rows = subsample(y, ROW_LIMIT, rng)
-        X, y = X[rows], y[rows]
+        X, y = at_most(ROW_LIMIT, X, y, rng)
     train, score = _rows_of(protocol, y, rng)
     scaler = StandardScaler().fit(X[train])
     X_train = scaler.transform(X[train])
@@ -77,6 +76,14 @@ def prepare(X, y, protocol, seed, full=False):
         outlier_share=float(y.mean()),
         depends_on_seed=is_subsampled or not same,
     )
+
+
+def at_most(size, X, y, rng):
+    """Give all rows and labels, or where there are more a `subsample` of that size."""
+    if len(X) <= size:
+        return X, y
+    rows = subsample(y, size, rng)
+    return X[rows], y[rows]
 
 
 def subsample(y, size, rng):

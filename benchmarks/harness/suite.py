@@ -145,6 +145,15 @@ def seeds(text):
     return numbers
 
 
+def numbers(kind):
+    """Make a type of an option: numbers with commas."""
+
+    def convert(text):
+        return [kind(part) for part in text.split(",")]
+
+    return convert
+
+
 def listed(names):
     """Make a type of an option of `names`, which raises ValueError for unknown ones."""
 

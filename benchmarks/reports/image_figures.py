@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.harness import isolation, records
+from benchmarks.harness import isolation, records, suite
 from benchmarks.sets import images as image_sets
 from benchmarks.sets import tables as datasets
 from benchmarks.suites.images import BUDGETS, task_of
@@ -326,7 +326,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m benchmarks report image_figures")
     parser.add_argument("figure", choices=FIGURES)
     parser.add_argument("--budget", choices=BUDGETS, default="cpu")
-    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--seeds", type=suite.seeds, default="0")
     parser.add_argument(
         "--draw", action="store_true", help="draw the CSV that is there"
     )
@@ -335,7 +335,7 @@ def main(arguments=None):
     run, draw = FIGURES[options.figure]
     path = RESULTS / f"figure{options.figure}.csv"
     if run and not options.draw:
-        path = run(options.budget, [int(seed) for seed in options.seeds.split(",")])
+        path = run(options.budget, options.seeds)
     figure = draw(pd.read_csv(path, comment="#"))
     figure.savefig(path.with_suffix(".png"), dpi=110)
     print(path.with_suffix(".png"))

@@ -88,7 +88,7 @@ def cases(options):
 
 def prepare(case, options):
     """Give the size of a set; its rows and labels, its halves, and their consensus."""
-    X, y, halves, agreed = task = _task(case["dataset"], case["seed"])
+    X, y, *_ = task = _task(case["dataset"], case["seed"])
     return {"n": len(X), "d": X.shape[1], "outlier_share": float(y.mean())}, task
 
 
@@ -96,9 +96,7 @@ def prepare(case, options):
 def _task(dataset, seed):
     X, y = sets.load(dataset)
     rng = np.random.default_rng(seed)
-    if len(X) > ROW_LIMIT:
-        rows = protocols.subsample(y, ROW_LIMIT, rng)
-        X, y = X[rows], y[rows]
+    X, y = protocols.at_most(ROW_LIMIT, X, y, rng)
     X = StandardScaler().fit_transform(X)
     halves = np.array_split(rng.permutation(len(X)), 2)
     return X, y, halves, [consensus(X[half]) for half in halves]
@@ -245,21 +243,19 @@ def _choice_table(frame):
     for name in ("best", "default", "random", "worst", *CRITERIA):
         rho = chosen.get(f"rho {name}")
         tracks = ["", ""] if rho is None else [f"{rho.mean():.2f}", _share(rho)]
-        gains = [_gain(chosen[name] - chosen[to]) for to in ("random", "default")]
+        gains = [
+            printing.mean_and_error(chosen[name] - chosen[to], "+")
+            for to in ("random", "default")
+        ]
         lines.append([name, *tracks, printing.percent(chosen[name].mean()), *gains])
     head = ["choice", "rho", "rho > 0", "AUROC", "- random", "- default"]
     text = printing.columns(head, lines)
-    return f"{text}\n+- standard error over {len(chosen)} sets"
+    return f"{text}\n± standard error over {len(chosen)} sets"
 
 
 def _share(rho):
     rho = rho.dropna()
     return f"{(rho > 0).sum()}/{len(rho)}"
-
-
-def _gain(gain):
-    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
-    return f"{100 * gain.mean():+5.1f} +- {100 * error:3.1f}"
 
 
 def add_options(add):

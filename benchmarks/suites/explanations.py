@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer, load_wine
 
 from benchmarks.harness import printing
-from benchmarks.harness.protocols import ROW_LIMIT, subsample
+from benchmarks.harness.protocols import ROW_LIMIT, at_most
 from benchmarks.harness.suite import Suite
 from benchmarks.sets import tables as sets
 
@@ -110,9 +110,7 @@ def measure(case, task, options):
 
     X, y = task
     rng = np.random.default_rng(case["seed"])
-    if len(X) > ROW_LIMIT:
-        chosen = subsample(y, ROW_LIMIT, rng)
-        X, y = X[chosen], y[chosen]
+    X, y = at_most(ROW_LIMIT, X, y, rng)
     detector = NCAEDetector(random_state=case["seed"]).fit(X)
     for n_columns in (1, 2):
         for damage in DAMAGES:

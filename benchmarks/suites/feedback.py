@@ -270,28 +270,19 @@ def table(frame):
                 who,
                 len(by_table),
                 of_who.seed.nunique(),
-                *(mean_and_error(by_table[f"found_{n}"]) for n in AFTER),
+                *(printing.mean_and_error(by_table[f"found_{n}"]) for n in AFTER),
                 *(
                     " / ".join(
-                        mean_and_error(by_table[f"{name}_{n}"])
+                        printing.mean_and_error(by_table[f"{name}_{n}"])
                         for name in ("auroc", "ap")
                     )
                     for n in AFTER
                 ),
-                *(mean_and_error(by_table[f"lost_{n}"]) for n in AFTER),
+                *(printing.mean_and_error(by_table[f"lost_{n}"]) for n in AFTER),
                 f"{of_who.cpu_s.mean():.1f}",
             ]
         )
     return printing.markdown(head, rows)
-
-
-def mean_and_error(values):
-    """Render the mean of shares in percent, and its standard error; empty without."""
-    values = values.dropna()
-    if values.empty:
-        return ""
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    return f"{printing.percent(values.mean())} ± {printing.percent(error)}"
 
 
 def add_options(add):

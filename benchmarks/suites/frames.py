@@ -32,6 +32,7 @@ import pandas as pd
 from pandas.api import types
 
 from benchmarks.detectors import frames as detectors
+from benchmarks.harness import fits
 from benchmarks.harness.suite import Suite, one_of
 from benchmarks.reports import frames as report
 from benchmarks.sets import errors, frames
@@ -112,11 +113,7 @@ def precisions(scores, kind):
     """Average precision, in percent, of each kind of error and of all together."""
     from sklearn.metrics import average_precision_score
 
-    if len(scores) != len(kind) or not np.isfinite(scores).all():
-        raise ValueError(
-            f"{len(scores)} scores for {len(kind)} rows, "
-            f"{np.count_nonzero(~np.isfinite(scores))} of them not finite"
-        )
+    fits.check_scores(scores, len(kind))
     counted = kind != "original"
     kind, scores = kind[counted], scores[counted]
     row = {"chance": 100 * np.mean(kind != "")}
@@ -201,11 +198,9 @@ def _is_nothing(value):
 
 SUITE = Suite(
     name="frames",
-    key=("frame", "seed", "detector"),
+    key=report.KEY,
     columns=(
-        "frame",
-        "seed",
-        "detector",
+        *report.KEY,
         "part",
         "n",
         "d",

@@ -43,19 +43,14 @@ def multiply_adds(image_shape):
     reconstruct.
     """
     height, width, n_in = image_shape
-    encoder = 0
+    convolutions = 0
     for n_out in CHANNELS:
         height, width = -(-height // 2), -(-width // 2)
-        encoder += height * width * 9 * 4 * n_in * n_out
-        n_in = n_out
-    decoder = 0
-    height, width, n_in = image_shape
-    for n_out in CHANNELS:
-        height, width = -(-height // 2), -(-width // 2)
-        decoder += height * width * 9 * 4 * n_in * n_out
+        convolutions += height * width * 9 * 4 * n_in * n_out
         n_in = n_out
     linear = height * width * n_in * LATENT
-    return MEMBERS * BATCH * (10 * (encoder + linear) + 7 * (decoder + linear))
+    # The decoder is the mirror image of the encoder.
+    return MEMBERS * BATCH * (10 + 7) * (convolutions + linear)
 
 
 def step_seconds(image_shape):

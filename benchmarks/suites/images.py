@@ -13,7 +13,7 @@ import numpy as np
 from benchmarks.detectors import image_peers as peers
 from benchmarks.detectors.registry import find, split
 from benchmarks.harness import fits, printing
-from benchmarks.harness.suite import Suite, listed, one_of
+from benchmarks.harness.suite import Suite, listed, numbers, one_of
 from benchmarks.sets import images as sets
 
 KEY = ("dataset", "normal", "rho", "detector", "budget", "seed")
@@ -184,21 +184,14 @@ def add_options(add):
     add("--budget", choices=BUDGETS, default="cpu")
     known = one_of(sets.NAMES, "data set")
     add("--datasets", type=known, default=",".join(sets.NAMES))
-    add("--classes", type=_numbers(int), default="0,1,2,3,4,5,6,7,8,9")
-    add("--rho", type=_numbers(float), default=",".join(map(str, RHO)))
+    add("--classes", type=numbers(int), default="0,1,2,3,4,5,6,7,8,9")
+    add("--rho", type=numbers(float), default=",".join(map(str, RHO)))
     add(
         "--detectors",
         type=listed(names),
         default="all",
         help="all, or names of them or of the registry",
     )
-
-
-def _numbers(kind):
-    def numbers(text):
-        return [kind(part) for part in text.split(",")]
-
-    return numbers
 
 
 SUITE = Suite(

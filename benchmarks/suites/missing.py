@@ -112,9 +112,7 @@ def prepare(case, options):
     """Give the size of a set, and its rows with entries missing."""
     X, y = sets.load(case["dataset"])
     rng = np.random.default_rng(case["seed"])
-    if len(X) > ROW_LIMIT:
-        rows = protocols.subsample(y, ROW_LIMIT, rng)
-        X, y = X[rows], y[rows]
+    X, y = protocols.at_most(ROW_LIMIT, X, y, rng)
     task = protocols.prepare(X, y, "contaminated", case["seed"])
     X = without(task.X_train, case["pattern"], case["share"], rng)
     return {"n": task.n, "d": task.d}, replace(task, X_train=X, X_score=X)

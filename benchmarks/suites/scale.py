@@ -38,7 +38,7 @@ import numpy as np
 from benchmarks.detectors import registry
 from benchmarks.harness import fits, printing
 from benchmarks.harness.meter import Meter, cpu_seconds
-from benchmarks.harness.suite import Suite, one_of
+from benchmarks.harness.suite import Suite, numbers, one_of
 from benchmarks.suites._steps import gpu, measure_gpu, measure_step, step
 
 N_FIT = 5_000
@@ -100,7 +100,7 @@ def measure_devices(case, n, d, options):
     detector.set_params(max_iter=200)
     with Meter() as meter:
         detector.fit(X)
-    return meter.row() | {"floor_s": ""}
+    return meter.row()
 
 
 # --- scores --------------------------------------------------------------------
@@ -157,8 +157,7 @@ def measure_latency(case, n, d, options):
         score(X[i : i + 1])
         seconds.append(time.perf_counter() - wall)
     # A single call may be shorter than a tick of the clock of CPU time.
-    times = {"s": np.median(seconds), "cpu_s": (time.process_time() - cpu) / n}
-    return times | {"floor_s": "", "anon_mb": ""}
+    return {"s": np.median(seconds), "cpu_s": (time.process_time() - cpu) / n}
 
 
 def _onnx_scores(detector):
@@ -184,7 +183,7 @@ def measure_grid(case, n, d, options):
     registry.find(case).make(0, d).fit(X)
     with Meter() as meter:
         registry.find(case).make(0, d).fit(X)
-    return meter.row() | {"floor_s": ""}
+    return meter.row()
 
 
 # --- answers -------------------------------------------------------------------
@@ -219,7 +218,7 @@ def measure_refine(case, n, d, options):
             detector.refine(X, answers.iloc[-5:])
         else:
             detector.next_to_review(X)
-    return meter.row() | {"floor_s": ""}
+    return meter.row()
 
 
 # --- wide tables ---------------------------------------------------------------
@@ -257,7 +256,7 @@ def measure_wide(case, n, d, options):
         X[0, 0] = np.nan
     with Meter() as meter:
         fit_and_score(spec.make(0, d), X)
-    return meter.row() | {"floor_s": ""}
+    return meter.row()
 
 
 def fit_and_score(detector, X):
@@ -393,10 +392,10 @@ def dask_constants(detector, part, n):
     )
 
 
-# Cases, how often each is run (None: --repeats), and how one is measured.
 # Experiments whose seconds are of one step or one row.
 ONE_BY_ONE = ("step", "gpu", "latency")
 
+# Cases, how often each is run (None: --repeats), and how one is measured.
 EXPERIMENTS = {
     "step": (step, None, measure_step),
     "gpu": (gpu, None, measure_gpu),
@@ -436,14 +435,10 @@ def add_options(add):
     known = one_of(EXPERIMENTS, "experiment")
     add("--experiments", type=known, default=",".join(default))
     add("--repeats", type=int, default=3)
-    add("--rows", type=_numbers, default="10000,100000,1000000,10000000")
+    add("--rows", type=numbers(int), default="10000,100000,1000000,10000000")
     add("--gigabytes", type=float, default=20)
     add("--limit", type=float, default=2, help="GB of memory")
     add("--folder", default=tempfile.gettempdir(), help="for the file")
-
-
-def _numbers(text):
-    return [int(part) for part in text.split(",")]
 
 
 KEY = ("experiment", "case", "n", "d", "repeat")

@@ -262,17 +262,11 @@ def _rule_table(part):
     for rule, row in means.iterrows():
         cells = [printing.percent(value) for value in row]
         cells[2] = "" if np.isnan(row.log2) else f"{row.log2:.2f}"
-        lines.append([rule, *cells, _difference(f1[rule] - f1["auto"])])
+        gain = f1[rule] - f1["auto"]
+        to_auto = printing.mean_and_error(gain, "+") if gain.any() else ""
+        lines.append([rule, *cells, to_auto])
     head = ["rule", "share", "error", "log2", "F1", "bal", "fell", "held", "to auto"]
     return printing.columns(head, lines)
-
-
-def _difference(differences):
-    """Mean and standard error in percent, nothing where there is none."""
-    if not differences.any():
-        return ""
-    error = differences.std() / np.sqrt(len(differences))
-    return f"{100 * differences.mean():+.1f} +- {100 * error:.1f}"
 
 
 def add_options(add):
