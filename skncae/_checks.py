@@ -31,7 +31,7 @@ def check_finite(name, value, low=None, high=None):
 def check_number(name, value, kind, low=None, high=None, ends="both"):
     """Raise unless a value is a finite number of a kind, in a range with these ends."""
     # Before its digits are shown, which Python refuses where they are thousands.
-    if isinstance(value, kind) and is_beyond_floats(value):
+    if isinstance(value, kind) and _is_beyond_floats(value):
         raise ValueError(
             f"{name} must be a number that a float can hold, of a size up to 1.8e308, "
             "got a larger one. Give one nearer to zero."
@@ -41,7 +41,28 @@ def check_number(name, value, kind, low=None, high=None, ends="both"):
         raise ValueError(f"{name} must be finite, got {value!r}.")
 
 
-def is_beyond_floats(value):
+def plain(value):
+    """Return a number of any type as an int or a float; anything else as it is.
+
+    The integers of numpy overflow, and narrow floats are rounded: a float32 becomes
+    the float that is written the same, so that 0.1 is 0.1.
+    """
+    if isinstance(value, bool | int | float | str):
+        # Not np.float64, which is a float.
+        return float(value) if isinstance(value, np.floating) else value
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, np.floating):
+        return float(str(value))
+    # A fraction may be beyond all floats, and is refused by its name later.
+    if isinstance(value, Real) and not _is_beyond_floats(value):
+        return float(value)
+    return value
+
+
+def _is_beyond_floats(value):
     """Say whether a number is finite, and larger than all floats."""
     try:
         float(value)

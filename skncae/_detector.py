@@ -11,14 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae import _fitting
 from skncae._callbacks import CallbackSupportMixin, FitTasks, with_callbacks
-from skncae._checks import check_count
+from skncae._checks import check_count, plain
 from skncae._diagnostics import (
     all_or_nothing,
     raise_if_missing,
     raise_if_trained_on,
-    warn_if_collapsed,
     warn_if_forgetting,
     warn_if_too_few_to_select,
+    warn_of_fit,
     warn_of_lost,
     warn_of_share,
 )
@@ -33,7 +33,6 @@ from skncae._parameters import (
     check_cut,
     check_flag,
     check_in_range,
-    plain,
     private_random_state,
     seed_of,
 )
@@ -367,8 +366,7 @@ default="auto"
             sample = self._fit(rows, X, y, goes_on, is_known=is_known)
             self._sample = None
             self.n_samples_seen_ = rows.n_rows
-            if not warn_if_collapsed(self.training_scores_, sample):
-                warn_of_share(self, plain(self.contamination))
+            warn_of_fit(self, sample)
         return self
 
     @undisturbed()
@@ -430,8 +428,7 @@ default="auto"
             raise_if_missing(rows, allows_nan(self))
             self._fit(RowsAtHand(rows), rows)
             self.n_samples_seen_ = self._sample.n_seen
-            if not warn_if_collapsed(self.training_scores_, rows):
-                warn_of_share(self, plain(self.contamination))
+            warn_of_fit(self, rows)
         return self
 
     @undisturbed()

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from skncae._checks import plain
 from skncae._surroundings import warn_caller
 from skncae._threshold import exceeds
 
@@ -68,17 +69,18 @@ def raise_if_diverged(history, ended_finite, learning_rate):
         )
 
 
-def warn_if_collapsed(scores, X):
-    """Say so when all rows get one score although they differ; return whether."""
-    collapsed = len(scores) > 1 and _are_alike(scores) and _differ(X)
-    if collapsed:
+def warn_of_fit(detector, X):
+    """Say so when a fit cannot tell its rows apart, or cannot cut them as asked."""
+    scores = detector.training_scores_
+    if len(scores) > 1 and _are_alike(scores) and _differ(X):
         warn_caller(
             "All training rows have the same score: the detector cannot tell them "
             "apart. Raise max_iter or lower learning_rate, and check that X has "
             "columns that vary in more than a few rows.",
             ConvergenceWarning,
         )
-    return collapsed
+    else:
+        warn_of_share(detector, plain(detector.contamination))
 
 
 def _are_alike(scores):

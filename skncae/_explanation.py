@@ -127,6 +127,8 @@ class Explanation:
         explanation : Explanation
             Itself, where the rows are those of a table.
         """
+        if self.contributions.ndim == 2:
+            return self
         names = ("values", "expected", "contributions")
         arrays = {name: getattr(self, name) for name in names}
         return replace(self, **{k: v.reshape(len(v), -1) for k, v in arrays.items()})
@@ -216,14 +218,13 @@ class Explanation:
             n = check_count("n", n)
         order = np.argsort(-self.errors, kind="stable")
         rows = order[: self.is_flagged.sum() if n is None else n]
-        labels = self.labels[rows]
         return _pandas().DataFrame(
             {
                 "error": self.errors[rows],
                 "flagged": self.is_flagged[rows],
                 "why": [self.sentence(row) for row in rows],
             },
-            index=labels if self.index is not None else _pandas().Index(labels),
+            index=self.labels[rows],
         )
 
     @undisturbed()

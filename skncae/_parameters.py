@@ -7,13 +7,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from skncae._checks import (
-    MOST_COUNTED,
-    check_count,
-    check_finite,
-    check_number,
-    is_beyond_floats,
-)
+from skncae._checks import MOST_COUNTED, check_count, check_finite, check_number
 from skncae.evidence._kinds import KINDS
 from skncae.scaling._calibration import IMAGE_VIEWS, VIEWS
 from skncae.training._mining import RULES
@@ -90,27 +84,6 @@ def check_in_range(name, value):
         or_none = " or None" if name in _OPTIONAL else ""
         raise TypeError(f"{name} must be a number{or_none}, got {value!r}.")
     check_number(name, value, *_RANGES[name])
-
-
-def plain(value):
-    """Return a number of any type as an int or a float; anything else as it is.
-
-    The integers of numpy overflow, and narrow floats are rounded: a float32 becomes
-    the float that is written the same, so that 0.1 is 0.1.
-    """
-    if isinstance(value, bool | int | float | str):
-        # Not np.float64, which is a float.
-        return float(value) if isinstance(value, np.floating) else value
-    if isinstance(value, np.bool_):
-        return bool(value)
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, np.floating):
-        return float(str(value))
-    # A fraction may be beyond all floats, and is refused by its name later.
-    if isinstance(value, Real) and not is_beyond_floats(value):
-        return float(value)
-    return value
 
 
 def check_contamination(contamination):
@@ -247,15 +220,14 @@ def _check_fit_for_rows(parameters):
             'scaling="contrast" or "pixels", or use the images as a table: '
             "X.reshape(len(X), -1) with image_shape=None."
         )
-    if not parameters["allow_nan"]:
-        return
     compare_whole_rows = [kind.name for kind in kinds if kind.complete_only]
-    for name in (parameters["scaling"], *compare_whole_rows):
-        if name in (*IMAGE_VIEWS, *compare_whole_rows):
-            raise ValueError(
-                f"{name!r} compares whole rows, and allow_nan=True lets entries be "
-                "missing. Set allow_nan=False, or choose another."
-            )
+    if parameters["scaling"] in IMAGE_VIEWS:
+        compare_whole_rows.insert(0, parameters["scaling"])
+    if parameters["allow_nan"] and compare_whole_rows:
+        raise ValueError(
+            f"{compare_whole_rows[0]!r} compares whole rows, and allow_nan=True lets "
+            "entries be missing. Set allow_nan=False, or choose another."
+        )
 
 
 def _check_hidden_units(hidden_units):

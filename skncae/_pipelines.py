@@ -221,7 +221,8 @@ def _inverse(step, outputs, rows, sources):
     What a step gives back for the rows themselves must be the rows: of a logarithm
     without an inverse, or a column that was dropped, nothing is known.
     """
-    led_back = np.full((len(outputs), rows.shape[1]), None, dtype=object)
+    if isinstance(step, str):
+        return outputs
     if isinstance(step, Pipeline):
         befores = []
         for part in step.named_steps.values():
@@ -231,16 +232,16 @@ def _inverse(step, outputs, rows, sources):
         for part, before in reversed(befores):
             outputs = _inverse(part, outputs, before, _sources(part, before))
         return outputs
+    led_back = np.full((len(outputs), rows.shape[1]), None, dtype=object)
     if isinstance(step, ColumnTransformer):
         for part, inputs, made in _parts(step, rows):
             some = _safe_indexing(rows, inputs, axis=1)
             within = _inverse(part, outputs[:, made], some, _sources(part, some))
             led_back[:, inputs] = within
         return led_back
-    if isinstance(step, str):
-        return outputs
-    values = _cells(rows)
-    for outputs_back, again in _given_back(step, outputs, rows, sources):
+    values, given_back = _cells(rows), _given_back(step, outputs, rows, sources)
+    if given_back is not None:
+        outputs_back, again = given_back
         for column in range(values.shape[1]):
             if _are_same(values[:, column], again[:, column]):
                 led_back[:, column] = outputs_back[:, column]
@@ -248,25 +249,21 @@ def _inverse(step, outputs, rows, sources):
 
 
 def _given_back(step, outputs, rows, sources):
-    """Yield what a step gives back for values that it makes, and for the rows."""
+    """What a step gives back for values that it makes, and for the rows; or None."""
     made = step.transform(rows)
     made = made.toarray() if hasattr(made, "toarray") else np.asarray(made)
     if hasattr(step, "inverse_transform"):
         try:
             numbers = np.asarray(outputs, dtype=float)
-            yield (
-                _cells(step.inverse_transform(numbers)),
-                _cells(step.inverse_transform(made)),
-            )
+            return [_cells(step.inverse_transform(some)) for some in (numbers, made)]
         except (ValueError, TypeError, AttributeError):
-            return
-    else:
-        places = [
-            np.full((len(v), rows.shape[1]), None, object) for v in (outputs, made)
-        ]
-        for place, given in zip(places, (outputs, made), strict=True):
-            place[:, sources] = given
-        yield tuple(places)
+            return None
+    places = []
+    for given in (outputs, made):
+        place = np.full((len(given), rows.shape[1]), None, dtype=object)
+        place[:, sources] = given
+        places.append(place)
+    return places
 
 
 def _are_same(values, again):

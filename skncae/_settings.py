@@ -3,7 +3,8 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from skncae._parameters import as_names, check_parameters, plain
+from skncae._checks import plain
+from skncae._parameters import as_names, check_parameters
 from skncae.data._layout import allows_nan
 from skncae.evidence._kinds import FRAME_EVIDENCE, IMAGE_EVIDENCE, TABLE_EVIDENCE
 

@@ -26,14 +26,9 @@ from dask.distributed import get_client
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from skncae._diagnostics import (
-    all_or_nothing,
-    warn_if_collapsed,
-    warn_of_lost,
-    warn_of_share,
-)
+from skncae._diagnostics import all_or_nothing, warn_of_fit, warn_of_lost
 from skncae._fitting import MAX_TRAINING_ROWS
-from skncae._parameters import check_flag, plain, torch_device
+from skncae._parameters import check_flag, torch_device
 from skncae._surroundings import undisturbed
 from skncae._threads import one_thread
 from skncae._threshold import decisions, is_outlier
@@ -121,8 +116,7 @@ def fit(detector, X, *, client=None):
         sample = detector._fit(rows, X, trainer_type=trainer_type)
         detector._sample = None
         detector.n_samples_seen_ = rows.n_rows
-        if not warn_if_collapsed(detector.training_scores_, sample):
-            warn_of_share(detector, plain(detector.contamination))
+        warn_of_fit(detector, sample)
     return detector
 
 

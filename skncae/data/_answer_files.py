@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skncae.data._csv_files import TableError, as_text, naming, separator_of
+from skncae.data._csv_files import TableError, naming, opened_text, separator_of
 
 
 def answers_of(path, indexes):
@@ -45,7 +45,7 @@ def answers_of(path, indexes):
 def _read(path):
     """The label and the line of each answer, by the name of its row."""
     answers: dict[str, tuple[int, int]] = {}
-    with as_text(path) as file:
+    with opened_text(path) as file:
         reader = csv.DictReader(file, delimiter=separator_of(path))
         if not {"index", "label"} <= set(reader.fieldnames or ()):
             raise TableError(f"{path}, line 1: the columns must be index and label")

@@ -259,11 +259,6 @@ class AsideColumn:
         return len(self.repeated) > 0
 
     @property
-    def unseen(self):
-        """The code of a category that was never seen: there is none."""
-        return 2.0
-
-    @property
     def slips(self):
         """Which codes are slips of the keys: none."""
         return np.zeros(4, dtype=bool)

@@ -33,7 +33,7 @@ def opened(source):
     return gzip.open(io.BytesIO(source) if is_bytes else source)
 
 
-def as_text(source):
+def opened_text(source):
     """Open a source as text, without the mark that Excel puts before it."""
     return io.TextIOWrapper(opened(source), "utf-8-sig", newline="")
 
@@ -57,7 +57,7 @@ def naming(path, source):
 
 def separator_of(source):
     """The character of the first line that most likely separates its fields."""
-    with as_text(source) as file:
+    with opened_text(source) as file:
         first = next((line for line in file if not line.isspace()), "")
     counts = [first.count(character) for character in DELIMITERS]
     return DELIMITERS[counts.index(max(counts))]
@@ -71,7 +71,7 @@ def options_of(path, source):
     import pandas
 
     separator = separator_of(source)
-    with as_text(source) as text:
+    with opened_text(source) as text:
         records = csv.reader(text, delimiter=separator)
         n_blank, header = next(
             ((n, record) for n, record in enumerate(records) if not _is_blank(record)),
@@ -88,7 +88,7 @@ def options_of(path, source):
     if len(header) == 1:
         # Where a row has one field, a line without any is a row without a value, but
         # at the end of the file.
-        with as_text(source) as text:
+        with opened_text(source) as text:
             n_records, blank = _up_to_the_end(csv.reader(text, delimiter=separator))
         options |= {"skip_blank_lines": False, "header": n_blank, "na_values": blank}
         options["nrows"] = n_records - n_blank - 1
@@ -136,7 +136,7 @@ def twins(names):
 
 def line_of(source, row):
     """Number of the line that a row of a CSV file begins in."""
-    with as_text(source) as file:
+    with opened_text(source) as file:
         reader = csv.reader(file, delimiter=separator_of(source))
         begins, n_records, is_one_field = 1, 0, False
         for record in reader:

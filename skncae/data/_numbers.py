@@ -63,7 +63,7 @@ class NumberColumn:
             low=float(seen.min()),
             high=float(seen.max()),
             usual=usual_range(seen),
-            decimals=number_of_decimals(seen[:1000]),
+            decimals=_enough_decimals(seen[:1000]),
             is_whole=bool((seen == np.round(seen)).all()),
             n_values=len(np.unique(seen)),
             missing_share=missing_share(np.isnan(raw.values)),
@@ -169,7 +169,7 @@ def usual_range(seen):
     return tuple(np.quantile(seen, [0.01, 0.99], method="nearest").tolist())
 
 
-def number_of_decimals(seen):
+def _enough_decimals(seen):
     """Digits after the point that are enough to write values, 6 at most."""
     for decimals in range(6):
         if np.allclose(seen, np.round(seen, decimals), rtol=1e-9, atol=0):

@@ -27,7 +27,7 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class ReferenceRows:
-    """Distance to the nearest of 64 reference rows that are surely normal.
+    """Distance to the nearest of some reference rows that are surely normal.
 
     Those have a low reconstruction error and are near to the median row: an outlier
     that the networks have learnt would hide all that are like it. The mean over

@@ -116,7 +116,7 @@ class AnswersMixin:
         if isinstance(earlier, RefinedScorer):
             answers = earlier.answers.followed_by(answers)
 
-        scorer = RefinedScorer.learn(plain(earlier), answers, self._reference)
+        scorer = RefinedScorer.learn(unrefined(earlier), answers, self._reference)
         known = rows if self._was_fitted_on(rows) else self._reference
         errors = scorer.errors(known)
         threshold = self._same_cut(errors, known, answers)
@@ -204,8 +204,10 @@ class AnswersMixin:
         """
         check_is_fitted(self)
         if self._unrefined is not None:
-            scorer, before = plain(self._scorer), self._unrefined
-            calibration = self._calibration and self._calibration.again(scorer, plain)
+            scorer, before = unrefined(self._scorer), self._unrefined
+            calibration = self._calibration and self._calibration.again(
+                scorer, unrefined
+            )
             with all_or_nothing(self):
                 self._scorer, self._calibration = scorer, calibration
                 self._unrefined = None
@@ -293,7 +295,9 @@ class AnswersMixin:
                     "the answers that it has learnt from. Calibrate it on rows that it "
                     "has not seen, or forget the answers."
                 )
-            return RefinedScorer.learn(plain(of_fold), scorer.answers, self._reference)
+            return RefinedScorer.learn(
+                unrefined(of_fold), scorer.answers, self._reference
+            )
 
         def judge(who, rows):
             return who.errors_as_new(rows, self._reference)
@@ -315,7 +319,7 @@ class AnswersMixin:
         if len(scores) != len(rows):
             return False
         probes = np.unique(np.linspace(0, len(rows) - 1, N_PROBES).astype(int))
-        errors = plain(self._scorer).errors(rows[probes])
+        errors = unrefined(self._scorer).errors(rows[probes])
         return np.allclose(-errors, scores[probes], rtol=1e-6, atol=1e-9)
 
     def _same_cut(self, errors, known, answers):
@@ -330,7 +334,7 @@ class AnswersMixin:
         return replace(threshold, interval=interval)
 
 
-def plain(scorer):
+def unrefined(scorer):
     """The scorer that knows of no answers."""
     return scorer.scorer if isinstance(scorer, RefinedScorer) else scorer
 

@@ -63,9 +63,8 @@ class Graph:
         op = self.op
         size = op.abs(x)
         limit = op.const(1e10)
-        root = op.sqrt(
-            op.add(op.mul(small := op.min([size, limit]), small), op.const(1.0))
-        )
+        small = op.min([size, limit])
+        root = op.sqrt(op.add(op.mul(small, small), op.const(1.0)))
         near = op.log(op.add(small, root))
         far = op.add(op.log(op.max([size, limit])), op.const(math.log(2.0)))
         return op.mul(op.sign(x), op.where(op.less(size, limit), near, far))

@@ -21,7 +21,6 @@ class MemberMLP(nn.Module):
 
     def __init__(self, streams, widths):
         super().__init__()
-        self.n_features = widths[0]
         self.layers = nn.ModuleList(
             MemberLinear(streams, n_in, n_out)
             for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)

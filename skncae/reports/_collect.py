@@ -24,10 +24,13 @@ class Found:
         The errors of each chunk.
     top : list of Piece
         Rows with the largest errors so far.
-    sample : list of DataFrame
+    sample : DataFrame or None
         Random rows, each with the same chance.
+    keys : ndarray or None
+        What they were drawn by.
     extremes : DataFrame or None
         Least and largest number, and how many values are missing; by column.
+    n_rows : int
     names : list of ndarray
         A number for the label of each row of each chunk, the same for the same label.
     """
@@ -138,10 +141,8 @@ def _like(frame, first):
 
 def _keep_top(found, chunk, labels, errors):
     """Keep the rows of the chunk that are among the largest errors so far."""
-    largest = np.argsort(-errors, kind="stable")[: found.n_top]
-    rows = _take(chunk, np.sort(largest))
-    piece = Piece(rows, [labels[i] for i in np.sort(largest)], errors[np.sort(largest)])
-    pieces = [*found.top, piece]
+    largest = np.sort(np.argsort(-errors, kind="stable")[: found.n_top])
+    pieces = [*found.top, Piece(chunk, labels, errors).take(largest)]
     every = np.concatenate([piece.errors for piece in pieces])
     least = np.sort(every)[-min(found.n_top, len(every))]
     kept = [piece.take(np.flatnonzero(piece.errors >= least)) for piece in pieces]
