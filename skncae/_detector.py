@@ -896,6 +896,8 @@ default="auto"
         ValueError
             If n_samples is less than 1, or generation_scale so large that what is
             generated is not finite.
+        TypeError
+            If n_samples is no integer.
 
         Examples
         --------
@@ -1030,8 +1032,8 @@ default="auto"
         NotFittedError
             Before `fit`.
         ValueError
-            If a column had no value at all in `fit`, if it was fitted on images, or
-            refined.
+            If a column had no value at all in `fit`, if it was fitted on images or on a
+            frame with other columns than numbers, or refined.
         ImportError
             Without spox, which `pip install "skncae[onnx]"` adds.
 

@@ -128,7 +128,9 @@ def precision_at_n_score(y_true, y_score, *, n=None):
     ------
     ValueError
         If the labels are not of these kinds or of one kind only, the scores are not
-        finite, or there are fewer than n rows.
+        finite, n is less than 1, or there are fewer than n rows.
+    TypeError
+        If n is no integer.
 
     Examples
     --------

@@ -111,7 +111,8 @@ class Chunks:
         _refuse_sparse(chunk, "chunk")
         if not hasattr(chunk, "__len__") or getattr(chunk, "shape", None) == ():
             raise TypeError(
-                f"A chunk of {self.source!r} is a {type(chunk).__name__}, and no rows."
+                f"A chunk of {self.source!r} is a {type(chunk).__name__}, and no rows. "
+                "Give arrays or frames."
             )
         return chunk
 

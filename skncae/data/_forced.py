@@ -36,7 +36,8 @@ def _named(item, names):
         if -len(names) <= item < len(names):
             return names[item]
         raise ValueError(
-            f"categorical_features names column {item}, and X has {len(names)} columns."
+            f"categorical_features names column {item}, and X has {len(names)} "
+            "columns. Give indices below that number."
         )
     raise ValueError(
         f"categorical_features names {item!r}, which is no column of X: "

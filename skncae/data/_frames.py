@@ -314,7 +314,7 @@ def refuse_onnx(layout):
     """Say which columns keep a typed table from being written to ONNX."""
     typed = [
         f"{c.name!r} ({c.understood})"
-        for c in layout.used
+        for c in layout.columns
         if c.family != "number" or c.writing
     ]
     raise ValueError(

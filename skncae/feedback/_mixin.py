@@ -157,6 +157,8 @@ class AnswersMixin:
             Before `fit`.
         ValueError
             If X is not valid, if n is less than 1, or if it was fitted on images.
+        TypeError
+            If n is no integer.
 
         Examples
         --------

@@ -8,7 +8,8 @@ In all of them the *error* of a row is minus `NCAEDetector.score_samples`: the
 higher, the more abnormal.
 """
 
-from skncae.plotting._latent import GeneratedSamplesDisplay, LatentSpaceDisplay
+from skncae.plotting._generated import GeneratedSamplesDisplay
+from skncae.plotting._latent import LatentSpaceDisplay
 from skncae.plotting._rows import FeatureContributionDisplay, ReconstructionDisplay
 from skncae.plotting._scores import ScoreDistributionDisplay, TrainingHistoryDisplay
 from skncae.plotting._weights import WeightsDisplay
