@@ -136,13 +136,15 @@ default="auto"
         nearest, as they are ("pixel_neighbors"), with the same brightness and contrast
         ("contrast_neighbors"), or in histograms of the directions of their edges
         ("edge_neighbors"); and how badly a network recognises how they were turned and
-        moved ("transformations"). One kind is reported as it is, so
-        `evidence="reconstruction"` is the paper's score; of several, the median of
-        their log tail probabilities (minus the log of the share of training rows with a
-        larger error), unless "neighbors" and "rarity" together say a larger one, as of
-        a row between two clusters, and the mean where "transformations" is among them.
-        "auto" takes the first six for a table, and "reconstruction" with the last four
-        for images.
+        moved ("transformations"). Of frames with columns of more types than numbers
+        how badly a cell fits the rest of its row ("conditional"). One kind is reported
+        as it is, so `evidence="reconstruction"` is the paper's score; of several, the
+        median of their log tail probabilities (minus the log of the share of training
+        rows with a larger error), unless "neighbors" and "rarity" together say a larger
+        one, as of a row between two clusters, and the mean where "transformations" is
+        among them.
+        "auto" takes the first six for a table of numbers, "conditional" for a frame of
+        more types, and "reconstruction" with the four of images for images.
     dictionary_size : int, default=64
         Number of rows in the dictionary of each member, drawn from those that it
         reconstructs well and that are near to the median row.
