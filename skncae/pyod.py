@@ -188,8 +188,21 @@ class NCAE(BaseDetector):
         RuntimeError
             If the training diverges.
         """
+        parameters = self.get_params(deep=False)
+        if _is_thresholder(self.contamination):
+            # Any share will do: the scores do not depend on it.
+            parameters["contamination"] = 0.1
         with all_or_nothing(self):
-            return self._fit(X, outliers)
+            fitted = hasattr(self, "detector_")
+            # A copy, so that a parameter such as warm_start finds what it goes on with.
+            detector = copy.copy(self.detector_) if fitted else NCAEDetector()
+            detector.set_params(**parameters)
+            self.detector_: NCAEDetector = detector.fit(X, outliers=outliers)
+            # PyOD counts the classes of y; labels of one class would leave it one
+            # column for two probabilities.
+            self._classes = 2
+            self._process_decision_scores()
+        return self
 
     def decision_function(self, X):
         """Return how abnormal each row is.
@@ -448,23 +461,6 @@ class NCAE(BaseDetector):
     predict_confidence = _with_a_share(BaseDetector.predict_confidence)
     predict_with_rejection = _with_a_share(BaseDetector.predict_with_rejection)
     compute_rejection_stats = _with_a_share(BaseDetector.compute_rejection_stats)
-
-    def _fit(self, X, outliers=None):
-        """Fit the detector, turn its scores, and judge the training rows."""
-        parameters = self.get_params(deep=False)
-        if _is_thresholder(self.contamination):
-            # Any share will do: the scores do not depend on it.
-            parameters["contamination"] = 0.1
-        fitted = hasattr(self, "detector_")
-        # A copy, so that a parameter such as warm_start finds what it goes on with.
-        detector = copy.copy(self.detector_) if fitted else NCAEDetector()
-        detector.set_params(**parameters)
-        self.detector_: NCAEDetector = detector.fit(X, outliers=outliers)
-        # PyOD counts the classes of y; labels of one class would leave it one column
-        # for two probabilities.
-        self._classes = 2
-        self._process_decision_scores()
-        return self
 
     def _process_decision_scores(self):
         """Ask a thresholder if there is one, as PyOD does."""

@@ -10,6 +10,8 @@ layout of the detector reads.
 import re
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from skncae.data._reading import EXACT_BELOW
 
 # A column of text is one of numbers with slips where so many of its values are numbers.
@@ -218,14 +220,12 @@ def _seen_in_numbers(values, is_typed, is_truth=False):
 
     Floats may have been digits alone where it is a missing value that made them so.
     """
-    import numpy
-
     kind = values.dtype.kind
-    if isinstance(values.dtype, numpy.dtype) and kind != "O":
+    if isinstance(values.dtype, np.dtype) and kind != "O":
         numbers = values.to_numpy(dtype=float)
     else:
-        numbers = values.to_numpy(dtype=float, na_value=numpy.nan)
-    missing = numpy.isnan(numbers)
+        numbers = values.to_numpy(dtype=float, na_value=np.nan)
+    missing = np.isnan(numbers)
     numbers = numbers[~missing] if missing.any() else numbers
     n_values, n_missing = len(numbers), len(values) - len(numbers)
     is_truth |= kind == "b"
@@ -240,8 +240,8 @@ def _seen_in_numbers(values, is_typed, is_truth=False):
         return replace(seen, n_truths=n_values)
     is_whole = kind in "iu"
     if not is_whole and (n_missing or kind == "O"):
-        is_whole = bool((numbers == numpy.floor(numbers)).all())
-    sizes = numpy.abs(numbers)
+        is_whole = bool((numbers == np.floor(numbers)).all())
+    sizes = np.abs(numbers)
     return replace(
         seen,
         n_numbers=n_values,
@@ -253,7 +253,6 @@ def _seen_in_numbers(values, is_typed, is_truth=False):
 
 def _seen_in_text(present):
     """What was seen of text."""
-    import numpy
     import pandas
 
     zones = _zones_of(present)
@@ -261,16 +260,16 @@ def _seen_in_text(present):
         return {"is_whole": True, "zones": zones}
     codes, texts = pandas.factorize(present)
     texts = pandas.Series(texts)
-    counts = numpy.bincount(codes, minlength=len(texts))
+    counts = np.bincount(codes, minlength=len(texts))
     numbers = pandas.to_numeric(texts, errors="coerce").to_numpy(dtype=float)
-    is_number = ~numpy.isnan(numbers)
+    is_number = ~np.isnan(numbers)
     written = texts[is_number].str.strip(" \t")
     is_code, is_digits, is_integer = (
         written.str.fullmatch(pattern).to_numpy(dtype=bool)
         for pattern in (_CODE, _DIGITS, _INTEGER)
     )
-    with numpy.errstate(invalid="ignore"):
-        sizes = numpy.abs(numbers)
+    with np.errstate(invalid="ignore"):
+        sizes = np.abs(numbers)
         is_beyond = sizes >= EXACT_BELOW
     return {
         "n_numbers": int(counts[is_number].sum()),

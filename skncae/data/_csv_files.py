@@ -12,6 +12,8 @@ import warnings
 import zlib
 from collections import Counter
 
+import numpy as np
+
 DELIMITERS = ",;\t|"
 # Bytes that are looked through at once.
 BLOCK_BYTES = 2**22
@@ -112,17 +114,15 @@ def _tell_twins(path, header, names):
 
 def has_codes(source, separator):
     """Say whether some field may be digits with a zero before them, such as 00123."""
-    import numpy
-
-    is_before, is_digit = numpy.zeros((2, 256), dtype=bool)
+    is_before, is_digit = np.zeros((2, 256), dtype=bool)
     is_before[list(f'{separator}\n\r" '.encode())] = True
     is_digit[list(b"0123456789")] = True
     code = re.compile(rf'0\d+ *[{re.escape(separator)}\r\n"]'.encode())
     with opened(source) as file:
         while block := file.read(BLOCK_BYTES):
             block = b"\n" + block + file.readline() + b"\n"
-            found = numpy.frombuffer(block, dtype=numpy.uint8)
-            zeros = numpy.flatnonzero(found == ord("0"))
+            found = np.frombuffer(block, dtype=np.uint8)
+            zeros = np.flatnonzero(found == ord("0"))
             zeros = zeros[is_before[found[zeros - 1]] & is_digit[found[zeros + 1]]]
             if any(code.match(block, place) for place in zeros.tolist()):
                 return True

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.utils import _safe_indexing
 
 from skncae.data._reading import library_of, names_of, objects_of
 
@@ -191,8 +192,6 @@ def _bounds(column):
 
 def _take(rows, positions):
     """Return some rows of whatever holds rows."""
-    from sklearn.utils import _safe_indexing
-
     if isinstance(rows, list):
         return [rows[i] for i in positions]
     if library_of(rows) == "pyarrow":
