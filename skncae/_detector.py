@@ -598,7 +598,8 @@ default="auto"
                 rows, cv, settings_of(self), self._layout
             )
         else:
-            raise_if_trained_on(self, -self._scorer.errors(rows))
+            scorer, known = self._before_answers()
+            raise_if_trained_on(known, -scorer.errors(rows))
             calibration = Calibration.split(rows, self._scorer)
         self._calibration = self._taught(calibration, self._scorer)
         return self

@@ -7,7 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skncae._checks import plain
 from skncae._surroundings import warn_caller
-from skncae._threshold import exceeds
+from skncae._threshold import exceeds, within
 
 
 def raise_if_missing(rows, allow_nan):
@@ -129,9 +129,8 @@ def _warn_if_no_gap(flagged, interval):
     )
 
 
-def raise_if_trained_on(detector, scores):
-    """Refuse to calibrate on the rows that the detector was fitted on."""
-    known = detector.training_scores_
+def raise_if_trained_on(known, scores):
+    """Refuse to calibrate on rows with the scores of the training rows."""
     same = len(scores) == len(known) and np.allclose(scores, known, rtol=1e-9, atol=0)
     if same and np.ptp(known) > 0:
         raise ValueError(
@@ -142,7 +141,7 @@ def raise_if_trained_on(detector, scores):
 
 def warn_if_too_few_to_select(n_calibration, alpha):
     """Say so when no p-value can be small enough."""
-    if (1 + n_calibration) * alpha < 1:
+    if not within(1 / (1 + n_calibration), alpha):
         warn_caller(
             f"No row can be selected at alpha={alpha}: with {n_calibration} "
             f"calibration rows no p-value is below {1 / (1 + n_calibration):.3g}. "

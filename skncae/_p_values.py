@@ -26,7 +26,7 @@ from sklearn.model_selection import KFold
 
 from skncae._fitting import fit
 from skncae._parameters import private_random_state, seed_of
-from skncae._threshold import rounding_at
+from skncae._threshold import rounding_at, within
 from skncae.data._sources import RowsAtHand
 from skncae.evidence._scorer import Scorer
 from skncae.training._trainer import training
@@ -148,6 +148,21 @@ class Calibration:
             )
         )
 
+    def with_scorers(self, change):
+        """Return it with other scorers of the folds, which judge as these do.
+
+        Parameters
+        ----------
+        change : callable
+            `change(scorer)` returns what takes the place of the scorer of a fold.
+        """
+        return Calibration(
+            tuple(
+                replace(fold, scorer=fold.scorer and change(fold.scorer))
+                for fold in self.folds
+            )
+        )
+
     def state(self):
         """Everything learnt, as lists and dictionaries of arrays."""
         return [
@@ -226,4 +241,4 @@ def selected(p_values, alpha):
     """
     if not len(p_values):
         return np.zeros(0, bool)
-    return false_discovery_control(p_values, method="bh") <= alpha
+    return within(false_discovery_control(p_values, method="bh"), alpha)

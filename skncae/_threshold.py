@@ -97,6 +97,11 @@ def is_outlier(decisions):
     return ~(decisions >= 0)
 
 
+def within(p_values, alpha):
+    """Say of p-values, which are ratios of counts, whether they are alpha at most."""
+    return p_values <= alpha * (1.0 + 1e-12)
+
+
 def exceeds(errors, beta):
     """Say of each error whether it exceeds beta by more than rounding."""
     return is_outlier(decisions(-errors, -beta))

@@ -111,6 +111,15 @@ def test_selection_is_the_rule_of_benjamini_and_hochberg(p, alpha):
         np.testing.assert_array_equal(selected(p, alpha), p <= limit)
 
 
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.1, 0.2, 0.3, 0.7])
+def test_single_row_out_of_m_is_selected_by_m_over_alpha_calibration_rows(alpha):
+    for m in range(1, 200):
+        # The least p-value that there is, where rounding puts some beyond alpha.
+        least = 1 / round(m / alpha)
+        if np.isclose(least * m, alpha, rtol=1e-14, atol=0):
+            assert selected(np.append(np.ones(m - 1), least), alpha)[-1], m
+
+
 def test_nan_is_as_rare_as_can_be():
     assert p_values([1.0, 2.0, 3.0], [np.nan]) == 0.25
 
@@ -250,6 +259,14 @@ def test_without_calibration_there_are_no_p_values(fast, method):
     detector = fast().fit(rows_of(0, 50))
     with pytest.raises(NotFittedError, match="calibrate"):
         getattr(detector, method)(rows_of(1, 5))
+
+
+def test_training_rows_are_refused_after_answers_about_other_rows(fast):
+    # Of so many a sample is kept, and refined training scores are of it.
+    X = rows_of(0, 2_100)
+    detector = fast().fit(X).refine(rows_of(1, 3), [-1, 1, 0])
+    with pytest.raises(ValueError, match="training rows.*cv=5"):
+        detector.calibrate(X)
 
 
 def test_training_rows_are_refused(fast):

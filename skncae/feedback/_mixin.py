@@ -232,8 +232,9 @@ class AnswersMixin:
         """
         check_is_fitted(self)
         detector = copy.copy(self)
-        if isinstance(self._scorer, RefinedScorer):
-            detector._scorer = self._scorer.without_answers()
+        detector._scorer = _without_answers(self._scorer)
+        if self._calibration is not None:
+            detector._calibration = self._calibration.with_scorers(_without_answers)
         return detector
 
     @property
@@ -316,13 +317,17 @@ class AnswersMixin:
 
     def _was_fitted_on(self, rows):
         """Say whether these are the training rows, in their order."""
-        before = self._unrefined or vars(self)
-        scores = before["training_scores_"]
+        scorer, scores = self._before_answers()
         if len(scores) != len(rows):
             return False
         probes = np.unique(np.linspace(0, len(rows) - 1, N_PROBES).astype(int))
-        errors = unrefined(self._scorer).errors(rows[probes])
+        errors = scorer.errors(rows[probes])
         return np.allclose(-errors, scores[probes], rtol=1e-6, atol=1e-9)
+
+    def _before_answers(self):
+        """The scorer that knows of no answers, and its scores of the training rows."""
+        before = self._unrefined or vars(self)
+        return unrefined(self._scorer), before["training_scores_"]
 
     def _same_cut(self, errors, known, answers):
         """The threshold that flags the share that was flagged, among other errors."""
@@ -339,6 +344,11 @@ class AnswersMixin:
 def unrefined(scorer):
     """The scorer that knows of no answers."""
     return scorer.scorer if isinstance(scorer, RefinedScorer) else scorer
+
+
+def _without_answers(scorer):
+    """The scorer without the answered rows; what they have taught stays."""
+    return scorer.without_answers() if isinstance(scorer, RefinedScorer) else scorer
 
 
 def scorer_from_state(state):

@@ -422,6 +422,21 @@ def test_copy_without_answers_scores_alike_and_holds_no_answered_row(
     assert_same(fitted_once, copy.forget())
 
 
+def test_copy_without_answers_holds_none_in_the_folds_of_its_calibration(
+    detector, tmp_path
+):
+    X, answered = rows(), [[7.25, -7.25, 7.75, -7.75]]
+    detector.calibrate(X, cv=2).refine(answered, [-1])
+    copy = detector.without_answers()
+    np.testing.assert_array_equal(copy.p_values(X), detector.p_values(X))
+    held = np.array(answered).tobytes()
+    assert held in pickle.dumps(detector)
+    assert held not in pickle.dumps(copy)
+    detector.save(tmp_path / "without.safetensors", answers=False)
+    assert held not in (tmp_path / "without.safetensors").read_bytes()
+    assert held in pickle.dumps(detector)
+
+
 def test_another_fit_forgets(fitted_once, detector):
     detector.refine(rows(), labels_of(WANTED[:4])).fit(rows())
     assert_same(fitted_once, detector)
