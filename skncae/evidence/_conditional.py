@@ -62,6 +62,7 @@ class Conditional:
         bins = Bins.of(everything, is_category, rng)
         binned = bins(everything)
         folds = bins.folds(binned)
+        learnt_folds = folds if bins.are_dealt(binned) else None
         owners = np.append(np.arange(cells.shape[1]), owners).astype(np.int64)
         learnt = []
         for column, values in enumerate(cells.T):
@@ -70,10 +71,19 @@ class Conditional:
                 task = _category_task(values, there, layout.used[column].slips)
             else:
                 task = _number_task(values, there)
+            targets, leaf_values, make = task
             features = np.flatnonzero(owners != column)
-            learnt.append(
-                _judge(values, task, features, binned, folds, is_category, seed)
+            forest = grow(
+                *(binned, learnt_folds, is_category, features),
+                *(targets, there, leaf_values, seed),
             )
+            if forest is None:
+                learnt.append(None)
+                continue
+            predicted = forest.predict(binned, folds)
+            judge = make(forest, predicted[there])
+            errors = judge.errors(values, predicted)[there]
+            learnt.append(judge.judged_by(Tail.of(errors)))
         return cls(bins, learnt, owners)
 
     def surprises(self, block):
@@ -147,28 +157,11 @@ class Conditional:
         return binned, self.bins.folds(binned)
 
 
-def _judge(values, task, features, binned, folds, is_category, seed):
-    """Learn to judge the cells of a column by the others; None where these say nothing.
-
-    `task` is what a forest is grown on: targets, what its leaves say, and a function of
-    the forest and of what it predicts that makes the judge.
-    """
-    there = ~np.isnan(values)
-    if not there.any() or not len(features):
-        return None
-    targets, leaf_values, make = task
-    forest = grow(
-        binned, folds, is_category, features, targets, there, leaf_values, seed
-    )
-    if forest is None:
-        return None
-    predicted = forest.predict(binned, folds)
-    cells = make(forest, predicted[there])
-    return cells.judged_by(Tail.of(cells.errors(values, predicted)[there]))
-
-
 def _number_task(values, there):
-    """What a forest of numbers is grown on; see `_judge`."""
+    """Targets, what leaves say of them, and what makes a judge of a forest of numbers.
+
+    The judge is made of the forest and of what it predicts of the rows that are there.
+    """
     evening = _cells.evening_of(values)
     standardized = np.where(there, _cells.standardized(values, **evening), 0.0)
     targets = np.clip(standardized, -_cells.CLIP, _cells.CLIP)[:, None]
@@ -181,7 +174,7 @@ def _number_task(values, there):
 
 
 def _category_task(values, there, slips):
-    """What a forest of classes is grown on; see `_judge`."""
+    """The same of a forest of classes, see `_number_task`."""
     codes = np.where(there, values, 0).astype(int)
     classes, as_rare = _cells.classes_of(codes[there], len(slips) - 2)
     n_classes = classes.max() + 1

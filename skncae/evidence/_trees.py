@@ -3,7 +3,7 @@
 No tree predicts a row that it has learnt from. Rows are dealt into four folds by what
 is in them, not by where they stand, so that the fold of a row is known when it is
 scored again, and equal rows are in one fold. Each tree learns from two folds and
-predicts the rows of the other two.
+predicts the rows of the other two. Where many rows are equal, trees learn from all.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,10 @@ from sklearn.tree import DecisionTreeRegressor
 N_FOLDS = 4
 # The folds that a tree learns from; a row is predicted by those without its own.
 LEARNT_FOLDS = tuple(combinations(range(N_FOLDS), N_FOLDS // 2))
+
+# Rows are dealt into folds where no row has so many equals: without them, which are in
+# its fold, a tree would know of half of a table what the other half is.
+MOST_EQUAL, FEW = 0.1, 3
 
 # Trees of a forest, the least rows of a leaf, and the share of the columns that a split
 # is chosen among.
@@ -74,9 +78,18 @@ class Bins:
 
     def folds(self, bins):
         """Fold of each row, by what is in it."""
+        return self._keys(bins) % N_FOLDS
+
+    def are_dealt(self, bins):
+        """Say whether no row has so many equals that trees learn from all rows."""
+        _, counts = np.unique(self._keys(bins), return_counts=True)
+        return counts.max() <= max(MOST_EQUAL * len(bins), FEW)
+
+    def _keys(self, bins):
+        """A number for each row, by what is in it."""
         # Each product is reduced before they are summed: no overflow, any machine.
         products = (bins + 2) * self.weights % PRIME
-        return products.sum(axis=1) % PRIME % N_FOLDS
+        return products.sum(axis=1) % PRIME
 
 
 def _edges(values):
@@ -160,10 +173,11 @@ def grow(bins, folds, is_category, features, targets, there, leaf_values, seed):
     Parameters
     ----------
     bins : ndarray of int of shape (n_samples, n_columns)
-    folds : ndarray of int of shape (n_samples,)
+    folds : ndarray of int of shape (n_samples,) or None
+        Each tree learns from two of them; without any, from all rows.
     is_category : bool ndarray of shape (n_columns,)
     features : ndarray of int
-        The columns to look at.
+        The columns to look at. Without any, trees say what all rows are like.
     targets : ndarray of shape (n_samples, n_targets)
         What the trees split by.
     there : bool ndarray of shape (n_samples,)
@@ -177,11 +191,16 @@ def grow(bins, folds, is_category, features, targets, there, leaf_values, seed):
     -------
     forest : Forest or None
     """
+    min_leaf = MIN_LEAF
+    if not len(features):
+        # Trees want a column, and are kept from splitting by it.
+        features, min_leaf = np.zeros(1, int), len(bins)
     starts, n_values = _starts(bins, is_category, features)
     orders = np.zeros((len(LEARNT_FOLDS), n_values))
     trees, leaves, learnt = [], [], []
     for group, learnt_folds in enumerate(LEARNT_FOLDS):
-        rows = np.flatnonzero(np.isin(folds, learnt_folds) & there)
+        is_learnt = there if folds is None else there & np.isin(folds, learnt_folds)
+        rows = np.flatnonzero(is_learnt)
         looked_at = bins[:, features]
         for feature in np.flatnonzero(starts >= 0):
             stop = starts[feature] + looked_at[:, feature].max() + 3
@@ -192,7 +211,7 @@ def grow(bins, folds, is_category, features, targets, there, leaf_values, seed):
         for number in range(group, N_TREES, len(LEARNT_FOLDS)):
             if len(rows) < 2:
                 continue
-            tree = _tree(seen, targets[rows], seed % 2**30 + number)
+            tree = _tree(seen, targets[rows], min_leaf, seed % 2**30 + number)
             at = tree.apply(seen)
             leaves.append(leaf_values(at, rows, tree.node_count))
             trees.append(tree)
@@ -213,10 +232,10 @@ def ordered(looked_at, orders, starts):
     return seen
 
 
-def _tree(seen, targets, seed):
+def _tree(seen, targets, min_leaf, seed):
     """Grow one tree of scikit-learn."""
     tree = DecisionTreeRegressor(
-        min_samples_leaf=MIN_LEAF, max_features=MAX_FEATURES, random_state=seed
+        min_samples_leaf=min_leaf, max_features=MAX_FEATURES, random_state=seed
     )
     return tree.fit(seen, targets, check_input=False).tree_
 

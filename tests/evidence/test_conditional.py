@@ -166,3 +166,35 @@ def test_state_is_the_component(learnt):
     seen = block(table(seed=2), layout)
     other = block(table(seed=2), layout)
     np.testing.assert_array_equal(same.errors(seen), conditional.errors(other))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [*np.random.default_rng(0).normal(50, 5, size=99), 5000.0],
+        [*np.random.default_rng(0).choice(["a", "b"], size=99), "zz"],
+        [*pd.date_range("2020-01-01", periods=99), pd.Timestamp("1920-01-01")],
+    ],
+    ids=["number", "category", "date"],
+)
+def test_only_column_is_judged_by_itself(values, fast, tmp_path):
+    name = "things that are numbered"
+    frame = pd.DataFrame({name: [f"no. {i}" for i in range(100)], "only": values})
+    with pytest.warns(UserWarning, match="Set aside"):
+        detector = fast(contamination=0.01).fit(frame)
+    assert np.flatnonzero(detector.predict(frame) == -1).tolist() == [99]
+    assert detector.explain(frame).sentence(99).startswith("only = ")
+    detector.save(tmp_path / "only.safetensors")
+    loaded = type(detector).load(tmp_path / "only.safetensors")
+    np.testing.assert_array_equal(
+        loaded.score_samples(frame), detector.score_samples(frame)
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_half_of_a_table_that_is_equal_is_not_rarer_than_a_wrong_cell(seed, fast):
+    kind = np.random.default_rng(seed).choice(["a", "b"], size=200)
+    frame = pd.DataFrame({"one": kind, "two": kind, "three": kind})
+    frame.loc[3, "one"] = "zz"
+    scores = fast(contamination=0.005).fit(frame).score_samples(frame)
+    assert scores[3] < np.delete(scores, 3).min()
