@@ -265,8 +265,10 @@ def number_of_decimals(values):
     values = values[np.isfinite(values)][:1000]
     if not len(values) or np.abs(values).max() >= LARGE:
         return None
+    # Of values that are tiny themselves, less is no rounding.
+    rounding = min(1e-9, 1e-6 * np.abs(values).max())
     for decimals in range(5):
-        if (np.abs(values - np.round(values, decimals)) < 1e-9).all():
+        if (np.abs(values - np.round(values, decimals)) <= rounding).all():
             return decimals
     return None
 

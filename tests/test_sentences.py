@@ -310,3 +310,9 @@ def test_any_cell_of_numbers_has_a_clause(value, expected, low, high, spread, de
     column = Column("x", "number", spread, low, high, decimals=decimals)
     said = clause(Cell(column, value, expected, ((column, value),)))
     assert said.startswith("x ") and "\n" not in said
+
+
+@pytest.mark.parametrize("unit", [1e-10, 1e-200, 1e-300])
+def test_tiny_numbers_are_no_integers(unit):
+    assert number_of_decimals([2 * unit, 3.5 * unit]) is None
+    assert number_of_decimals([0.0, 0.0]) == 0
