@@ -8,6 +8,11 @@ from skncae._pipelines import final_step
 # Okabe and Ito's colours that stand out from white and from black.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 
+# Longer names of columns and rows are cut.
+LONGEST_NAME = 60
+# Of text that users wrote: a dollar in it begins no formula.
+AS_WRITTEN = {"parse_math": False}
+
 DEVIATIONS = "deviations of the log-error from the median row"
 ERROR = "error, minus score_samples (higher = more abnormal)"
 
@@ -38,13 +43,29 @@ def axes_for(ax, n_axes, figsize, n_columns=1, sharex=False):
     return axes
 
 
+def one_line(text):
+    """Write text without what no font can draw: line breaks, tabs, other controls."""
+    return "".join(char if char.isprintable() else " " for char in str(text))
+
+
+def named(name):
+    """Write the name of a column or a row in one line, which ends where room does."""
+    name = one_line(name)
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def counted(number, things):
+    """Write how many things there are, named by a plural in "s"."""
+    return f"{number} {things.removesuffix('s') if number == 1 else things}"
+
+
 def room_for(labels, n_usual):
-    """Inches that labels take which are longer than usual, of 100 characters or less.
+    """Inches that labels take which are longer than usual, of 160 characters or less.
 
     Without them a long label leaves no place for the axes, and the title is cut.
     """
     longest = max((len(str(label)) for label in labels), default=0)
-    return 0.085 * max(0, min(longest, 100) - n_usual)
+    return 0.085 * max(0, min(longest, 160) - n_usual)
 
 
 class Display:

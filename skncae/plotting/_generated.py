@@ -8,12 +8,15 @@ from skncae._pipelines import rows_for_final_step
 from skncae._surroundings import undisturbed
 from skncae.data._layout import check_rows, feature_names
 from skncae.plotting._axes import (
+    AS_WRITTEN,
     BLUE,
     VERMILION,
     Display,
     center_and_spread,
+    counted,
     fitted_detector,
     ink,
+    named,
     quantiles,
     rgb,
     room_for,
@@ -149,7 +152,7 @@ class GeneratedSamplesDisplay(Display):
         n_features = len(names)
         low, high = quantiles(X, [0.05, 0.95])
         ranges = zip(names, low, high, strict=True)
-        labels = [f"{n}  [{a:.4g}, {b:.4g}]" for n, a, b in ranges]
+        labels = [f"{named(n)}  [{a:.4g}, {b:.4g}]" for n, a, b in ranges]
         width = 7.5 + room_for(labels, 40)
         self._draw_in_one(ax, (width, 1.7 + 0.34 * n_features))
         scale = np.where(high > low, high - low, 1.0)
@@ -157,15 +160,15 @@ class GeneratedSamplesDisplay(Display):
             self.ax_.axvline(x, color=ink(), alpha=0.3, linewidth=0.8)
         rows = np.arange(n_features)
         self.real_ = self._plot_quantiles(
-            (X - low) / scale, rows - 0.17, BLUE, f"{len(X)} real rows"
+            (X - low) / scale, rows - 0.17, BLUE, counted(len(X), "real rows")
         )
         self.generated_ = self._plot_quantiles(
             (generated - low) / scale,
             rows + 0.17,
             VERMILION,
-            f"{len(generated)} generated rows",
+            counted(len(generated), "generated rows"),
         )
-        self.ax_.set_yticks(rows, labels)
+        self.ax_.set_yticks(rows, labels, **AS_WRITTEN)
         self.ax_.set_ylim(n_features - 0.4, -1.7)
         self.ax_.set_xticks([0, 1], ["5 %", "95 %"])
         self.ax_.set_xlabel("quantiles of the real rows, in brackets in units of X")

@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 from skncae._checks import check_count
 from skncae._pipelines import rows_for_final_step
 from skncae._surroundings import undisturbed
-from skncae.plotting._axes import VERMILION, Display, fitted_detector, ink
+from skncae.plotting._axes import VERMILION, Display, counted, fitted_detector, ink
 
 
 class LatentSpaceDisplay(Display):
@@ -184,7 +184,9 @@ class LatentSpaceDisplay(Display):
         low, high = low - margin, high + margin
         self.ax_.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
         n_outside = ((rows < low) | (rows > high)).any(1).sum()
-        self.rows_.set_label(f"{len(rows)} rows ({n_outside} outside the frame)")
+        self.rows_.set_label(
+            f"{counted(len(rows), 'rows')} ({n_outside} outside the frame)"
+        )
 
     def _plane(self):
         """Rows, generated rows, mean in two dimensions, and what those are."""

@@ -11,12 +11,16 @@ from skncae._pipelines import explain
 from skncae._sentences import is_missing
 from skncae._surroundings import undisturbed
 from skncae.plotting._axes import (
+    AS_WRITTEN,
     BLUE,
     VERMILION,
     Display,
     center_and_spread,
+    counted,
     fitted_detector,
     ink,
+    named,
+    one_line,
     rgb,
     room_for,
 )
@@ -146,15 +150,15 @@ class FeatureContributionDisplay(_RowsDisplay):
         sizes = list(contributions[top])
         colours = list(np.where(above, VERMILION, BLUE))
         if len(others):
-            labels = [*labels, f"{len(others)} other columns"]
+            labels = [*labels, counted(len(others), "other columns")]
             sizes.append(contributions[others].sum())
             colours.append("#888888")
         positions = np.arange(len(sizes))
         bars = axes.barh(positions, sizes, color=colours)
-        axes.set_yticks(positions, labels)
+        axes.set_yticks(positions, labels, **AS_WRITTEN)
         axes.invert_yaxis()
         axes.set_xlabel("contribution to the error (the bars sum to it)")
-        axes.set_title(_title(found, row))
+        axes.set_title(_title(found, row), **AS_WRITTEN)
         return bars
 
 
@@ -251,10 +255,15 @@ class ReconstructionDisplay(_RowsDisplay):
         largest = np.argsort(-found.contributions[rows].sum(0), kind="stable")
         # Categories have no place on the axis.
         drawn = [j for j in largest if found.cell(0, j).column.kind == "number"]
+        if not drawn:
+            raise ValueError(
+                "ReconstructionDisplay draws columns of numbers, and these rows have "
+                "none. Look at FeatureContributionDisplay instead."
+            )
         columns = np.sort(np.array(drawn[:k], dtype=int))
         width = max(5.0, 2.0 + 0.33 * len(columns))
-        names = found.feature_names[columns]
-        height = 1.2 + 2.1 * len(rows) + room_for(names, 20)
+        names = [named(name) for name in found.feature_names[columns]]
+        height = 1.2 + 2.1 * len(rows) + room_for(names, 10)
         self._draw_in(ax, len(rows), (width, height), sharex=True)
         values = _numbers(found.values[:, columns])
         center, spread = center_and_spread(values)
@@ -263,9 +272,11 @@ class ReconstructionDisplay(_RowsDisplay):
             value = (values[row] - center) / spread
             expected = (_numbers(found.expected[row, columns]) - center) / spread
             markers.append(_plot_value_and_expected(axes, value, expected))
-            axes.set_title(_title(found, row))
+            axes.set_title(_title(found, row), **AS_WRITTEN)
         self.values_, self.expected_ = map(list, zip(*markers, strict=True))
-        self.axes_[-1].set_xticks(np.arange(len(columns)), names, rotation=90)
+        self.axes_[-1].set_xticks(
+            np.arange(len(columns)), names, rotation=90, **AS_WRITTEN
+        )
         self.axes_[0].legend(
             handles=[self.values_[0], self.expected_[0]], ncols=2, loc="best"
         )
@@ -295,7 +306,7 @@ class ReconstructionDisplay(_RowsDisplay):
             axes.set_xticks(places, ["image", "expected", "adds to the error"])
             axes.tick_params(axis="x", length=0)
             axes.set_yticks([])
-            axes.set_title(_title(found, row))
+            axes.set_title(_title(found, row), **AS_WRITTEN)
         return self
 
 
@@ -323,7 +334,7 @@ def _positions(rows, explanation, n_default):
 
 def _title(found, row):
     """Name a row and its error."""
-    return f"Row {found.labels[row]}: error {found.contributions[row].sum():.3g}"
+    return f"Row {named(found.labels[row])}: error {found.contributions[row].sum():.3g}"
 
 
 def _numbers(values):
@@ -347,15 +358,15 @@ def _plot_value_and_expected(axes, value, expected):
 def _label(found, row, column):
     """Say what a row has in a column, and what was expected instead."""
     cell = found.cell(row, column)
-    name, expected = cell.column.name, cell.expected_text() or "nothing"
+    name, expected = named(cell.column.name), cell.expected_text() or "nothing"
     if is_missing(cell.value):
-        return f"{name} is missing, {expected} expected"
+        return one_line(f"{name} is missing, {expected} expected")
     value, sign = cell.value_text(), ","
     # What reads as the same number is on no side of it.
     has_side = cell.column.kind != "category" and value != expected
     if has_side and not is_missing(cell.expected):
         sign = "  >" if _is_above(cell) else "  <"
-    return f"{name} = {value}{sign} {expected} expected"
+    return one_line(f"{name} = {value}{sign} {expected} expected")
 
 
 def _is_above(cell):

@@ -15,11 +15,14 @@ from skncae.plotting._axes import (
     PURPLE,
     VERMILION,
     Display,
+    counted,
     fitted_detector,
     ink,
 )
 
 N_BINS = 50
+# Errors that differ by no more than this share of them are in one bin.
+SAME = 1e-9
 
 
 class ScoreDistributionDisplay(Display):
@@ -159,7 +162,7 @@ class ScoreDistributionDisplay(Display):
             groups = [errors[~outlier], errors[outlier]]
             labels, colours = ["normal rows", "outliers"], [BLUE, VERMILION]
         self._draw_in_one(ax, (6.4, 4.0))
-        edges, is_log = np.histogram_bin_edges(errors, N_BINS), False
+        edges, is_log = _even_bins(errors), False
         if self.place is None:
             edges, is_log = _bins(errors)
         self.bars_ = self.ax_.hist(
@@ -169,7 +172,7 @@ class ScoreDistributionDisplay(Display):
             stacked=True,
             color=colours,
             label=[
-                f"{len(g)} {label}" for g, label in zip(groups, labels, strict=True)
+                counted(len(g), label) for g, label in zip(groups, labels, strict=True)
             ],
         )[2]
         self.line_ = self.ax_.axvline(
@@ -187,7 +190,7 @@ class ScoreDistributionDisplay(Display):
         self.ax_.set_ylim(bottom=0)
         self.ax_.yaxis.set_major_formatter("{x:.0f}")
         flagged = np.mean(exceeds(self.errors, self.threshold))
-        title = f"{percent(flagged)} of {len(errors)} rows flagged"
+        title = f"{percent(flagged)} of {counted(len(errors), 'rows')} flagged"
         if self.mined_share is not None:
             title += f", {percent(self.mined_share)} mined in training"
         self.ax_.set_title(title)
@@ -333,7 +336,16 @@ def _bins(errors):
     if len(positive) and low >= 0 and high > 20 * np.median(positive):
         low = np.quantile(positive, 0.001)
         return np.geomspace(low, high, N_BINS + 1), True
-    return np.histogram_bin_edges(errors, N_BINS), False
+    return _even_bins(errors), False
+
+
+def _even_bins(errors):
+    """Edges of bins of one width, also of errors that are equal up to rounding."""
+    low, high = errors.min(), errors.max()
+    if high - low <= SAME * max(abs(low), abs(high)):
+        margin = max(0.5, SAME * abs(high))
+        low, high = low - margin, high + margin
+    return np.histogram_bin_edges(errors, N_BINS, (low, high))
 
 
 def _checked_errors(errors):

@@ -4,7 +4,13 @@ import numpy as np
 
 from skncae._checks import check_count
 from skncae._surroundings import undisturbed
-from skncae.plotting._axes import Display, fitted_detector, room_for
+from skncae.plotting._axes import (
+    AS_WRITTEN,
+    Display,
+    fitted_detector,
+    named,
+    room_for,
+)
 
 
 class WeightsDisplay(Display):
@@ -97,7 +103,7 @@ class WeightsDisplay(Display):
         change = np.abs(logs).max(0)
         kept = np.sort(np.argsort(-change, kind="stable")[: self.k])
         n_kinds = len(weights)
-        names = self.weights.columns[kept]
+        names = [named(name) for name in self.weights.columns[kept]]
         width = 2.8 + 0.8 * n_kinds + room_for(names, 8)
         self._draw_in_one(ax, (width, 1.4 + 0.3 * len(kept)))
         # At least from half to twice, so that what hardly changed looks like that.
@@ -121,7 +127,7 @@ class WeightsDisplay(Display):
         self.ax_.set_xticks(
             np.arange(n_kinds), self.weights.index, rotation=30, ha="right"
         )
-        self.ax_.set_yticks(np.arange(len(kept)), names)
+        self.ax_.set_yticks(np.arange(len(kept)), names, **AS_WRITTEN)
         self.ax_.set_xlabel("kind of evidence")
         self.ax_.set_title("Weights after answers (1 = as before)", fontsize="medium")
         return self

@@ -3,6 +3,8 @@
 import numpy as np
 
 N_BINS = 60
+# Positions that differ by no more than this share of them are in one bin.
+SAME = 1e-9
 # Positions that the slider of the threshold can take.
 N_STEPS = 400
 # What is further to the left, rows that fit perfectly, is drawn here.
@@ -28,7 +30,8 @@ def distribution(errors, threshold, position_of):
     positions = np.maximum(position_of(errors), LEAST)
     at = float(position_of(np.array([threshold]))[0])
     low, high = min(positions.min(), at), max(positions.max(), at)
-    if low == high:
+    # Up to rounding, which has no place for so many bins.
+    if high - low <= SAME * max(abs(low), abs(high)):
         low, high = low - 0.5, high + 0.5
     counts, edges = np.histogram(positions, N_BINS, (low, high))
     return {

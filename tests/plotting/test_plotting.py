@@ -672,3 +672,63 @@ def test_weights_are_drawn_of_the_columns_that_changed_most(detector, X):
 def test_score_distribution_refuses_masked_and_other_numbers(errors, y):
     with pytest.raises(ValueError, match="must be"):
         ScoreDistributionDisplay.from_predictions(errors, 2.0, y)
+
+
+# --- what users write ----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def odd_words():
+    """Rows of a frame whose names and values are formulas, long, or hold controls."""
+    names = ["$\\frac{$", "price in $ or US$", "n" * 300, "two\nlines\tand more"]
+    kinds = np.random.default_rng(0).choice(["$\\x$", "$1$"], size=60)
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 4)), columns=names)
+    frame.insert(0, "kind", kinds)
+    frame.index = [f"$\\bad$ {i}" for i in range(60)]
+    return NCAEDetector(n_estimators=2, max_iter=5, random_state=0).fit(frame), frame
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["contributions", "generated", "reconstruction"])
+def test_what_users_write_is_drawn_as_it_is(name, odd_words):
+    detector, frame = odd_words
+    display = DISPLAYS[name].from_estimator(detector, frame)
+    display.figure_.canvas.draw()
+    box = display.figure_.bbox
+    for axes in display.figure_.axes:
+        for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
+            if not text.get_text():
+                continue
+            drawn = text.get_window_extent()
+            assert drawn.x0 >= box.x0 and drawn.x1 <= box.x1, text
+            assert drawn.y0 >= box.y0 and drawn.y1 <= box.y1, text
+    labels = display.figure_.axes[-1].get_yticklabels()
+    labels += display.figure_.axes[-1].get_xticklabels()
+    assert any("price in $ or US$" in label.get_text() for label in labels)
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_of_columns_with_odd_names_are_drawn(odd_words):
+    WeightsDisplay.from_estimator(odd_words[0]).figure_.canvas.draw()
+
+
+@pytest.mark.filterwarnings("ignore:contamination=:UserWarning")
+def test_reconstruction_of_rows_without_numbers_says_what_to_look_at(fast):
+    kinds = np.random.default_rng(0).choice(list("abc"), size=(60, 2))
+    frame = pd.DataFrame(kinds, columns=["one", "two"])
+    with pytest.raises(ValueError, match="FeatureContributionDisplay"):
+        ReconstructionDisplay.from_estimator(fast().fit(frame), frame)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e17])
+def test_errors_that_are_equal_but_for_rounding_are_drawn(size):
+    errors = size * np.array([1.0, 1.0, 1.0 + 2.3e-16])
+    display = ScoreDistributionDisplay.from_predictions(errors, size)
+    assert sum(bar.get_height() for bar in display.bars_) == 3
+
+
+def test_one_row_and_one_column_are_no_plural(explanation):
+    display = ScoreDistributionDisplay.from_predictions([2.0], 1.0)
+    assert display.ax_.get_title() == "100 % of 1 row flagged"
+    (axes,) = FeatureContributionDisplay(explanation, k=3).plot().axes_
+    assert axes.get_yticklabels()[-1].get_text() == "1 other column"

@@ -19,6 +19,7 @@ from skncae._pipelines import explain
 from skncae._sentences import visible
 from skncae.reports import _report
 from skncae.reports._columns import column_notes
+from skncae.reports._distribution import distribution
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \"'"
 
@@ -164,6 +165,12 @@ def test_distribution_of_rows_that_are_all_alike_has_a_width(fast):
     content = fast().fit(X).report(X, n=2).content["distribution"]
     assert content["edges"][-1] > content["edges"][0]
     fast().fit(X).report(X, n=2).to_html()
+
+
+def test_distribution_of_errors_that_are_equal_but_for_rounding_has_a_width():
+    errors = np.array([1.0, 1.0, 1.0 + 2.3e-16])
+    content = distribution(errors, 1.0, lambda values: values)
+    assert sum(content["counts"]) == 3
 
 
 def test_chunks_polars_and_arrays_give_the_same_report(detector, frame, fast):
