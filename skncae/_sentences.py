@@ -8,7 +8,7 @@ cell       clause
 =========  =================================================================
 number     ``z = 0.00; with x = 6.55 and y = 6.48, about 4.0 is expected``
            ``z = 31.80 is above the usual 2.65 to 5.30``, where nothing goes with it
-           ``depth = 61.5 is unusual with table = 56.0``
+           ``depth = 61.5 is unusual with table = 56.0``; ``doors = 4 is usual``
 category   ``sex = Femal is rare (0.3 % of the rows); Female is expected``
            ``sex = Female is usual``
            ``sex = Female is unusual with rank = Prof; Male is expected``
@@ -325,7 +325,10 @@ def _quantity(cell):
         return out_of_range
     if differs:
         return f"{said}; {_expectation(cell)}"
-    return f"{said} is unusual with {_pairs(beside)}" if beside else f"{said} is rare"
+    if beside:
+        return f"{said} is unusual with {_pairs(beside)}"
+    is_expected = column.text(value) == cell.expected_text()
+    return f"{said} is {'usual' if is_expected else 'rare'}"
 
 
 def _telling(cell):

@@ -53,6 +53,7 @@ CLAUSES = [
     (Cell(Z, 2.5, 4.1), "z = 2.50; about 4.1 is expected"),
     (Cell(Z, 4.0, 4.1, ((X, 8.0),)), "z = 4.00 is unusual with x = 8.00"),
     (Cell(Z, 4.0, 4.1), "z = 4.00 is rare"),
+    (Cell(Column("doors", decimals=0), 4.0, 4.0), "doors = 4 is usual"),
     # No price is near zero, however far prices lie apart.
     (
         Cell(PRICE, 1e6, 10.2, ((RANK, "Prof"),)),
