@@ -77,13 +77,7 @@ class Conditional:
                 *(binned, learnt_folds, is_category, features),
                 *(targets, there, leaf_values, seed),
             )
-            if forest is None:
-                learnt.append(None)
-                continue
-            predicted = forest.predict(binned, folds)
-            judge = make(forest, predicted[there])
-            errors = judge.errors(values, predicted)[there]
-            learnt.append(judge.judged_by(Tail.of(errors)))
+            learnt.append(forest and _judge(values, forest, make, binned, folds))
         return cls(bins, learnt, owners)
 
     def surprises(self, block):
@@ -155,6 +149,14 @@ class Conditional:
         places, _ = block.layout.cycles(block.cells)
         binned = self.bins(np.concatenate([block.cells, places], axis=1))
         return binned, self.bins.folds(binned)
+
+
+def _judge(values, forest, make, binned, folds):
+    """What judges the cells of a column by what the forest predicts."""
+    there = ~np.isnan(values)
+    predicted = forest.predict(binned, folds)
+    judge = make(forest, predicted[there])
+    return judge.judged_by(Tail.of(judge.errors(values, predicted)[there]))
 
 
 def _number_task(values, there):
