@@ -209,6 +209,7 @@ def test_pyod_detector_takes_images(digits):
         (draw(9, 7, 12), None, r"\(7, 12\), where at least 8 x 8.*np.pad"),
         (draw(9, 16, 16, 5), None, "5 channels, where at most 4"),
         (draw(9, 3, 32, 32), None, "32 channels.*np.moveaxis"),
+        (draw(9, 8, 8, 5), None, r"channels last\. Of more, pick some"),
         (draw(9, 8, 8, 1, 1), None, "X has 5 axes"),
         (draw(9, 8, 8), (8, 16), r"rows of shape \(8, 8\), but image_shape=\(8, 16\)"),
         (draw(9, 60), (8, 8), r"60 columns, but image_shape=\(8, 8, 1\) folds.* 64"),
@@ -223,7 +224,9 @@ def test_fit_refuses_such_images_and_says_what_to_do(fast, X, image_shape, messa
     assert vars(detector) == before
 
 
-@pytest.mark.parametrize("shape", [8, "8x8", (8,), (8, 8, 1, 1), (8, 8.0), (8, "8")])
+@pytest.mark.parametrize(
+    "shape", [8, "8x8", (8,), (8, 8, 1, 1), (8, 8.0), (8, "8"), np.array(8)]
+)
 def test_image_shape_must_be_two_or_three_ints(fast, shape):
     with pytest.raises(TypeError, match="image_shape must be"):
         fast(image_shape=shape).fit(draw(9, 64))
@@ -250,6 +253,22 @@ def test_missing_pixels_are_refused(fast, digits):
         fast(allow_nan=True).fit(X)
     with pytest.raises(ValueError, match="contains NaN"):
         fast().fit(np.where(X > 15, np.nan, X))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("is_flat", [False, True])
+def test_a_pixel_that_is_no_number_is_named_by_its_place(fitted, digits, value, is_flat):
+    X = digits[0][:5].astype(float)
+    X[3, 2, 5] = value
+    detector = NCAEDetector(image_shape=(8, 8))
+    doors = [(detector.fit, X.reshape(5, -1))]
+    if not is_flat:
+        doors = [(NCAEDetector().fit, X), (fitted.score_samples, X)]
+    for door, images in doors:
+        with pytest.raises(ValueError, match=r"in image 3, at \(2, 5, 0\)") as caught:
+            door(images)
+        # That is refused for images.
+        assert "allow_nan" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,9 @@ def image_shape_of(X, image_shape):
 
 def checked_image_shape(shape, name):
     """Return an image shape with its channels, or raise a ValueError or TypeError."""
-    sizes = tuple(shape) if isinstance(shape, Sequence | np.ndarray) else ()
+    is_sequence = isinstance(shape, Sequence | np.ndarray)
+    # An array without axes has nothing to go over.
+    sizes = tuple(shape) if is_sequence and getattr(shape, "ndim", 1) else ()
     if len(sizes) not in (2, 3) or not all(isinstance(n, Integral) for n in sizes):
         raise TypeError(
             f"{name} must be (height, width) or (height, width, channels), three ints "
@@ -70,12 +72,12 @@ def checked_image_shape(shape, name):
     sizes = tuple(map(int, sizes))
     height, width, channels = sizes if len(sizes) == 3 else (*sizes, 1)
     if channels > MOST_CHANNELS:
-        hint = "Images have their channels last; "
+        hint = "Images have their channels last"
         if height <= MOST_CHANNELS:
-            hint += "np.moveaxis(X, 1, -1) moves them there. "
+            hint += "; np.moveaxis(X, 1, -1) moves them there"
         raise ValueError(
             f"{name} is {shape}: {channels} channels, where at most {MOST_CHANNELS} "
-            f"are supported. {hint}Of more, pick some or take their mean."
+            f"are supported. {hint}. Of more, pick some or take their mean."
         )
     if max(height, width) > MOST_PIXELS:
         raise ValueError(

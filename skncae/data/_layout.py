@@ -75,7 +75,7 @@ def check_rows(estimator, X, *, reset):
             "allow_nan=True is for tables, and X holds images. Fill missing pixels in, "
             "and set allow_nan=False."
         )
-    rows = _checked_rows(estimator, _images.flat(X), reset)
+    rows = _checked_rows(estimator, _images.flat(X), reset, image_shape)
     if reset:
         _images.check_width(rows.shape[1], image_shape)
         estimator._layout = None
@@ -241,8 +241,8 @@ def _plain_frame(X, reset):
 # trained on it would say nothing of any row.
 @np.errstate(invalid="ignore")
 @config_context(assume_finite=False)
-def _checked_rows(estimator, X, reset):
-    """Validate rows of a table."""
+def _checked_rows(estimator, X, reset, image_shape):
+    """Validate flat rows, of a table or, with the shape of one, of images."""
     try:
         return validate_data(
             estimator,
@@ -257,15 +257,20 @@ def _checked_rows(estimator, X, reset):
     except (TypeError, ValueError, OverflowError) as error:
         if "contains NaN" in str(error):
             raise ValueError(
-                f"Input X contains NaN{_first_place(X, np.isnan)}. Fit with "
-                "allow_nan=True to leave missing entries out of the training and of "
-                "the scores, or fill them in, for example with "
-                "sklearn.impute.SimpleImputer."
+                f"Input X contains NaN{_first_place(X, np.isnan, image_shape)}. "
+                + (
+                    "Fit with allow_nan=True to leave missing entries out of the "
+                    "training and of the scores, or fill them in, for example with "
+                    "sklearn.impute.SimpleImputer."
+                    if image_shape is None
+                    else "Fill missing pixels in, for example with np.nan_to_num(X)."
+                )
             ) from error
         if "contains infinity" in str(error) or isinstance(error, OverflowError):
+            other = ", or by NaN with allow_nan=True" if image_shape is None else ""
             raise ValueError(
-                f"Input X contains infinity{_first_place(X, np.isinf)}. Replace it by "
-                "a number, or by NaN with allow_nan=True."
+                f"Input X contains infinity{_first_place(X, np.isinf, image_shape)}. "
+                f"Replace it by a number{other}."
             ) from error
         way = frame_instead_of(X)
         if way:
@@ -276,8 +281,8 @@ def _checked_rows(estimator, X, reset):
         raise
 
 
-def _first_place(X, is_bad):
-    """Say in which column and row of X the first such value is."""
+def _first_place(X, is_bad, image_shape):
+    """Say in which column and row of X, or where in which image, one such value is."""
     if library_of(X) is None:
         names, values = None, np.asarray(X, dtype=np.float64)
     else:
@@ -288,6 +293,9 @@ def _first_place(X, is_bad):
     columns, rows = np.nonzero(is_bad(values).T)
     if not len(columns):
         return ""
+    if image_shape is not None:
+        place = tuple(map(int, np.unravel_index(columns[0], image_shape)))
+        return f" in image {rows[0]}, at {place} of {image_shape}"
     column = columns[0] if names is None else repr(names[columns[0]])
     return f" in column {column}, first in row {rows[0]}"
 
