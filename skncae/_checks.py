@@ -6,6 +6,9 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_scalar
 
+# Flags count as 0 and 1, and durations of numpy say that they are integers.
+NO_NUMBERS = bool | np.bool_ | np.timedelta64
+
 # So many of anything can be counted.
 MOST_COUNTED = int(np.iinfo(np.int64).max)
 
@@ -15,7 +18,7 @@ def check_count(name, value, most=MOST_COUNTED):
 
     The integers of numpy overflow: minus an unsigned 3 is 253.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if isinstance(value, NO_NUMBERS) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
     check_number(name, value, Integral, 1, most)
     return int(value)
@@ -23,13 +26,13 @@ def check_count(name, value, most=MOST_COUNTED):
 
 def check_finite(name, value, low=None, high=None):
     """Raise unless a value is a finite number, between two where they are given."""
-    if isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be a number, got {value!r}.")
     check_number(name, value, Real, low, high)
 
 
 def check_number(name, value, kind, low=None, high=None, ends="both"):
     """Raise unless a value is a finite number of a kind, in a range with these ends."""
+    if isinstance(value, NO_NUMBERS):
+        raise TypeError(f"{name} must be a number, got {value!r}.")
     # Before its digits are shown, which Python refuses where they are thousands.
     if isinstance(value, kind) and _is_beyond_floats(value):
         raise ValueError(
@@ -52,6 +55,8 @@ def plain(value):
         return float(value) if isinstance(value, np.floating) else value
     if isinstance(value, np.bool_):
         return bool(value)
+    if isinstance(value, NO_NUMBERS):
+        return value
     if isinstance(value, Integral):
         return int(value)
     if isinstance(value, np.floating):

@@ -659,6 +659,7 @@ default="auto"
             If there are too few calibration rows to select any at this alpha.
         """
         check_alpha(alpha)
+        alpha = plain(alpha)
         warn_if_too_few_to_select(self._calibrated().n_rows, alpha)
         return selected(self.p_values(X), alpha)
 

@@ -7,7 +7,13 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from skncae._checks import MOST_COUNTED, check_count, check_finite, check_number
+from skncae._checks import (
+    MOST_COUNTED,
+    NO_NUMBERS,
+    check_count,
+    check_finite,
+    check_number,
+)
 from skncae.evidence._kinds import KINDS
 from skncae.scaling._calibration import IMAGE_VIEWS, VIEWS
 from skncae.training._mining import RULES
@@ -80,7 +86,9 @@ def check_in_range(name, value):
     """Raise unless a number is what the parameter of its name may be."""
     if value is None and name in _OPTIONAL:
         return
-    if isinstance(value, bool | np.bool_) and name != "verbose":
+    if name == "verbose" and isinstance(value, bool | np.bool_):
+        return
+    if isinstance(value, NO_NUMBERS):
         or_none = " or None" if name in _OPTIONAL else ""
         raise TypeError(f"{name} must be a number{or_none}, got {value!r}.")
     check_number(name, value, *_RANGES[name])
@@ -100,7 +108,8 @@ def check_contamination(contamination):
             f"Give an instance: {contamination.__name__}()."
         )
     elif not callable(getattr(contamination, "eval", None)):
-        if isinstance(contamination, bool) or not isinstance(contamination, Real):
+        is_number = isinstance(contamination, Real)
+        if isinstance(contamination, NO_NUMBERS) or not is_number:
             raise TypeError(f"contamination must be {accepted}; got {contamination!r}.")
         check_number("contamination", contamination, Real)
         if not 0.0 < float(contamination) <= 0.5:
@@ -129,7 +138,7 @@ def check_calibration(cv):
     """Raise unless cv is None, a number of folds or a splitter."""
     if cv is None or (hasattr(cv, "split") and not isinstance(cv, str)):
         return
-    if isinstance(cv, bool) or not isinstance(cv, Integral):
+    if isinstance(cv, NO_NUMBERS) or not isinstance(cv, Integral):
         raise TypeError(
             "cv must be None, a number of folds, or a splitter of scikit-learn such as "
             f"KFold(5), got {cv!r}."
@@ -173,7 +182,7 @@ def private_random_state(random_state):
     """
     if random_state is None:
         return np.random.RandomState()
-    if isinstance(random_state, bool | np.bool_):
+    if isinstance(random_state, NO_NUMBERS):
         raise TypeError(
             f"random_state must be an int, a RandomState or None, got {random_state!r}."
         )
@@ -232,8 +241,8 @@ def _check_fit_for_rows(parameters):
 
 def _check_hidden_units(hidden_units):
     """hidden_units must be a non-empty sequence of positive ints."""
-    # The layers have an order, and a set has none.
-    is_ordered = not isinstance(hidden_units, str | Set)
+    # The layers have an order, and a set has none; the bytes of a text are no widths.
+    is_ordered = not isinstance(hidden_units, str | bytes | bytearray | Set)
     widths = _as_tuple(hidden_units) if is_ordered else ()
     if not widths:
         raise TypeError(

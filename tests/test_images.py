@@ -257,7 +257,9 @@ def test_missing_pixels_are_refused(fast, digits):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("is_flat", [False, True])
-def test_a_pixel_that_is_no_number_is_named_by_its_place(fitted, digits, value, is_flat):
+def test_a_pixel_that_is_no_number_is_named_by_its_place(
+    fitted, digits, value, is_flat
+):
     X = digits[0][:5].astype(float)
     X[3, 2, 5] = value
     detector = NCAEDetector(image_shape=(8, 8))

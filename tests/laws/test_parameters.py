@@ -168,6 +168,52 @@ def test_a_size_that_no_tensor_has_is_refused_by_its_name(rows, name):
         scores_of(rows, **{name: 2**31})
 
 
+DURATION = np.timedelta64(3, "s")
+
+
+@pytest.mark.parametrize("name", [*COUNTS, *REALS, "random_state", "warm_start"])
+def test_a_duration_is_no_number_though_numpy_says_so(fitted, rows, name):
+    changed = copy.copy(fitted).set_params(**{name: DURATION})
+    with pytest.raises(TypeError, match=f"{name} must be"):
+        changed.fit(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "door"),
+    {
+        "n_samples": lambda f, X: f.generate(DURATION),
+        "quantile": lambda f, X: f.set_threshold(quantile=DURATION),
+        "cv": lambda f, X: f.calibrate(X, cv=DURATION),
+        "alpha": lambda f, X: f.select(X, DURATION),
+        "chunk_rows": lambda f, X: Chunks(X, DURATION),
+        "k": lambda f, X: f.explain(X).cells(DURATION),
+        "n": lambda f, X: f.report(X, DURATION),
+        "generation_scale": lambda f, X: f.set_params(
+            generation_scale=DURATION
+        ).generate(),
+    }.items(),
+)
+def test_a_duration_is_no_number_of_anything(fitted, rows, name, door):
+    with pytest.raises(TypeError, match=f"{name} must be"):
+        door(copy.copy(fitted), rows)
+
+
+@pytest.mark.parametrize("units", [b"ab", bytearray(b"ab")])
+def test_bytes_are_no_widths_of_layers(rows, units):
+    with pytest.raises(TypeError, match="hidden_units must be a tuple of ints"):
+        scores_of(rows, hidden_units=units)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.longdouble, Fraction])
+def test_a_share_of_false_discoveries_is_the_one_that_is_written(fitted, rows, kind):
+    calibrated = copy.copy(fitted).calibrate(rows[:19] + 1e-3)
+    few = np.concatenate([rows[-1:], np.full((1, 3), 9.0)])
+    # Half of the rows, at 1 / (1 + 19): the limit itself.
+    expected = calibrated.select(few, 0.1)
+    assert expected.sum() == 1
+    np.testing.assert_array_equal(calibrated.select(few, kind("0.1")), expected)
+
+
 def test_a_layer_of_more_units_than_can_be_counted_is_refused(rows):
     with pytest.raises(ValueError, match="each of hidden_units"):
         scores_of(rows, hidden_units=(4, 10**30))
