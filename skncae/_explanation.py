@@ -315,7 +315,7 @@ def columns_of(scorer, names, rows):
     -------
     columns : tuple of Column
     """
-    spread = scorer.ensemble.view.scale
+    _, spread = scorer.ensemble.view.in_units()
     usual = map(usual_ends, *scorer.usual_range())
     return tuple(
         Column(

@@ -1,6 +1,7 @@
 """Images in any shape: what is learnt, what comes back, and what is refused."""
 
 import pickle
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -113,6 +114,18 @@ def test_frames_of_an_explanation_have_a_column_for_each_pixel(fitted, digits):
     explanation = fitted.explain(X[:5])
     assert explanation.to_frame().shape == (5, 64)
     assert len(explanation.cells(k=3)) == 15
+
+
+def test_sentences_about_pixels_are_in_their_units():
+    images = 1000 + np.random.default_rng(0).random((60, 8, 8))
+    images[0, 5, 5] = 1010
+    detector = NCAEDetector(evidence="reconstruction", max_iter=2, random_state=0)
+    detector.fit(images)
+    said = detector.explain(images).sentence(0)
+    low, high = re.fullmatch(
+        r"x45 = 1010\.\d* is above the usual (.*) to (.*)", said
+    ).groups()
+    assert 999 < float(low) < 1000.5 < float(high) < 1002
 
 
 def test_expected_image_has_the_brightness_and_contrast_of_the_image(fast, digits):

@@ -61,9 +61,9 @@ def image_shape_of(X, image_shape):
 
 def checked_image_shape(shape, name):
     """Return an image shape with its channels, or raise a ValueError or TypeError."""
-    is_sequence = isinstance(shape, Sequence | np.ndarray)
     # An array without axes has nothing to go over.
-    sizes = tuple(shape) if is_sequence and getattr(shape, "ndim", 1) else ()
+    is_array = isinstance(shape, np.ndarray) and shape.ndim > 0
+    sizes = tuple(shape) if is_array or isinstance(shape, Sequence) else ()
     if len(sizes) not in (2, 3) or not all(isinstance(n, Integral) for n in sizes):
         raise TypeError(
             f"{name} must be (height, width) or (height, width, channels), three ints "

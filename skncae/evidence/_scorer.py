@@ -266,10 +266,10 @@ class Scorer:
         for component in self.components:
             if component.evidence.name == "tails":
                 return component.evidence.usual_range()
-        view = self.ensemble.view
+        center, scale = self.ensemble.view.in_units()
         # Of a normal distribution 98 %.
-        reach = 2.33 * view.scale
-        return view.center - reach, view.center + reach
+        reach = 2.33 * scale
+        return center - reach, center + reach
 
     def filled(self, numbers):
         """Cells of generated numbers, with what they imply of the categories."""

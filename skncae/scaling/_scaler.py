@@ -103,6 +103,16 @@ class View:
         mean, deviation = self.light if like is None else light_of(like)
         return X * deviation + mean
 
+    def in_units(self):
+        """Centre and scale of each column in the units of the rows.
+
+        Of rows that were normalised those of a row of median brightness and contrast.
+        """
+        if self.light is None:
+            return self.center, self.scale
+        mean, deviation = self.light
+        return self.center * deviation + mean, self.scale * deviation
+
     def to_column_axes(self, difference):
         """Rotate differences of rows of this view so that coordinate j is column j's.
 
