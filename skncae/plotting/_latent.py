@@ -205,7 +205,9 @@ class LatentSpaceDisplay(Display):
             return self.latent, self.generated, mean, names
         # With the mean, for one row alone spans no plane.
         rows = self.latent if len(self.latent) > 1 else np.vstack([self.latent, mean])
-        pca = PCA(2).fit(rows)
+        # Arrays, whatever the caller wants of transformers; and of many features it
+        # draws at random, which without a seed is from the caller's generator.
+        pca = PCA(2, random_state=0).set_output(transform="default").fit(rows)
         labels = tuple(
             f"principal component {i + 1} of {width} ({100 * share:.0f} %)"
             for i, share in enumerate(pca.explained_variance_ratio_)

@@ -58,7 +58,8 @@ def row_map(ordinary, flagged):
     n_components = min(2, *scaled[0].shape)
     with np.errstate(invalid="ignore"):
         # Rows that are all alike have no variance to share out.
-        components = PCA(n_components, random_state=0).fit(scaled[0])
+        components = PCA(n_components, random_state=0)
+        components.set_output(transform="default").fit(scaled[0])
     share = components.explained_variance_ratio_
     places = [
         np.pad(components.transform(rows), ((0, 0), (0, 2 - n_components)))

@@ -4,6 +4,7 @@ import copy
 import gc
 import os
 import pickle
+import random
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot
 import numpy as np
 import pytest
+import sklearn
 import torch
 from threadpoolctl import threadpool_info
 
@@ -99,6 +101,9 @@ SETTINGS = {
     "numpy_warns": lambda: np.errstate(all="warn"),
     "warnings_are_errors": warnings_are_errors,
     "two_threads": two_threads,
+    "frames_of_transformers": lambda: sklearn.config_context(
+        transform_output="pandas", assume_finite=True, enable_metadata_routing=True
+    ),
 }
 
 
@@ -115,6 +120,12 @@ def settings_now():
         "threads": torch.get_num_threads(),
         "numpy": np.geterr(),
         "warnings": list(warnings.filters),
+        "scikit-learn": sklearn.get_config(),
+        "generators": (
+            pickle.dumps(np.random.get_state()),
+            pickle.dumps(random.getstate()),
+            torch.get_rng_state().tolist(),
+        ),
     }
 
 
@@ -276,6 +287,16 @@ def drawn(display, *of):
     extents = [axes.dataLim.get_points() for axes in figure.axes]
     matplotlib.pyplot.close(figure)
     return extents
+
+
+def test_a_map_of_many_latent_features_draws_from_no_generator_of_the_caller(rows):
+    # Of so many PCA looks at a random part.
+    wide = detector(latent_dim=100, max_iter=1, evidence="reconstruction").fit(rows)
+    many = np.tile(rows, (2, 1))
+    before = settings_now()["generators"]
+    first, second = (drawn(LatentSpaceDisplay, wide, many) for _ in range(2))
+    assert settings_now()["generators"] == before
+    np.testing.assert_array_equal(first, second)
 
 
 def rows_with_a_gap():
