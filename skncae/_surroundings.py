@@ -3,12 +3,17 @@
 Every public door of the package goes through `undisturbed`. What it switches off
 belongs to the thread that is inside, so other threads of the caller notice nothing.
 The default type of torch belongs to all threads: where it could matter, the type is
-named.
+named. So does the precision of products of float32, which nothing else can name: it is
+put aside while anybody is inside.
 """
 
 import inspect
+import os
+import threading
 import warnings
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,12 +37,108 @@ def _package(frame):
     return frame.f_globals.get("__name__", "").partition(".")[0]
 
 
+class _ExactProducts:
+    """Products of float32 are of float32, though the caller allows TF32 or bfloat16.
+
+    That is set for all threads: the first one inside puts it aside, and the last one
+    gives it back.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._here = threading.local()
+        self._n_inside = 0
+        self._undo: list[partial] = []
+
+    @contextmanager
+    def __call__(self):
+        if self._is_inside():
+            yield
+            return
+        try:
+            self._enter()
+            yield
+        finally:
+            try:
+                self._leave()
+            except BaseException:
+                # An interrupt that came on the way out.
+                self._leave()
+                raise
+
+    def _is_inside(self):
+        return getattr(self._here, "is_inside", False)
+
+    def _enter(self):
+        with self._lock:
+            if self._n_inside == 0:
+                _multiply_exactly(self._undo)
+            # Both or none: no interrupt comes between two assignments.
+            self._n_inside += 1
+            self._here.is_inside = True
+
+    def _leave(self):
+        """Go out, also half way in or out."""
+        with self._lock:
+            if self._is_inside():
+                self._n_inside -= 1
+                self._here.is_inside = False
+            if self._n_inside == 0:
+                self._give_back()
+
+    def _give_back(self):
+        while self._undo:
+            self._undo[-1]()
+            self._undo.pop()
+
+    def after_fork(self):
+        """Start anew in a child process, which has no thread but the one that forked.
+
+        Another one may have held the lock, or been inside.
+        """
+        self._lock = threading.Lock()
+        self._n_inside = int(self._is_inside())
+        if not self._n_inside:
+            self._give_back()
+
+
+def _multiply_exactly(undo):
+    """Let no product of float32 be of fewer digits; append what takes that back."""
+    try:
+        precision = torch.get_float32_matmul_precision()
+    except RuntimeError:
+        # It was set for one kind of backend, which that function does not know.
+        precision = "highest"
+    if precision != "highest":
+        undo.append(partial(torch.set_float32_matmul_precision, precision))
+        torch.set_float32_matmul_precision("highest")
+    for kind in ("matmul", "conv"):
+        # An older torch has none.
+        backend: Any = getattr(torch.backends.mkldnn, kind, None)
+        precision = getattr(backend, "fp32_precision", "none")
+        if precision not in ("none", "ieee"):
+            undo.append(partial(_set_precision, backend, precision))
+            backend.fp32_precision = "ieee"
+
+
+def _set_precision(backend, precision):
+    """Give a backend its precision back, which may be that of all backends."""
+    backend.fp32_precision = "none"
+    if backend.fp32_precision != precision:
+        backend.fp32_precision = precision
+
+
+exact_products = _ExactProducts()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=exact_products.after_fork)
+
+
 @contextmanager
 def undisturbed():
     """Compute as if the caller had set nothing; also a decorator.
 
     Switched off inside: numpy's error handling, inference mode and disabled gradients,
-    autocast, and a default device that is not the CPU.
+    autocast, a default device that is not the CPU, and products of lower precision.
     """
     before = np.geterr()
     try:
@@ -49,6 +150,7 @@ def undisturbed():
             # It is slow where it is not needed: torch asks it at every operation.
             if torch.get_default_device().type != "cpu":
                 off.enter_context(torch.device("cpu"))
+            off.enter_context(exact_products())
             yield
     finally:
         # Not by errstate: an interrupt on its way in leaves nobody to go out.

@@ -13,6 +13,7 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import matplotlib
@@ -29,6 +30,7 @@ from threadpoolctl import threadpool_info
 import skncae
 from skncae import Chunks, NCAEDetector
 from skncae._sentences import Column
+from skncae._surroundings import _ExactProducts, undisturbed
 from skncae._threads import _OneThread, in_threads, one_thread
 from skncae.metrics import precision_at_n_score, pseudo_outlier_scorer
 from skncae.plotting import (
@@ -87,6 +89,27 @@ def two_threads():
         torch.set_num_threads(before)
 
 
+@contextmanager
+def products_of_bfloat16():
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+@contextmanager
+def backends_of_bfloat16():
+    # As torch has it beside that since 2.9, for all operations.
+    before = torch.backends.mkldnn.fp32_precision
+    torch.backends.mkldnn.fp32_precision = "bf16"
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.fp32_precision = before
+
+
 SETTINGS = {
     "default_device": default_device,
     "device_context": lambda: torch.device("meta"),
@@ -101,10 +124,23 @@ SETTINGS = {
     "numpy_warns": lambda: np.errstate(all="warn"),
     "warnings_are_errors": warnings_are_errors,
     "two_threads": two_threads,
+    "products_of_bfloat16": products_of_bfloat16,
     "frames_of_transformers": lambda: sklearn.config_context(
         transform_output="pandas", assume_finite=True, enable_metadata_routing=True
     ),
 }
+
+
+def precisions():
+    """Return how exact products of float32 are, of which not all may be asked."""
+    try:
+        of_all = torch.get_float32_matmul_precision()
+    except RuntimeError:
+        of_all = "mixed"
+    onednn = torch.backends.mkldnn
+    parts = [getattr(onednn, name, None) for name in ("matmul", "conv")]
+    parts += [onednn, torch.backends.cuda.matmul]
+    return of_all, *(getattr(part, "fp32_precision", None) for part in parts)
 
 
 def settings_now():
@@ -118,6 +154,7 @@ def settings_now():
         "inference": torch.is_inference_mode_enabled(),
         "gradients": torch.is_grad_enabled(),
         "threads": torch.get_num_threads(),
+        "products": precisions(),
         "numpy": np.geterr(),
         "warnings": list(warnings.filters),
         "scikit-learn": sklearn.get_config(),
@@ -196,6 +233,8 @@ DOORS = {
     "fit_images": lambda f, X, gaps, path: (
         detector(max_iter=2).fit(images()).training_scores_
     ),
+    "score_images": lambda f, X, gaps, path: of_images().score_samples(images()[:2]),
+    "explain_images": lambda f, X, gaps, path: explained(of_images(), images()[:2]),
     "partial_fit": lambda f, X, gaps, path: fit_in_pieces(X),
     "warm_start": lambda f, X, gaps, path: fit_twice(X),
     "score_samples": lambda f, X, gaps, path: f.score_samples(X),
@@ -305,6 +344,11 @@ def rows_with_a_gap():
     return rows
 
 
+@cache
+def of_images():
+    return detector(max_iter=1).fit(images())
+
+
 def images():
     return np.random.default_rng(0).random((40, 8, 8))
 
@@ -338,6 +382,52 @@ def test_a_setting_changes_nothing_and_is_left_as_it_was(
         found = DOORS[door](fitted, rows, incomplete, tmp_path / "there")
         assert settings_now() == before
     np.testing.assert_equal(found, usual(door))
+
+
+@pytest.mark.skipif(
+    not hasattr(torch.backends.mkldnn, "matmul"), reason="torch before 2.9"
+)
+@pytest.mark.parametrize("door", ["fit", "fit_images", "score_images"])
+def test_a_precision_of_backends_changes_nothing(
+    door, fitted, rows, incomplete, tmp_path, usual
+):
+    expected = usual(door)
+    with backends_of_bfloat16():
+        before = settings_now()
+        found = DOORS[door](fitted, rows, incomplete, tmp_path / "there")
+        assert settings_now() == before
+    assert settings_now()["products"] != before["products"]
+    np.testing.assert_equal(found, expected)
+
+
+def test_the_last_one_inside_gives_the_precision_of_products_back():
+    with products_of_bfloat16():
+        barrier = threading.Barrier(2)
+
+        def look(waits_first):
+            with undisturbed():
+                barrier.wait()
+                if waits_first:
+                    barrier.wait()
+                inside = torch.get_float32_matmul_precision()
+            if not waits_first:
+                barrier.wait()
+            return inside
+
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(look, (True, False))) == ["highest"] * 2
+        assert torch.get_float32_matmul_precision() == "medium"
+
+
+def test_a_child_process_gives_the_precision_of_products_back():
+    limit = _ExactProducts()
+    with products_of_bfloat16(), limit():
+        # As where another thread was inside, and held the lock, at the fork.
+        limit._here = threading.local()
+        limit._lock.acquire()
+        limit.after_fork()
+        assert torch.get_float32_matmul_precision() == "medium"
+    assert limit._n_inside == 0
 
 
 @pytest.fixture(scope="module")
