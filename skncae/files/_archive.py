@@ -81,11 +81,14 @@ def load_archive(path, kind):
         pass
     try:
         with safetensors.safe_open(path, framework="np") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata, names = file.metadata() or {}, list(file.keys())
+            # Before a tensor is read: those of another file may fill the memory.
+            _check_header(path, metadata, names, kind)
+            tensors = {name: file.get_tensor(name) for name in names}
     except safetensors.SafetensorError as error:
         raise ValueError(f"{path} is damaged or no safetensors file: {error}") from None
-    _check(path, metadata, tensors, kind)
+    if metadata.get("sha256") != _digest(metadata, tensors):
+        raise _damaged(path)
     try:
         return _decode(json.loads(metadata["document"]), tensors)
     except MemoryError:
@@ -186,24 +189,33 @@ def _safetensors():
     return safetensors
 
 
-def _check(path, metadata, tensors, kind):
-    """Raise a ValueError unless the archive is whole, and one that we can read."""
+def _check_header(path, metadata, names, kind):
+    """Raise a ValueError unless the archive is one that we can read.
+
+    Of its tensors, which are not read yet, the names must be in its document.
+    """
     if metadata.get("format") != kind:
         raise ValueError(
             f"{path} holds {metadata.get('format', 'tensors')!r}, not {kind!r}."
         )
     version = metadata.get("format_version", "")
-    if version.isdecimal() and int(version) > FORMAT_VERSION:
+    # Python reads no number of thousands of digits.
+    if version.isdecimal() and int(version[:20]) > FORMAT_VERSION:
         raise ValueError(
-            f"{path} has format {version}, written by skncae "
+            f"{path} has format {version[:20]}, written by skncae "
             f"{metadata.get('skncae_version')}; this skncae reads formats up to "
             f"{FORMAT_VERSION}. Upgrade it: pip install --upgrade skncae."
         )
-    if metadata.get("sha256") != _digest(metadata, tensors):
-        raise ValueError(
-            f"{path} is damaged: its content does not match its checksum. "
-            "Take it from a copy, or save the detector again."
-        )
+    document = metadata.get("document", "")
+    if any(json.dumps(name) not in document for name in names):
+        raise _damaged(path)
+
+
+def _damaged(path):
+    return ValueError(
+        f"{path} is damaged: its content does not match its checksum. "
+        "Take it from a copy, or save the detector again."
+    )
 
 
 def _digest(metadata, tensors):
@@ -213,7 +225,9 @@ def _digest(metadata, tensors):
     for name in sorted(tensors):
         array = tensors[name]
         header = json.dumps([name, array.dtype.name, array.shape])
-        digest.update(header.encode() + array.tobytes())
+        digest.update(header.encode())
+        # As it lies there: an array may be large.
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

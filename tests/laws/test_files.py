@@ -271,6 +271,39 @@ def test_a_forged_file_is_an_error_at_once(saved, tmp_path, change):
     refused_at_once(path)
 
 
+def header_of(path):
+    """The header of a file of safetensors, and where its tensors begin."""
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + length]), content[8 + length :]
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_tensors_of_another_file_are_not_read(saved, tmp_path, is_ours):
+    header, tensors = header_of(saved) if is_ours else ({}, b"")
+    end = len(tensors) + 4 * 10**8
+    header["layers.0"] = {
+        "dtype": "F64",
+        "shape": [5 * 10**7],
+        "data_offsets": [len(tensors), end],
+    }
+    path, text = tmp_path / "other.safetensors", json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text + tensors)
+        # Zeros, which take no place on the disk.
+        file.truncate(8 + len(text) + end)
+    refused_at_once(path)
+
+
+def test_a_format_of_thousands_of_digits_is_a_newer_one(saved, tmp_path):
+    header, tensors = header_of(saved)
+    header["__metadata__"]["format_version"] = "1" * 5000
+    path, text = tmp_path / "newer.safetensors", json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + tensors)
+    with pytest.raises(ValueError, match=f"{path} has format 1*, written by skncae"):
+        NCAEDetector.load(path)
+
+
 SIZES = st.sampled_from([0, 1, 2, -1, 10**7, 10**12, 0.5, True, None, "a", []])
 
 
