@@ -147,11 +147,11 @@ def kth_distances(z, lengths, references, units, k):
     k : int
         1 for the nearest.
     """
-    # The expanded square, less |z|^2, in one product.
+    # The expanded square in one product.
     length = np.square(references).sum(1)
-    weights = np.vstack([-2.0 * references.T, length]) / units
-    square = (torch.from_numpy(z).mT @ torch.from_numpy(weights)).numpy()
-    square += lengths[:, None] / units
+    weights = np.vstack([-2.0 * references.T, length, np.ones(len(units))]) / units
+    rows = np.vstack([z, lengths])
+    square = (torch.from_numpy(rows).mT @ torch.from_numpy(weights)).numpy()
     # As fast as a partition of so few.
     square.sort(axis=1)
     square = square[:, k - 1]
