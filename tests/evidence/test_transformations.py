@@ -11,10 +11,12 @@ from skncae.evidence._transformations import Recognizer, shifted, squared
 from tests.scores import assert_same_scores
 
 
-@pytest.fixture(autouse=True)
-def few_steps(monkeypatch):
-    monkeypatch.setattr(_transformations, "STEPS", 4)
-    monkeypatch.setattr(_transformations, "BATCH", 16)
+@pytest.fixture(scope="module", autouse=True)
+def few_steps():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_transformations, "STEPS", 4)
+        patch.setattr(_transformations, "BATCH", 16)
+        yield
 
 
 def slopes(n, shape=(12, 12), seed=0):
@@ -31,9 +33,10 @@ def images():
     return slopes(60)
 
 
-@pytest.fixture
-def fitted(fast, images):
-    return fast(evidence="transformations").fit(images)
+@pytest.fixture(scope="module")
+def fitted(few_steps, images):
+    small = {"n_estimators": 2, "max_iter": 10, "random_state": 0}
+    return NCAEDetector(evidence="transformations", **small).fit(images)
 
 
 def test_images_that_look_the_same_however_they_are_turned_are_abnormal(fitted):
@@ -43,8 +46,8 @@ def test_images_that_look_the_same_however_they_are_turned_are_abnormal(fitted):
 
 def test_score_of_an_image_is_the_same_alone_and_in_any_batch(fitted, images):
     together = fitted.score_samples(images)
-    alone = [fitted.score_samples(image[None])[0] for image in images]
-    assert_same_scores(together, alone)
+    alone = [fitted.score_samples(image[None])[0] for image in images[::4]]
+    assert_same_scores(together[::4], alone)
     tiled = np.tile(images, (3, 1, 1))[7:]
     assert_same_scores(fitted.score_samples(tiled)[-60:], together)
 
@@ -52,7 +55,7 @@ def test_score_of_an_image_is_the_same_alone_and_in_any_batch(fitted, images):
 @pytest.mark.parametrize("shape", [(8, 8), (12, 20), (20, 9), (9, 11, 3)])
 def test_contributions_sum_to_the_error_for_images_of_any_shape(fast, shape):
     images = np.random.default_rng(0).normal(size=(20, *shape))
-    detector = fast(evidence="transformations").fit(images)
+    detector = fast(evidence="transformations", max_iter=1).fit(images)
     contributions = detector.explain(images[:5]).contributions
     assert contributions.shape == (5, *shape) and (contributions >= 0).all()
     np.testing.assert_allclose(
@@ -70,9 +73,10 @@ def test_saved_detector_has_the_same_scores(fitted, images, tmp_path):
 
 def test_fit_leaves_the_random_numbers_of_torch_as_they_were(fast, images):
     before = torch.get_rng_state()
-    first = fast(evidence="transformations").fit(images).training_scores_
+    few = {"evidence": "transformations", "max_iter": 1}
+    first = fast(**few).fit(images).training_scores_
     assert torch.equal(before, torch.get_rng_state())
-    again = fast(evidence="transformations").fit(images).training_scores_
+    again = fast(**few).fit(images).training_scores_
     np.testing.assert_array_equal(first, again)
 
 
