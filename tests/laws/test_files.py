@@ -28,6 +28,15 @@ def fitted():
 
 
 @pytest.fixture(scope="module")
+def plain():
+    """Return a detector that is written fast, for what is about the file alone."""
+    rows = np.random.default_rng(0).normal(size=(60, 3))
+    return NCAEDetector(
+        n_estimators=1, max_iter=1, evidence="tails", random_state=0
+    ).fit(rows)
+
+
+@pytest.fixture(scope="module")
 def saved(fitted, tmp_path_factory):
     path = tmp_path_factory.mktemp("files") / "detector.safetensors"
     fitted.save(path)
@@ -40,11 +49,11 @@ def mode_of(path):
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o666, 0o400, 0o2640])
 @pytest.mark.parametrize("write", ["save", "to_onnx"])
-def test_a_file_that_is_replaced_keeps_its_mode(fitted, tmp_path, write, mode):
+def test_a_file_that_is_replaced_keeps_its_mode(plain, tmp_path, write, mode):
     path = tmp_path / "file"
     path.touch()
     path.chmod(mode)
-    getattr(fitted, write)(path)
+    getattr(plain, write)(path)
     assert mode_of(path) == mode
     assert path.stat().st_size > 0
     assert os.listdir(tmp_path) == ["file"]
@@ -86,10 +95,10 @@ def test_nobody_else_may_read_what_is_being_written(tmp_path, monkeypatch):
     assert seen == [0o600]
 
 
-def test_a_pipe_is_refused_and_left(fitted, tmp_path):
+def test_a_pipe_is_refused_and_left(plain, tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    for door in (fitted.save, fitted.to_onnx, NCAEDetector.load):
+    for door in (plain.save, plain.to_onnx, NCAEDetector.load):
         with pytest.raises(ValueError, match="no regular file"):
             door(path)
     assert stat.S_ISFIFO(os.stat(path).st_mode)
@@ -111,17 +120,17 @@ def test_a_folder_is_no_file(fitted, tmp_path):
 
 @pytest.mark.parametrize("door", ["save", "to_onnx", "load"])
 @pytest.mark.parametrize("descriptor", [True, 1.0, None])
-def test_what_is_no_path_is_refused(fitted, door, descriptor):
+def test_what_is_no_path_is_refused(plain, door, descriptor):
     with pytest.raises(TypeError, match="path must be a str or path-like"):
-        getattr(fitted, door)(descriptor)
+        getattr(plain, door)(descriptor)
 
 
 @pytest.mark.parametrize("door", ["save", "to_onnx", "load"])
-def test_a_stream_of_the_process_is_no_path_and_stays_open(fitted, door):
+def test_a_stream_of_the_process_is_no_path_and_stays_open(plain, door):
     reading, writing = os.pipe()
     for descriptor in (reading, writing):
         with pytest.raises(TypeError, match="path must be a str or path-like"):
-            getattr(fitted, door)(descriptor)
+            getattr(plain, door)(descriptor)
         # It would raise if it were closed.
         os.close(descriptor)
 
@@ -146,7 +155,7 @@ def test_a_path_may_be_bytes(fitted, tmp_path):
     "path", ["", ".", "..", "name/", "here/", "here", "link", "link/", "new/name/"]
 )
 def test_a_path_without_the_name_of_a_file_is_refused_and_leaves_nothing(
-    fitted, tmp_path, monkeypatch, write, path
+    plain, tmp_path, monkeypatch, write, path
 ):
     inside = tmp_path / "inside"
     (inside / "here").mkdir(parents=True)
@@ -155,7 +164,7 @@ def test_a_path_without_the_name_of_a_file_is_refused_and_leaves_nothing(
     # A folder that nothing can be written to says so at once.
     monkeypatch.setattr(secrets, "token_hex", lambda n: pytest.fail("a temporary file"))
     with pytest.raises((FileNotFoundError, IsADirectoryError)):
-        getattr(fitted, write)(path)
+        getattr(plain, write)(path)
     found = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")}
     assert found == {"inside", "inside/here", "inside/link"}
 
