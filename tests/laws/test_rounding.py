@@ -69,8 +69,9 @@ def test_rounded_rows_have_the_scores_of_the_rows(table, rounding, seed):
 def test_score_of_a_row_alone_is_its_score_in_a_batch(table, seed):
     X = table(seed)[:60]
     detector = fitted(X)
-    alone = np.concatenate([detector.score_samples(row[None]) for row in X])
-    np.testing.assert_allclose(alone, detector.score_samples(X), rtol=1e-9, atol=1e-9)
+    alone = np.concatenate([detector.score_samples(row[None]) for row in X[::3]])
+    together = detector.score_samples(X)[::3]
+    np.testing.assert_allclose(alone, together, rtol=1e-9, atol=1e-9)
 
 
 def test_score_of_a_frozen_image_alone_is_its_score_in_a_batch():
@@ -78,8 +79,10 @@ def test_score_of_a_frozen_image_alone_is_its_score_in_a_batch():
     X = np.repeat(rng.random((1, 8, 8)), 60, axis=0)
     X[:10] = rng.random((10, 8, 8))
     detector = fitted(X, batch_size=16)
-    alone = np.concatenate([detector.score_samples(image[None]) for image in X])
-    np.testing.assert_allclose(alone, detector.score_samples(X), rtol=1e-9)
+    # Five images of noise, and three of the fifty that are one image.
+    some = [0, 2, 4, 6, 8, 10, 30, 59]
+    alone = np.concatenate([detector.score_samples(X[i : i + 1]) for i in some])
+    np.testing.assert_allclose(alone, detector.score_samples(X)[some], rtol=1e-9)
 
 
 @pytest.mark.parametrize("factor", [1000.0, 1 / 2.54, 1e-9])
@@ -213,7 +216,7 @@ def changed_alike(change, *tables):
     return [CHANGED[change](X, np.random.default_rng(5)) for X in tables]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     kind=st.sampled_from(sorted(EXCHANGEABLE)),
     shape=st.sampled_from([(20, 20), (30, 25), (40, 12), (100, 30), (200, 8)]),
