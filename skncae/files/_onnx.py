@@ -6,7 +6,7 @@ part of the scorer writes its own operations, with those of `_onnx_ops`.
 
 import numpy as np
 
-from skncae.files._onnx_ops import Graph
+from skncae.files._onnx_ops import Graph, Operators
 
 
 def onnx_model(scorer, offset, rounding, n_features, metadata):
@@ -80,4 +80,4 @@ def _spox():
         raise ImportError(
             'to_onnx needs spox: pip install "skncae[onnx]" or pip install spox.'
         ) from error
-    return spox, op
+    return spox, Operators(op)
