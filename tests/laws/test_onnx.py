@@ -103,7 +103,7 @@ CELLS = st.sampled_from([0.0, 1.0, -1.0, 0.7, 1e-9, 1e3, -9999.0, 1e6, 1 / 3])
 
 
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
