@@ -27,10 +27,13 @@ rows = np.concatenate([zeros, hidden])
 X, is_other = images[rows], digits[rows] != 0
 
 # %%
-# Fit on all of them, and let the networks generate what they are sure is normal. What
-# it is, a classifier says that has seen all digits with their labels.
+# Fit on all of them, in few steps to be quick, and let the networks generate what they
+# are sure is normal. What it is, a classifier says that has seen all digits with their
+# labels.
 
-detector = NCAEDetector(contamination=0.1, image_shape=(8, 8), random_state=0).fit(X)
+detector = NCAEDetector(
+    contamination=0.1, image_shape=(8, 8), max_iter=80, random_state=0
+).fit(X)
 generated = detector.generate(10, random_state=0)
 reader = KNeighborsClassifier().fit(images, digits)
 print(f"the generated digits: {reader.predict(generated)}")
