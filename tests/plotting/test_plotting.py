@@ -1,6 +1,7 @@
 """Displays: what they compute, and what they look like."""
 
 import builtins
+import copy
 
 import matplotlib
 
@@ -46,9 +47,15 @@ def close_figures():
     plt.close("all")
 
 
+@pytest.fixture(scope="module")
+def fitted(X):
+    return NCAEDetector(n_estimators=3, max_iter=10, random_state=0).fit(X)
+
+
 @pytest.fixture
-def detector(fast, X):
-    return fast(n_estimators=3).fit(X)
+def detector(fitted):
+    # A copy: some tests change theirs.
+    return copy.deepcopy(fitted)
 
 
 @pytest.fixture
