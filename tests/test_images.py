@@ -13,8 +13,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
 from skncae import NCAEDetector
+from skncae.evidence import _transformations
 from skncae.evidence._edges import Edges
 from skncae.evidence._neighbors import PixelNeighbors
+
+BATCH = _transformations.BATCH
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_batches():
+    """Hardly train the network that tells how images were turned: it takes longest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_transformations, "BATCH", 16)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +48,8 @@ def draw(*shape):
     return np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
 
 
-def test_defaults_find_other_digits_among_zeros(digits):
+def test_defaults_find_other_digits_among_zeros(digits, monkeypatch):
+    monkeypatch.setattr(_transformations, "BATCH", BATCH)
     X, is_other = digits
     detector = NCAEDetector(random_state=0).fit(X)
     assert roc_auc_score(is_other, -detector.training_scores_) > 0.99
@@ -45,7 +57,7 @@ def test_defaults_find_other_digits_among_zeros(digits):
 
 def test_image_shape_makes_flat_rows_score_as_the_images_they_are(fast, digits):
     X, _ = digits
-    expected = fast().fit(X).score_samples(X)
+    expected = fast(max_iter=2).fit(X).score_samples(X)
     for rows, shape in (
         (X.reshape(-1, 64), (8, 8)),
         (X.reshape(-1, 64), [8, 8, 1]),
@@ -54,7 +66,7 @@ def test_image_shape_makes_flat_rows_score_as_the_images_they_are(fast, digits):
         (X.tolist(), None),
         (X, (8, 8)),
     ):
-        detector = fast(image_shape=shape).fit(rows)
+        detector = fast(max_iter=2, image_shape=shape).fit(rows)
         np.testing.assert_array_equal(detector.score_samples(rows), expected)
         assert detector.n_features_in_ == 64
         assert detector.image_shape_ == (8, 8, 1)
