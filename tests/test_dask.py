@@ -64,6 +64,12 @@ def whole(rows):
     return small().fit(rows)
 
 
+@pytest.fixture(scope="module")
+def whole_frame(rows):
+    """Return the detector that fit gives on the same rows as a frame."""
+    return small().fit(pd.DataFrame(rows, columns=NAMES))
+
+
 def as_array(rows):
     return da.from_array(rows, chunks=(400, 5))
 
@@ -100,13 +106,12 @@ def assert_same(detector, whole, rows):
 
 
 @pytest.mark.parametrize("collection", COLLECTIONS)
-def test_fit_on_workers_is_fit_in_memory(client, rows, whole, collection):
+def test_fit_on_workers_is_fit_in_memory(client, rows, whole, whole_frame, collection):
     X = collection(rows)
     detector = skncae_dask.fit(small(), X)
     if collection is as_frame:
         assert detector.feature_names_in_.tolist() == NAMES
-        rows = pd.DataFrame(rows, columns=NAMES)
-        whole = small().fit(rows)
+        rows, whole = pd.DataFrame(rows, columns=NAMES), whole_frame
     assert_same(detector, whole, rows)
     for name, values in whole.history_.items():
         np.testing.assert_allclose(detector.history_[name], values, rtol=1e-4)
@@ -125,12 +130,11 @@ def test_fitted_detector_is_an_ordinary_one(client, rows, tmp_path):
 
 @pytest.mark.parametrize("collection", COLLECTIONS)
 def test_scores_and_labels_of_partitions_are_those_of_the_rows(
-    client, rows, whole, collection
+    client, rows, whole, whole_frame, collection
 ):
     detector = whole
     if collection is as_frame:
-        rows = pd.DataFrame(rows, columns=NAMES)
-        detector = small().fit(rows)
+        rows, detector = pd.DataFrame(rows, columns=NAMES), whole_frame
     X = collection(rows if collection is not as_frame else rows.to_numpy())
     scores, labels = (
         skncae_dask.score_samples(detector, X),
@@ -249,7 +253,7 @@ def test_worker_killed_while_it_trains_changes_nothing(client, rows):
                     killed.append(worker)
                     return
 
-    long = {"max_iter": 200}
+    long = {"max_iter": 100}
     killer = threading.Thread(target=kill_a_trainer)
     killer.start()
     detector = skncae_dask.fit(small(**long), as_array(rows), client=client)
