@@ -583,7 +583,7 @@ def test_answers_about_calibration_rows_keep_the_promise_of_p_values(cv):
     for seed in range(6):
         rng = np.random.default_rng(seed)
         train, others, new = (rng.normal(size=(n, 4)) for n in (200, 200, 1_000))
-        detector = NCAEDetector(n_estimators=2, max_iter=30, random_state=seed)
+        detector = NCAEDetector(n_estimators=2, max_iter=10, random_state=seed)
         asked = others if cv is None else train
         detector.fit(train)
         for _ in range(4):
