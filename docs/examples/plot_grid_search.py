@@ -32,12 +32,12 @@ X, X_test, y, y_test = train_test_split(
 )
 
 # %%
-# The search. Four members and 80 steps keep it quick, and the reconstruction error is
+# The search. Two members and 60 steps keep it quick, and the reconstruction error is
 # the only evidence: the other kinds know neither tau nor sigma, or hardly. The second
 # scorer needs no labels: it asks how well held-out rows are told from spoilt copies.
 
 detector = NCAEDetector(
-    evidence="reconstruction", n_estimators=4, max_iter=80, random_state=0
+    evidence="reconstruction", n_estimators=2, max_iter=60, random_state=0
 )
 grid = {"mining_rate": [0.0, 0.1, 0.3], "generation_scale": [0.01, 0.1, 1.0]}
 search = GridSearchCV(
