@@ -6,9 +6,15 @@ import os
 # input is skipped.
 os.environ["SCIPY_ARRAY_API"] = "1"
 
+import gc
+import importlib
+import pkgutil
+from pathlib import Path
+
 import numpy as np
 import pytest
-import torch
+
+import skncae
 
 N_OUTLIERS = 15
 
@@ -27,6 +33,60 @@ RECIPE = {
     "decay_steps": None,
     "precision": "float32",
 }
+
+# What runs the whole package for the sake of something else: results, pages, figures.
+# Lines that nothing but these runs count as not covered.
+TESTS = Path(__file__).parent
+UNCOUNTED = (
+    "benchmarks",
+    "docs",
+    "golden",
+    "laws",
+    "test_examples.py",
+    "test_guide.py",
+    "test_readme.py",
+    "test_sklearn.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Count lines in the tests of the parts alone: it slows a fit down by half."""
+    for item in items:
+        if item.path.is_relative_to(TESTS):
+            part, *_ = item.path.relative_to(TESTS).parts
+            if part in UNCOUNTED:
+                item.add_marker("no_cover")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session):
+    """Count the lines that importing the package runs, and no others of collection."""
+    plugin = session.config.pluginmanager.getplugin("_cov")
+    counts = getattr(plugin, "cov_controller", None)
+    # With xdist the workers collect.
+    if counts is None or session.config.pluginmanager.hasplugin("dsession"):
+        return (yield)
+    counts.pause()
+    for name in ("onnxruntime", "pandas", "pyod", "sklearn.pipeline", "torch"):
+        importlib.import_module(name)
+    counts.resume()
+    for module in pkgutil.walk_packages(skncae.__path__, "skncae."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    counts.pause()
+    try:
+        return (yield)
+    finally:
+        counts.resume()
+
+
+def pytest_collection_finish():
+    """Let the collector of garbage pass over all that is there until the end.
+
+    It would look through four thousand tests and all modules, half a second each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
@@ -63,6 +123,8 @@ def y(X):
 @pytest.fixture
 def torch_threads():
     """Set the number of torch threads, for one test."""
+    import torch
+
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
