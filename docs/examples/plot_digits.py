@@ -32,7 +32,7 @@ X, is_other = images[rows], digits[rows] != 0
 # labels.
 
 detector = NCAEDetector(
-    contamination=0.1, image_shape=(8, 8), max_iter=80, random_state=0
+    contamination=0.1, image_shape=(8, 8), max_iter=50, random_state=0
 ).fit(X)
 generated = detector.generate(10, random_state=0)
 reader = KNeighborsClassifier().fit(images, digits)

@@ -102,7 +102,7 @@ for name, values in maps.items():
 
 # %%
 # What is the search worth on the rows set aside? They are few: how far a difference of
-# two settings may be off is asked of 500 samples of these rows, drawn with replacement.
+# two settings may be off is asked of 200 samples of these rows, drawn with replacement.
 
 picks = {
     "best with labels": search.best_params_,
@@ -122,7 +122,7 @@ print(f"all defaults     {100 * roc_auc_scorer(model, X_test, y_test):6.1f}")
 
 rng = np.random.default_rng(0)
 differences = []
-for _ in range(500):
+for _ in range(200):
     rows = rng.integers(len(y_test), size=len(y_test))
     best, default = (
         roc_auc_score(y_test[rows], test_scores[name][rows])
