@@ -7,14 +7,11 @@ import os
 os.environ["SCIPY_ARRAY_API"] = "1"
 
 import gc
-import importlib
-import pkgutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-import skncae
+import torch
 
 N_OUTLIERS = 15
 
@@ -56,28 +53,6 @@ def pytest_collection_modifyitems(items):
             part, *_ = item.path.relative_to(TESTS).parts
             if part in UNCOUNTED:
                 item.add_marker("no_cover")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_collection(session):
-    """Count the lines that importing the package runs, and no others of collection."""
-    plugin = session.config.pluginmanager.getplugin("_cov")
-    counts = getattr(plugin, "cov_controller", None)
-    # With xdist the workers collect.
-    if counts is None or session.config.pluginmanager.hasplugin("dsession"):
-        return (yield)
-    counts.pause()
-    for name in ("onnxruntime", "pandas", "pyod", "sklearn.pipeline", "torch"):
-        importlib.import_module(name)
-    counts.resume()
-    for module in pkgutil.walk_packages(skncae.__path__, "skncae."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-    counts.pause()
-    try:
-        return (yield)
-    finally:
-        counts.resume()
 
 
 def pytest_collection_finish():
@@ -123,8 +98,6 @@ def y(X):
 @pytest.fixture
 def torch_threads():
     """Set the number of torch threads, for one test."""
-    import torch
-
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
