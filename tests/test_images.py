@@ -298,6 +298,13 @@ def test_a_pixel_that_is_no_number_is_named_by_its_place(
         assert "allow_nan" not in str(caught.value)
 
 
+def test_a_pixel_beyond_an_image_is_named_by_its_column(fast):
+    X = np.ones((5, 100))
+    X[3, 99] = np.nan
+    with pytest.raises(ValueError, match="contains NaN in column 99, first in row 3"):
+        fast(image_shape=(8, 8)).fit(X)
+
+
 @pytest.mark.parametrize(
     "parameters", [{"scaling": "contrast"}, {"evidence": "pixel_neighbors"}]
 )

@@ -293,7 +293,8 @@ def _first_place(X, is_bad, image_shape):
     columns, rows = np.nonzero(is_bad(values).T)
     if not len(columns):
         return ""
-    if image_shape is not None:
+    # Rows of another width are refused later, and have no place in an image.
+    if image_shape is not None and values.shape[1] == np.prod(image_shape):
         place = tuple(map(int, np.unravel_index(columns[0], image_shape)))
         return f" in image {rows[0]}, at {place} of {image_shape}"
     column = columns[0] if names is None else repr(names[columns[0]])
