@@ -105,24 +105,34 @@ class _ExactProducts:
 def _multiply_exactly(undo):
     """Let no product of float32 be of fewer digits; append what takes that back."""
     try:
-        precision = torch.get_float32_matmul_precision()
+        of_all = torch.get_float32_matmul_precision()
     except RuntimeError:
         # It was set for one kind of backend, which that function does not know.
-        precision = "highest"
-    if precision != "highest":
-        undo.append(partial(torch.set_float32_matmul_precision, precision))
+        of_all = "highest"
+    backends = _backends_of_products()
+    lower = [b for b in backends if b.fp32_precision not in ("none", "ieee")]
+    # Given back last, as they are now: the function for all of them writes into them.
+    for backend in lower if of_all == "highest" else backends:
+        undo.append(partial(_set_precision, backend, backend.fp32_precision))
+    if of_all != "highest":
+        undo.append(partial(torch.set_float32_matmul_precision, of_all))
         torch.set_float32_matmul_precision("highest")
-    for kind in ("matmul", "conv"):
-        # An older torch has none.
-        backend: Any = getattr(torch.backends.mkldnn, kind, None)
-        precision = getattr(backend, "fp32_precision", "none")
-        if precision not in ("none", "ieee"):
-            undo.append(partial(_set_precision, backend, precision))
-            backend.fp32_precision = "ieee"
+    for backend in lower:
+        backend.fp32_precision = "ieee"
+
+
+def _backends_of_products():
+    """What multiplies float32 and has a precision; an older torch has none."""
+    mkldnn: Any = torch.backends.mkldnn
+    found = [getattr(mkldnn, kind, None) for kind in ("matmul", "conv")]
+    found.append(torch.backends.cuda.matmul)
+    return [backend for backend in found if hasattr(backend, "fp32_precision")]
 
 
 def _set_precision(backend, precision):
     """Give a backend its precision back, which may be that of all backends."""
+    if backend.fp32_precision == precision:
+        return
     backend.fp32_precision = "none"
     if backend.fp32_precision != precision:
         backend.fp32_precision = precision

@@ -400,6 +400,26 @@ def test_a_precision_of_backends_changes_nothing(
     np.testing.assert_equal(found, expected)
 
 
+@pytest.mark.skipif(
+    not hasattr(torch.backends.mkldnn, "matmul"), reason="torch before 2.9"
+)
+@pytest.mark.parametrize(
+    "name, value", [("allow_tf32", True), ("fp32_precision", "tf32")]
+)
+def test_a_precision_of_cuda_is_put_aside_and_changes_no_other_backend(name, value):
+    cuda = torch.backends.cuda.matmul
+    usual = getattr(cuda, name)
+    setattr(cuda, name, value)
+    try:
+        before = settings_now()["products"]
+        assert before[-1] == "tf32"
+        with undisturbed():
+            assert cuda.fp32_precision == "ieee"
+        assert settings_now()["products"] == before
+    finally:
+        setattr(cuda, name, usual)
+
+
 def test_the_last_one_inside_gives_the_precision_of_products_back():
     with products_of_bfloat16():
         barrier = threading.Barrier(2)
