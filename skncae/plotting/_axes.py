@@ -8,8 +8,8 @@ from skncae._pipelines import final_step
 # Okabe and Ito's colours that stand out from white and from black.
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 
-# Longer names of columns and rows are cut.
-LONGEST_NAME = 60
+# Longer names of columns are cut, and those of rows, which are in titles.
+LONGEST_NAME, LONGEST_ROW = 60, 30
 # Of text that users wrote: a dollar in it begins no formula.
 AS_WRITTEN = {"parse_math": False}
 
@@ -48,10 +48,10 @@ def one_line(text):
     return "".join(char if char.isprintable() else " " for char in str(text))
 
 
-def named(name):
+def named(name, longest=LONGEST_NAME):
     """Write the name of a column or a row in one line, which ends where room does."""
     name = one_line(name)
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def counted(number, things):

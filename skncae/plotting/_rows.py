@@ -13,6 +13,7 @@ from skncae._surroundings import undisturbed
 from skncae.plotting._axes import (
     AS_WRITTEN,
     BLUE,
+    LONGEST_ROW,
     VERMILION,
     Display,
     center_and_spread,
@@ -334,7 +335,8 @@ def _positions(rows, explanation, n_default):
 
 def _title(found, row):
     """Name a row and its error."""
-    return f"Row {named(found.labels[row])}: error {found.contributions[row].sum():.3g}"
+    name = named(found.labels[row], LONGEST_ROW)
+    return f"Row {name}: error {found.contributions[row].sum():.3g}"
 
 
 def _numbers(values):

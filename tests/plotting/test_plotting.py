@@ -691,7 +691,7 @@ def odd_words():
     kinds = np.random.default_rng(0).choice(["$\\x$", "$1$"], size=60)
     frame = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 4)), columns=names)
     frame.insert(0, "kind", kinds)
-    frame.index = [f"$\\bad$ {i}" for i in range(60)]
+    frame.index = [f"$\\bad$ {i} {'folder/' * 10}" for i in range(60)]
     return NCAEDetector(n_estimators=2, max_iter=5, random_state=0).fit(frame), frame
 
 
