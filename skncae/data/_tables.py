@@ -259,12 +259,14 @@ class Tables:
             if self.is_whole:
                 yield _with_its_index(_as_frame(file.read(columns=names))), 0
                 return
-            n_before, counted = 0, _counted(file)
+            n_before, ranges = 0, _ranges(file)
             for batch in file.iter_batches(self.chunk_rows, columns=names):
-                frame = _as_frame(pyarrow.Table.from_batches([batch]))
-                if counted is not None:
-                    frame.index = counted[n_before : n_before + len(batch)]
-                yield _with_its_index(frame), n_before
+                table = pyarrow.Table.from_batches([batch])
+                frame = _with_its_index(_as_frame(table))
+                for place, counted in ranges:
+                    some = counted[n_before : n_before + len(batch)]
+                    frame.insert(min(place, frame.shape[1]), counted.name, some)
+                yield frame, n_before
                 n_before += len(batch)
         except pyarrow.ArrowException as error:
             first = str(error).splitlines()[0]
@@ -348,19 +350,23 @@ def _as_frame(table):
     return frame
 
 
-def _counted(file):
-    """Names of rows that pandas stored as a range in place of a column, or None.
+def _ranges(file):
+    """Levels of an index that pandas stored as a range in place of a column.
 
-    pyarrow gives them for the whole of a parquet file only.
+    pyarrow gives them for the whole of a parquet file only. Each has its place among
+    the levels.
     """
     import pandas
 
-    for stored in (file.schema_arrow.pandas_metadata or {}).get("index_columns", ()):
+    found = []
+    levels = (file.schema_arrow.pandas_metadata or {}).get("index_columns", ())
+    for place, stored in enumerate(levels):
         if isinstance(stored, dict) and stored.get("name") is not None:
             ends = (stored[end] for end in ("start", "stop", "step"))
             counted = pandas.RangeIndex(*ends, name=stored["name"])
-            return counted if len(counted) == file.metadata.num_rows else None
-    return None
+            if len(counted) == file.metadata.num_rows:
+                found.append((place, counted))
+    return found
 
 
 def _with_its_index(frame):

@@ -182,3 +182,15 @@ def test_whole_numbers_that_float_does_not_hold_keep_their_digits(tmp_path):
     lines = [f"{n},{n % 7}\n" for n in range(30)]
     (tmp_path / "one.csv").write_text("".join(["a,b\n", *lines, f"1,{10**17}\n,\n"]))
     assert Tables((str(tmp_path / "one.csv"),)).whole()["b"].max() == 1e17
+
+
+def test_a_level_of_an_index_stored_as_a_range_is_a_column_beside_the_others(tmp_path):
+    frame = pd.DataFrame({"v": np.arange(40) % 7 + 0.5})
+    levels = [pd.RangeIndex(40, name="day"), list("abcd") * 10]
+    frame.index = pd.MultiIndex.from_arrays(levels, names=["day", "site"])
+    frame.to_parquet(tmp_path / "a.parquet")
+    path = (str(tmp_path / "a.parquet"),)
+    whole = Tables(path).whole()
+    pieces = list(Tables(path, chunk_rows=15).chunks())
+    assert list(whole.columns) == ["day", "site", "v"]
+    pd.testing.assert_frame_equal(pd.concat(pieces), whole)
