@@ -13,12 +13,17 @@ NO_NUMBERS = bool | np.bool_ | np.timedelta64
 MOST_COUNTED = int(np.iinfo(np.int64).max)
 
 
+def is_integer(value):
+    """Say whether a value is an integer of any type, and neither flag nor duration."""
+    return isinstance(value, Integral) and not isinstance(value, NO_NUMBERS)
+
+
 def check_count(name, value, most=MOST_COUNTED):
     """Raise unless a value is a whole number from 1 to `most`; return it as an int.
 
     The integers of numpy overflow: minus an unsigned 3 is 253.
     """
-    if isinstance(value, NO_NUMBERS) or not isinstance(value, Integral):
+    if not is_integer(value):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
     check_number(name, value, Integral, 1, most)
     return int(value)

@@ -13,6 +13,7 @@ from skncae._checks import (
     check_count,
     check_finite,
     check_number,
+    is_integer,
 )
 from skncae.evidence._kinds import KINDS
 from skncae.scaling._calibration import IMAGE_VIEWS, VIEWS
@@ -136,9 +137,9 @@ def check_cut(contamination=None, quantile=None, value=None):
 
 def check_calibration(cv):
     """Raise unless cv is None, a number of folds or a splitter."""
-    if cv is None or (hasattr(cv, "split") and not isinstance(cv, str)):
+    if cv is None or (hasattr(cv, "split") and not isinstance(cv, str | bytes)):
         return
-    if isinstance(cv, NO_NUMBERS) or not isinstance(cv, Integral):
+    if not is_integer(cv):
         raise TypeError(
             "cv must be None, a number of folds, or a splitter of scikit-learn such as "
             f"KFold(5), got {cv!r}."

@@ -1,8 +1,8 @@
 """Which columns `categorical_features` says to hold categories."""
 
-from numbers import Integral
-
 import numpy as np
+
+from skncae._checks import is_integer
 
 
 def forced_names(categorical_features, names):
@@ -31,7 +31,7 @@ def _named(item, names):
     """Return the name that an item of categorical_features stands for."""
     if isinstance(item, str) and item in names:
         return item
-    if isinstance(item, Integral) and not isinstance(item, bool):
+    if is_integer(item):
         item = int(item)
         if -len(names) <= item < len(names):
             return names[item]

@@ -6,9 +6,10 @@ shape a row came in is remembered, so that rows that go out have it too.
 
 import math
 from collections.abc import Sequence
-from numbers import Integral
 
 import numpy as np
+
+from skncae._checks import is_integer
 
 # What the networks of images are built for, in pixels a side.
 LEAST_PIXELS, MOST_PIXELS = 8, 64
@@ -64,7 +65,7 @@ def checked_image_shape(shape, name):
     # An array without axes has nothing to go over.
     is_array = isinstance(shape, np.ndarray) and shape.ndim > 0
     sizes = tuple(shape) if is_array or isinstance(shape, Sequence) else ()
-    if len(sizes) not in (2, 3) or not all(isinstance(n, Integral) for n in sizes):
+    if len(sizes) not in (2, 3) or not all(map(is_integer, sizes)):
         raise TypeError(
             f"{name} must be (height, width) or (height, width, channels), three ints "
             f"at most; got {shape!r}."

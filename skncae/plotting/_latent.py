@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import gaussian_kde
 from sklearn.decomposition import PCA
 
-from skncae._checks import check_count
+from skncae._checks import check_count, is_integer
 from skncae._pipelines import rows_for_final_step
 from skncae._surroundings import undisturbed
 from skncae.plotting._axes import VERMILION, Display, counted, fitted_detector, ink
@@ -100,8 +100,7 @@ class LatentSpaceDisplay(Display):
         """
         detector = fitted_detector(estimator)
         means = detector.latent_mean_
-        is_place = isinstance(member, int | np.integer) and not isinstance(member, bool)
-        if not (is_place and 0 <= member < len(means)):
+        if not (is_integer(member) and 0 <= member < len(means)):
             raise ValueError(
                 f"member must be from 0 to {len(means) - 1}, as the detector has "
                 f"{len(means)} networks; got {member!r}."

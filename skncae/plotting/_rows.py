@@ -318,8 +318,8 @@ def _positions(rows, explanation, n_default):
         errors = explanation.contributions.sum(1)
         return np.argsort(-errors, kind="stable")[:n_default]
     rows = np.atleast_1d(rows)
-    # An empty list is one of floats.
-    if rows.size and not np.issubdtype(rows.dtype, np.integer):
+    # An empty list is one of floats, and numpy takes durations for signed integers.
+    if rows.size and rows.dtype.kind not in "iu":
         raise TypeError(
             "rows must be integers, the positions of rows, got "
             f"{np.array2string(rows, threshold=5)}. Of a mask take np.flatnonzero."

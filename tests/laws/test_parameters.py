@@ -13,7 +13,11 @@ import pytest
 
 from skncae import Chunks, NCAEDetector
 from skncae.metrics import precision_at_n_score
-from skncae.plotting import FeatureContributionDisplay
+from skncae.plotting import (
+    FeatureContributionDisplay,
+    LatentSpaceDisplay,
+    ReconstructionDisplay,
+)
 
 INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint64]
 FLOATS = [np.float16, np.float32, np.float64, np.longdouble]
@@ -184,6 +188,9 @@ def test_a_duration_is_no_number_though_numpy_says_so(fitted, rows, name):
         "n_samples": lambda f, X: f.generate(DURATION),
         "quantile": lambda f, X: f.set_threshold(quantile=DURATION),
         "cv": lambda f, X: f.calibrate(X, cv=DURATION),
+        "image_shape": lambda f, X: NCAEDetector(image_shape=(DURATION, 1)).fit(X),
+        "member": lambda f, X: LatentSpaceDisplay.from_estimator(f, X, member=DURATION),
+        "rows": lambda f, X: ReconstructionDisplay.from_estimator(f, X, rows=DURATION),
         "alpha": lambda f, X: f.select(X, DURATION),
         "chunk_rows": lambda f, X: Chunks(X, DURATION),
         "k": lambda f, X: f.explain(X).cells(DURATION),
@@ -194,8 +201,15 @@ def test_a_duration_is_no_number_though_numpy_says_so(fitted, rows, name):
     }.items(),
 )
 def test_a_duration_is_no_number_of_anything(fitted, rows, name, door):
-    with pytest.raises(TypeError, match=f"{name} must be"):
+    # As of all that is no place of a network.
+    error = ValueError if name == "member" else TypeError
+    with pytest.raises(error, match=f"{name} must be"):
         door(copy.copy(fitted), rows)
+
+
+def test_a_duration_is_no_place_of_a_column(rows):
+    with pytest.raises(ValueError, match="categorical_features names"):
+        scores_of(rows, categorical_features=[np.timedelta64(1, "s")])
 
 
 @pytest.mark.parametrize("units", [b"ab", bytearray(b"ab")])
