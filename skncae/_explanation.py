@@ -263,8 +263,11 @@ class Explanation:
         others = [] if self.associates_of is None else self.associates_of(column)
         # What is to blame itself says nothing of another.
         beside = [j for j in others if parts[j] < parts[column]]
+        told = self._column(column)
+        if self.image_shape is not None:
+            told = _of_brightness(told, self.expected[row, column])
         return Cell(
-            self._column(column),
+            told,
             self.values[row, column],
             self.expected[row, column],
             tuple((self._column(j), self.values[row, j]) for j in beside),
@@ -285,6 +288,17 @@ class Explanation:
         top = self.top(min(ROWS_SHOWN, len(self.errors)))
         with pandas.option_context("display.max_colwidth", None):
             return top.to_html(escape=True, float_format="{:.2f}".format)
+
+
+def _of_brightness(pixel, expected):
+    """A pixel of an image where so much is expected of it.
+
+    Usual values are those of images of median brightness and contrast. They say nothing
+    of one that is expected to be beyond them.
+    """
+    if is_missing(pixel.low) or pixel.low <= expected <= pixel.high:
+        return pixel
+    return replace(pixel, low=None, high=None)
 
 
 def _difference(value, expected):

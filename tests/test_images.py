@@ -140,6 +140,18 @@ def test_sentences_about_pixels_are_in_their_units():
     assert 999 < float(low) < 1000.5 < float(high) < 1002
 
 
+def test_a_pixel_of_a_dark_image_is_not_compared_with_images_of_usual_light():
+    images = 0.2 * np.random.default_rng(0).random((60, 8, 8))
+    images += np.linspace(0, 200, 60)[:, None, None]
+    images[3, 2, 2] += 80
+    detector = NCAEDetector(evidence="reconstruction", max_iter=2, random_state=0)
+    explanation = detector.fit(images).explain(images)
+    # It is brighter than its own image, and darker than most others.
+    said = explanation.sentence(3)
+    assert re.fullmatch(r"x18 = 90\.\d*; about [\d.]+ is expected", said)
+    assert "usual" not in explanation.sentence(59)
+
+
 def test_expected_image_has_the_brightness_and_contrast_of_the_image(fast, digits):
     X, _ = digits
     detector = fast(evidence="reconstruction").fit(X)
