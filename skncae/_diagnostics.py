@@ -30,15 +30,20 @@ def raise_if_filled(was_empty, rows):
         )
 
 
-def warn_if_empty(X):
+def _warn_if_empty(detector):
     """Name the columns without any value: what they say is left out for good."""
-    empty = np.flatnonzero(np.isnan(X).all(0))
-    if len(empty):
-        warn_caller(
-            f"X has no value at all in column {', '.join(map(str, empty))}: it is left "
-            "out of every score, also of rows that have one there later. Drop it, or "
-            "fit on rows that have values.",
-        )
+    empty = np.flatnonzero(detector._scorer.ensemble.is_empty)
+    if not len(empty):
+        return
+    names = getattr(detector, "feature_names_in_", range(detector.n_features_in_))
+    if detector._layout is not None:
+        names = [detector._layout.used[owner].name for owner in detector._layout.owners]
+    columns = ", ".join(dict.fromkeys(str(names[column]) for column in empty))
+    warn_caller(
+        f"X has no value at all in column {columns}: it is left out of every score, "
+        "also of rows that have one there later. Drop it, or fit on rows that have "
+        "values.",
+    )
 
 
 def warn_of_lost(layout):
@@ -70,7 +75,11 @@ def raise_if_diverged(history, ended_finite, learning_rate):
 
 
 def warn_of_fit(detector, X):
-    """Say so when a fit cannot tell its rows apart, or cannot cut them as asked."""
+    """Say so when a fit cannot tell its rows apart, or cannot cut them as asked.
+
+    And when it has learnt nothing of a column.
+    """
+    _warn_if_empty(detector)
     scores = detector.training_scores_
     if len(scores) > 1 and _are_alike(scores) and _differ(X):
         warn_caller(

@@ -14,7 +14,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from tqdm.auto import tqdm
 
-from skncae._diagnostics import raise_if_diverged, raise_if_filled, warn_if_empty
+from skncae._diagnostics import raise_if_diverged, raise_if_filled
 from skncae._parameters import private_random_state, seed_of, torch_device
 from skncae._settings import check_warm_start
 from skncae._threshold import Threshold, threshold_of
@@ -195,7 +195,6 @@ def n_rounds(settings):
 
 def _scales(settings, rows, earlier):
     """Return the view of the networks, and what completes rows (None: nothing may)."""
-    warn_if_empty(rows)
     if earlier is not None:
         # The networks' inputs must keep their meaning.
         view = earlier.scorer.ensemble.view

@@ -207,6 +207,14 @@ def test_column_without_any_value_is_named_in_a_warning(make, holes):
         make().fit(holes)
 
 
+def test_column_of_a_frame_without_any_value_is_named(make, X):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(X, columns=list("abcdefghij")[: X.shape[1]])
+    frame["b"] = np.nan
+    with pytest.warns(UserWarning, match="no value at all in column b: "):
+        make().fit(frame)
+
+
 @EVERY_VIEW
 @pytest.mark.filterwarnings("ignore:X has no value at all:UserWarning")
 def test_column_without_any_value_in_fit_never_counts(make, holes, scaling):
