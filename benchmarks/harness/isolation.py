@@ -12,9 +12,6 @@ import warnings
 # On a busy machine a process waits for most of its time; one that sleeps does so, too.
 PATIENCE = 30
 
-# What the server imports that children are forked from.
-PRELOADED = ["benchmarks.harness.preload"]
-
 
 def one_thread():
     """Give this process and its children one thread each for arithmetic."""
@@ -27,7 +24,7 @@ def start_context():
     if sys.platform != "linux":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
+    context.set_forkserver_preload(["benchmarks.harness.preload"])
     return context
 
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.harness import isolation, suite
+from benchmarks.harness import suite
 from benchmarks.sets import tables as datasets
 
 OWN = """
@@ -38,18 +38,6 @@ class Uninstalled:
     def __init__(self):
         import a_package_that_nobody_has
 """
-
-
-@pytest.fixture(scope="session", autouse=True)
-def server_of_the_tests():
-    """Fork the children of suites from a process that has imported what these need.
-
-    The first server of a process stays. That of the benchmarks also fits and compiles,
-    so that no measured fit pays for it.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(isolation, "PRELOADED", ["tests.benchmarks.test_suite"])
-        yield
 
 
 @pytest.fixture
