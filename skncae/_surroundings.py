@@ -12,7 +12,7 @@ import os
 import threading
 import warnings
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -121,6 +121,7 @@ def _multiply_exactly(undo):
         backend.fp32_precision = "ieee"
 
 
+@cache
 def _backends_of_products():
     """What multiplies float32 and has a precision; an older torch has none."""
     mkldnn: Any = torch.backends.mkldnn

@@ -50,8 +50,8 @@ def combined(names, minus_logs):
     voting, local = _voting_and_local(names)
     result = _median([minus_logs[place] for place in voting])
     if local:
-        weights = _weights(names, local)
-        overruling, limit = np.average(minus_logs[local], 0, weights), OVERRULED
+        weighted = zip(_weights(names, local), minus_logs[local], strict=True)
+        overruling, limit = sum(weight * row for weight, row in weighted), OVERRULED
         if WITNESS in names:
             limit = np.maximum(limit, minus_logs[names.index(WITNESS)])
         result = np.maximum(result, np.minimum(overruling, limit))
@@ -80,7 +80,8 @@ def onnx(graph, names, minus_logs):
     )
     result = mean_of(middle)
     if local:
-        weighted = op.mul(together(local), op.const(_weights(names, local)))
+        weights = np.array(_weights(names, local))
+        weighted = op.mul(together(local), op.const(weights))
         overruling = op.reduce_sum(weighted, op.const([1]), keepdims=0)
         limit = op.const(OVERRULED)
         if WITNESS in names:
@@ -99,8 +100,8 @@ def _voting_and_local(names):
 
 def _weights(names, local):
     """Weights of the kinds at these places; their sum is 1."""
-    weights = np.array([LOCAL[names[place]] for place in local])
-    return weights / weights.sum()
+    weights = [LOCAL[names[place]] for place in local]
+    return [weight / sum(weights) for weight in weights]
 
 
 def _median(rows):
