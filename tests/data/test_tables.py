@@ -189,6 +189,10 @@ def test_a_level_of_an_index_stored_as_a_range_is_a_column_beside_the_others(tmp
     levels = [pd.RangeIndex(40, name="day"), list("abcd") * 10]
     frame.index = pd.MultiIndex.from_arrays(levels, names=["day", "site"])
     frame.to_parquet(tmp_path / "a.parquet")
+    try:
+        pd.read_parquet(tmp_path / "a.parquet")
+    except KeyError:
+        pytest.skip("this pyarrow does not read what it has written")
     path = (str(tmp_path / "a.parquet"),)
     whole = Tables(path).whole()
     pieces = list(Tables(path, chunk_rows=15).chunks())
