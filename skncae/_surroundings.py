@@ -37,22 +37,25 @@ def _package(frame):
     return frame.f_globals.get("__name__", "").partition(".")[0]
 
 
-class _ExactProducts:
-    """Products of float32 are of float32, though the caller allows TF32 or bfloat16.
+class ForAllThreads:
+    """A context in which something is set that all threads share.
 
-    That is set for all threads: the first one inside puts it aside, and the last one
-    gives it back.
+    The first one inside sets it in `_enter`, and the last one gives it back in
+    `_leave`, also half way in or out. A subclass writes both, with the lock: they count
+    `_n_inside`, and `_here.inside` of a thread is what it keeps while it is inside.
     """
 
     def __init__(self):
         self._lock = threading.Lock()
         self._here = threading.local()
         self._n_inside = 0
-        self._undo: list[partial] = []
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.after_fork)
 
     @contextmanager
     def __call__(self):
         if self._is_inside():
+            # A callback that scores while its fit goes on: the fit gives it back.
             yield
             return
         try:
@@ -66,8 +69,35 @@ class _ExactProducts:
                 self._leave()
                 raise
 
+    def after_fork(self):
+        """Start anew in a child process, which has no thread but the one that forked.
+
+        Another one may have held the lock, or been inside.
+        """
+        self._lock = threading.Lock()
+        was_inside, self._n_inside = self._n_inside, int(self._is_inside())
+        if was_inside and not self._n_inside:
+            self._give_back()
+
     def _is_inside(self):
-        return getattr(self._here, "is_inside", False)
+        return getattr(self._here, "inside", None) is not None
+
+    def _enter(self):
+        raise NotImplementedError
+
+    def _leave(self):
+        raise NotImplementedError
+
+    def _give_back(self):
+        raise NotImplementedError
+
+
+class _ExactProducts(ForAllThreads):
+    """Products of float32 are of float32, though the caller allows TF32 or bfloat16."""
+
+    def __init__(self):
+        super().__init__()
+        self._undo: list[partial] = []
 
     def _enter(self):
         with self._lock:
@@ -75,14 +105,14 @@ class _ExactProducts:
                 _multiply_exactly(self._undo)
             # Both or none: no interrupt comes between two assignments.
             self._n_inside += 1
-            self._here.is_inside = True
+            self._here.inside = True
 
     def _leave(self):
         """Go out, also half way in or out."""
         with self._lock:
             if self._is_inside():
                 self._n_inside -= 1
-                self._here.is_inside = False
+                self._here.inside = None
             if self._n_inside == 0:
                 self._give_back()
 
@@ -92,12 +122,8 @@ class _ExactProducts:
             self._undo.pop()
 
     def after_fork(self):
-        """Start anew in a child process, which has no thread but the one that forked.
-
-        Another one may have held the lock, or been inside.
-        """
-        self._lock = threading.Lock()
-        self._n_inside = int(self._is_inside())
+        """The same; another thread may have been half way in, and is not counted."""
+        super().after_fork()
         if not self._n_inside:
             self._give_back()
 
@@ -140,8 +166,6 @@ def _set_precision(backend, precision):
 
 
 exact_products = _ExactProducts()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=exact_products.after_fork)
 
 
 @contextmanager

@@ -1,17 +1,15 @@
 """Limits torch and BLAS to one thread while fitting and scoring."""
 
-import os
 import threading
-from contextlib import contextmanager
 from queue import SimpleQueue
 
 import torch
 from threadpoolctl import ThreadpoolController
 
-from skncae._surroundings import undisturbed
+from skncae._surroundings import ForAllThreads, undisturbed
 
 
-class _OneThread:
+class _OneThread(ForAllThreads):
     """Keeps torch and BLAS to one thread while anybody trains or scores.
 
     A step, or a block of scores, is many small operations. Sharing each of them out
@@ -20,33 +18,11 @@ class _OneThread:
     """
 
     def __init__(self):
-        self._lock = threading.Lock()
-        self._here = threading.local()
-        self._n_inside = 0
+        super().__init__()
         self._n_threads = 1
         blas = ThreadpoolController().select(user_api="blas")
         self._blas = blas.lib_controllers
         self._blas_threads = []
-
-    @contextmanager
-    def __call__(self):
-        if self._is_inside():
-            # A callback that scores while its fit goes on: the fit gives them back.
-            yield
-            return
-        try:
-            self._enter()
-            yield
-        finally:
-            try:
-                self._leave()
-            except BaseException:
-                # An interrupt that came on the way out.
-                self._leave()
-                raise
-
-    def _is_inside(self):
-        return getattr(self._here, "n_threads", None) is not None
 
     def _enter(self):
         """Come in; the first one puts BLAS to one thread."""
@@ -61,7 +37,7 @@ class _OneThread:
                 own = self._n_threads
             # Both or none: no interrupt comes between two assignments.
             self._n_inside += 1
-            self._here.n_threads = own
+            self._here.inside = own
             for library in self._blas:
                 library.set_num_threads(1)
         torch.set_num_threads(1)
@@ -70,30 +46,21 @@ class _OneThread:
         """Go out, also half way in or out; the last one gives BLAS its threads back."""
         with self._lock:
             if self._is_inside():
-                torch.set_num_threads(self._here.n_threads)
+                torch.set_num_threads(self._here.inside)
                 self._n_inside -= 1
-                self._here.n_threads = None
+                self._here.inside = None
             # OpenBLAS may listen to the main thread only: no other can do it for it.
             is_main = threading.current_thread() is threading.main_thread()
             if self._n_inside == 0 or is_main:
-                for library, n in zip(self._blas, self._blas_threads, strict=False):
-                    library.set_num_threads(n)
+                self._give_back()
 
-    def after_fork(self):
-        """Start anew in a child process, which has no thread but the one that forked.
-
-        Another one may have held the lock, or been inside.
-        """
-        self._lock = threading.Lock()
-        was_inside, self._n_inside = self._n_inside, int(self._is_inside())
-        if was_inside and not self._n_inside:
-            for library, n in zip(self._blas, self._blas_threads, strict=True):
-                library.set_num_threads(n)
+    def _give_back(self):
+        # An interrupt may have come before all were counted.
+        for library, n in zip(self._blas, self._blas_threads, strict=False):
+            library.set_num_threads(n)
 
 
 one_thread = _OneThread()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=one_thread.after_fork)
 
 
 def in_threads(function, items):
