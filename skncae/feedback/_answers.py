@@ -79,6 +79,12 @@ class Answers:
         return np.isin(_keys(_plain(X)), _keys(self.rows))
 
 
+def first_of_each(X):
+    """Positions of the rows of X that no row before them equals."""
+    _, first = np.unique(_keys(_plain(X)), return_index=True)
+    return np.sort(first)
+
+
 def read_labels(labels, n_samples, index=None):
     """Return the positions of the rows that were looked at, and -1 or 1 of each.
 

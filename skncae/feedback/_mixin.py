@@ -16,7 +16,7 @@ from skncae.data._layout import check_rows, feature_names
 from skncae.data._reading import index_of
 from skncae.evidence._scorer import Scorer
 from skncae.evidence._tail_probability import TailProbability
-from skncae.feedback._answers import Answers, read_labels
+from skncae.feedback._answers import Answers, first_of_each, read_labels
 from skncae.feedback._refined import RefinedScorer, believed
 from skncae.feedback._similarity import Ranks, most_telling
 
@@ -136,7 +136,7 @@ class AnswersMixin:
         The first is the row that was not answered yet and is thought most abnormal,
         with something for how little is known of rows like it. Each other is the first
         one if those before it turned out to be nearly inliers, so that a batch holds
-        rows of several kinds.
+        rows of several kinds. Of equal rows it is the first: one answer is about all.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class AnswersMixin:
         -------
         rows : ndarray or pandas Index of shape (n,)
             Their labels in the index of a frame, positions without one; fewer where X
-            has no more rows without an answer.
+            has no more different rows without an answer.
 
         Raises
         ------
@@ -181,7 +181,8 @@ class AnswersMixin:
             tail = TailProbability.of(-self.training_scores_)
             thought = believed(tail, self._scorer.errors(rows))
             answers, open_rows = Answers.none(rows.shape[1]), np.arange(len(rows))
-        candidates = open_rows[np.argsort(-thought[open_rows], kind="stable")]
+        candidates = open_rows[first_of_each(rows[open_rows])]
+        candidates = candidates[np.argsort(-thought[candidates], kind="stable")]
         candidates = candidates[:MAX_CANDIDATES]
         ranks = Ranks.of(self._reference)
         picked = most_telling(

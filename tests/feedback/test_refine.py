@@ -380,6 +380,17 @@ def test_next_to_review_does_not_ask_twice(detector):
     assert len(seen & set(WANTED)) >= 5
 
 
+@given(st.lists(st.integers(0, 19), min_size=20, max_size=80), st.integers(1, 40))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_next_to_review_asks_about_equal_rows_once(detector, drawn, n):
+    different = rows()[:20]
+    different[3, 1] = 0.0
+    X = different[drawn]
+    X[::2, 1] *= np.where(X[::2, 1] == 0, -1.0, 1.0)
+    asked = np.asarray(drawn)[detector.next_to_review(X, n)]
+    assert len(set(asked)) == len(asked) == min(n, len(set(drawn)))
+
+
 def test_next_to_review_spreads_over_kinds_of_rows():
     X = np.random.default_rng(0).normal(size=(300, 3))
     X[:20, 0] += 12
