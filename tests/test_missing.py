@@ -13,7 +13,7 @@ from sklearn.metrics.pairwise import nan_euclidean_distances
 
 from skncae import NCAEDetector
 from skncae.evidence._base import Block
-from skncae.evidence._columns import Tails
+from skncae.evidence._tails import Tails
 from skncae.evidence._kinds import TABLE_EVIDENCE
 from skncae.evidence._reference_rows import observed_distances
 from skncae.scaling import _missing

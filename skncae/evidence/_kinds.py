@@ -1,13 +1,14 @@
 """The kinds of evidence by name."""
 
 from skncae.evidence._base import Evidence
-from skncae.evidence._columns import Rarity, Tails
 from skncae.evidence._conditional import Conditional
 from skncae.evidence._distance import Distance
 from skncae.evidence._neighbors import ContrastNeighbors, EdgeNeighbors, PixelNeighbors
+from skncae.evidence._rarity import Rarity
 from skncae.evidence._reconstruction import Reconstruction
 from skncae.evidence._reference_rows import ReferenceRows
 from skncae.evidence._row_neighbors import RowNeighbors
+from skncae.evidence._tails import Tails
 from skncae.evidence._transformations import Transformations
 
 KINDS: dict[str, type[Evidence]] = {}

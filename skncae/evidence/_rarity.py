@@ -1,13 +1,11 @@
-"""The columns of a row, each by itself: how far out a value is, and how rare."""
+"""The columns of a row, each by itself: how rare its values are."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import ClassVar
 
 import numpy as np
 
 from skncae.evidence._interpolation import interpolated
-from skncae.scaling._location import ABSURD, ROUNDING, SYMMETRIC, reach_of
+from skncae.scaling._location import ABSURD, ROUNDING, reach_of
 from skncae.scaling._scaler import standardized, standardized_onnx
 
 # Values this close, in units of what nine tenths of the values reach, are one value.
@@ -19,10 +17,6 @@ OFF_LATTICE = (3 - 5**0.5) / 2
 
 # The same beside a column that is constant; float32 has seven digits.
 SAME_AS_A_CONSTANT = 1e-5
-
-# Knots of the tail of a column: half of them at equal steps of its values, half of them
-# closer and closer to the end of the longer tail.
-MAX_KNOTS = 512
 
 # Columns that are standardised together: of all it would take the memory of the rows.
 TOGETHER = 256
@@ -40,11 +34,16 @@ SHIFT_OF_BINS = 2e-3
 
 
 @dataclass(frozen=True)
-class _Columns:
-    """Evidence from each column alone: the sum of what its values are worth.
+class Rarity:
+    """How rare values such as a row's are in each column.
 
-    A subclass learns that, in `_learnt(z, counts)`. Between the knots of a column it is
-    interpolated, so that rounding changes it as little as it changes the value.
+    -log P(a training value is as rare), summed over the columns: gaps, and rare values
+    among few. Kin of HBOS, which sums the -log density of a histogram. A column has a
+    histogram of as many bins as the square root of its values, or one bin for each
+    value where there are no more than that. The knots are the centres of the bins, and
+    what three of ten rows have, between two values that are beyond all of them. Absurd
+    values are in no bin. Between the knots it is interpolated, so that rounding changes
+    it as little as it changes the value.
 
     Parameters
     ----------
@@ -61,7 +60,7 @@ class _Columns:
     values: np.ndarray
     worths: np.ndarray
 
-    name: ClassVar[str]
+    name = "rarity"
     power = 1
     images_only = complete_only = typed_only = False
     by_column_alone = True
@@ -69,21 +68,14 @@ class _Columns:
     @classmethod
     def learn(cls, block, settings, random_state):
         """Learn from the training rows."""
-        # Once for the kinds that see each column alone.
-        if "distinct values" not in block.kept:
-            block.kept["distinct values"] = _distinct(block.rows)
-        return cls._of(*block.kept["distinct values"])
+        return cls.of(block.rows)
 
     @classmethod
     def of(cls, X):
         """Learn from rows."""
-        return cls._of(*_distinct(X))
-
-    @classmethod
-    def _of(cls, center, scale, ascending, is_first):
-        """Learn from the distinct values of each column, and how often each came."""
+        center, scale, ascending, is_first = _distinct(X)
         columns = [
-            cls._learnt(*_counted(*column))
+            _learnt(*_counted(*column))
             for column in zip(ascending, is_first, strict=True)
         ]
         n_knots = max(len(knots) for knots, _ in columns)
@@ -93,11 +85,6 @@ class _Columns:
             values[: len(knots), column] = knots
             worths[: len(knots), column] = worth
         return cls(center, scale, values, worths)
-
-    @staticmethod
-    def _learnt(z, counts):
-        """Return knots and worths of distinct values that came so often."""
-        raise NotImplementedError
 
     def errors(self, block):
         """Sum over the columns of each row, (n_samples,)."""
@@ -146,82 +133,23 @@ class _Columns:
                 yield column, rows, interpolated(z[rows, place], knots, worths)
 
 
-class Tails(_Columns):
-    """How far out each column is, in the direction of its longer tail.
-
-    The squared -log P(a training value is as large), summed over the columns: many
-    columns are far out, or a few very far. Kin of ECOD and COPOD, which sum the -log
-    tail probability itself, of both tails or of the one that the skewness picks. Absurd
-    values have no say in the skewness.
-    """
-
-    name = "tails"
-
-    @staticmethod
-    def _learnt(z, counts):
-        """Return knots and worths of distinct values that came so often."""
-        if not len(z):
-            return np.zeros(1), np.zeros(1)
-        if len(z) == 1:
-            return _of_a_constant(z, np.square(np.log(counts.sum())))
-        if not _upper_tail_is_longer(z, counts):
-            knots, worth = Tails._upper(-z[::-1], counts[::-1])
-            return -knots[::-1], worth[::-1]
-        return Tails._upper(z, counts)
-
-    @staticmethod
-    def _upper(z, counts):
-        """Knots and worths of a column whose upper tail counts."""
-        n = counts.sum()
-        # Absurd values are beyond all others, and leave those as rare as they are.
-        z, counts = _ordinary(z, counts)
-        as_large = np.cumsum(counts[::-1])[::-1]
-        if len(z) > MAX_KNOTS:
-            picked = _picked(len(z), MAX_KNOTS)
-            z, as_large = z[picked], as_large[picked]
-        worth = np.square(np.log(as_large / n))
-        # A value beyond all is as rare as one that was seen once.
-        return np.append(z, z[-1] + _width(z)), np.append(worth, np.square(np.log(n)))
-
-    def usual_range(self):
-        """Between what values 98 % of each column lie: (low, high)."""
-        n_knots = (~np.isnan(self.values)).sum(0)
-        columns = zip(self.values.T, self.worths.T, n_knots, strict=True)
-        z = np.array([_usual(z[:n], worth[:n]) for z, worth, n in columns])
-        return tuple(z.T * self.scale + self.center)
-
-
-class Rarity(_Columns):
-    """How rare values such as a row's are in each column.
-
-    -log P(a training value is as rare), summed over the columns: gaps, and rare values
-    among few. Kin of HBOS, which sums the -log density of a histogram. A column has a
-    histogram of as many bins as the square root of its values, or one bin for each
-    value where there are no more than that. The knots are the centres of the bins, and
-    what three of ten rows have, between two values that are beyond all of them. Absurd
-    values are in no bin.
-    """
-
-    name = "rarity"
-
-    @staticmethod
-    def _learnt(z, counts):
-        """Return knots and worths of distinct values that came so often."""
-        if not len(z):
-            return np.zeros(1), np.zeros(1)
-        n = counts.sum()
-        if len(z) == 1:
-            return _of_a_constant(z, np.log(n))
-        values, counts = _ordinary(z, counts)
-        n_bins = int(np.ceil(np.sqrt(n)))
-        if len(values) <= n_bins:
-            return _with_unseen(values, _rarity(counts, n), n)
-        knots, bins = _bins(values, n_bins)
-        of_bins = np.bincount(bins, counts, n_bins)
-        worth = _rarity(of_bins, n)
-        own = worth[bins]
-        knots, worth = _with_unseen(knots, worth, n)
-        return _with_common(knots, worth, values, own, _commonness(counts, of_bins))
+def _learnt(z, counts):
+    """Return knots and worths of distinct values of a column that came so often."""
+    if not len(z):
+        return np.zeros(1), np.zeros(1)
+    n = counts.sum()
+    if len(z) == 1:
+        return _of_a_constant(z, np.log(n))
+    values, counts = _ordinary(z, counts)
+    n_bins = int(np.ceil(np.sqrt(n)))
+    if len(values) <= n_bins:
+        return _with_unseen(values, _rarity(counts, n), n)
+    knots, bins = _bins(values, n_bins)
+    of_bins = np.bincount(bins, counts, n_bins)
+    worth = _rarity(of_bins, n)
+    own = worth[bins]
+    knots, worth = _with_unseen(knots, worth, n)
+    return _with_common(knots, worth, values, own, _commonness(counts, of_bins))
 
 
 def _distinct(X):
@@ -322,37 +250,6 @@ def _of_a_constant(z, unseen):
     """Knots of a column of one value: what differs by more than rounding is unseen."""
     reach = SAME_AS_A_CONSTANT * np.array([-2.0, -1.0, 1.0, 2.0])
     return z + reach, np.array([unseen, 0.0, 0.0, unseen])
-
-
-@lru_cache
-def _picked(n, n_knots):
-    """Some of n ascending values: every one of the last ones, then fewer."""
-    even = np.linspace(0, n - 1, n_knots // 2).round()
-    from_end = np.geomspace(1, n, n_knots - n_knots // 2).round()
-    return np.unique(np.concatenate([even, n - from_end]).astype(int))
-
-
-def _upper_tail_is_longer(z, counts):
-    """Say whether a column is skewed to the right; absurd values have no say."""
-    z, counts = _ordinary(z, counts)
-    centred = z - counts @ z / counts.sum()
-    # A power of 3 would take numpy thirty times as long as two products.
-    cubes = counts * centred * np.square(centred)
-    return cubes.sum() > SYMMETRIC * np.abs(cubes).sum()
-
-
-def _usual(z, worth):
-    """First and last percentile of a column, from the knots of its longer tail."""
-    if worth[0] == worth[-1]:
-        # A constant, or a column without any value.
-        return 0.0, 0.0
-    share = np.exp(-np.sqrt(worth))
-    if worth[0] < worth[-1]:
-        # The share of larger values; the last knot is beyond all.
-        at = np.searchsorted(1.0 - share[:-1], (0.01, 0.99), "right") - 1
-        return tuple(z[np.maximum(at, 0)])
-    at = np.searchsorted(share[1:], (0.01, 0.99), "left")
-    return tuple(z[1:][np.minimum(at, len(z) - 2)])
 
 
 def _width(knots):

@@ -1,0 +1,92 @@
+"""How far out the columns of a row are, each by itself."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skncae.scaling._scaler import standardized, standardized_onnx
+
+# Degrees of freedom of the distribution that columns are compared with.
+DEGREES_OF_FREEDOM = 4.0
+
+# Percentiles between which a column usually lies.
+USUAL = (1.0, 99.0)
+
+# Columns that are judged together: of all it would take the memory of the rows.
+TOGETHER = 256
+
+
+@dataclass(frozen=True)
+class Tails:
+    """How unlikely the columns are if each has heavy tails, Student's t.
+
+    Minus its log density, up to a constant and a factor: summed over the columns, many
+    are far out, or a few very far. Beyond a few deviations it grows with the logarithm,
+    so one absurd value says no more than some large ones do.
+
+    Parameters
+    ----------
+    center, scale : ndarray of shape (n_features,)
+        Mean and deviation of each column, its absurd values left out.
+    low, high : ndarray of shape (n_features,)
+        Between which 98 % of each column lie.
+    """
+
+    center: np.ndarray
+    scale: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    name = "tails"
+    power = 1
+    images_only = complete_only = typed_only = False
+    by_column_alone = True
+
+    @classmethod
+    def learn(cls, block, settings, random_state):
+        """Learn from the training rows."""
+        view = block.standardized_view(rounds=0)
+        is_empty = np.isnan(block.rows).all(0)
+        # numpy warns of columns without any value.
+        rows = np.where(is_empty, 0.0, block.rows)
+        low, high = np.nanpercentile(rows, USUAL, axis=0, method="inverted_cdf")
+        return cls(view.center, view.scale, low, high)
+
+    def errors(self, block):
+        """Sum over the columns of each row, (n_samples,)."""
+        total = np.zeros(len(block))
+        for first in range(0, len(self.center), TOGETHER):
+            total += self._worths(block, slice(first, first + TOGETHER)).sum(1)
+        return total
+
+    def contributions(self, block):
+        """What every value is worth; missing ones nothing."""
+        return self._worths(block, slice(None))
+
+    def _worths(self, block, part):
+        """What the values of some columns are worth."""
+        z = standardized(block.rows[:, part], self.center[part], self.scale[part])
+        z *= z
+        z /= DEGREES_OF_FREEDOM
+        return np.nan_to_num(np.log1p(z, out=z), copy=False)
+
+    def usual_range(self):
+        """Between what values 98 % of each column lie: (low, high)."""
+        return self.low, self.high
+
+    def state(self):
+        """Everything learnt, as a dictionary of arrays."""
+        return vars(self).copy()
+
+    @classmethod
+    def from_state(cls, state):
+        """Build the evidence that `state` was taken from."""
+        return cls(**state)
+
+    def onnx(self, graph):
+        """Write `errors` as operations of an ONNX graph."""
+        op = graph.op
+        z = standardized_onnx(graph, graph.X, self.center, self.scale)
+        squares = op.div(op.mul(z, z), op.const(DEGREES_OF_FREEDOM))
+        worth = op.log(op.add(squares, op.const(1.0)))
+        return op.reduce_sum(worth, op.const([1]), keepdims=0)
