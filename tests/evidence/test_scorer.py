@@ -8,17 +8,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
-from scipy.stats import rankdata
+from scipy.stats import rankdata, t
 
-from skncae.evidence import _columns
 from skncae.evidence._base import Block
-from skncae.evidence._columns import Rarity, Tails
 from skncae.evidence._distance import Distance
 from skncae.evidence._interpolation import interpolated
 from skncae.evidence._kinds import TABLE_EVIDENCE
+from skncae.evidence._rarity import SHIFT_OF_BINS, Rarity
 from skncae.evidence._reference_rows import nearest_distances, nearest_rows
 from skncae.evidence._row_neighbors import kth_distances
 from skncae.evidence._tail_probability import TailProbability
+from skncae.evidence._tails import Tails
 from skncae.networks import _ensemble
 
 
@@ -86,46 +86,46 @@ def test_surprise_of_equal_rows_does_not_hang_on_the_last_bits_of_their_error(er
 # --- column tails --------------------------------------------------------------
 
 
-def test_column_tails_sum_the_squared_log_shares_in_the_direction_of_the_skew():
-    rng = np.random.default_rng(0)
-    X = np.column_stack([rng.exponential(size=60), -rng.exponential(size=60)])
-    tails, rows = Tails.of(X), X[rng.permutation(60)[:20]]
-    for row, total in zip(rows, tails.errors(block(rows)), strict=True):
-        upper = max(np.count_nonzero(X[:, 0] >= row[0]), 1) / 60
-        lower = max(np.count_nonzero(X[:, 1] <= row[1]), 1) / 60
-        # Values that all but tie are one value.
-        expected = np.log(upper) ** 2 + np.log(lower) ** 2
-        assert total == pytest.approx(expected, rel=1e-3)
+def tails_of(X):
+    return Tails.learn(block(X), None, None)
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-def test_column_tails_call_the_end_of_the_longer_tail_the_outlying_one(sign):
-    column = sign * np.random.default_rng(0).exponential(size=(200, 1))
-    long_end, short_end = Tails.of(column).errors(
-        block(sign * np.array([[9.0], [-9.0]]))
+def test_column_tails_are_densities_of_student_t():
+    X = np.random.default_rng(0).normal([3.0, -9.0], [0.1, 40.0], size=(60, 2))
+    z = (X - X.mean(0)) / X.std(0)
+    # Less that of the mean, over half of one more than the degrees of freedom.
+    density = t(4).logpdf(0.0) - t(4).logpdf(z)
+    np.testing.assert_allclose(
+        tails_of(X).errors(block(X)), density.sum(1) / 2.5, rtol=1e-9
     )
-    assert long_end == pytest.approx(np.log(200) ** 2)
-    assert short_end == 0.0
 
 
-def test_column_tails_of_many_rows_are_close_to_those_of_all_of_them(monkeypatch):
-    X = np.random.default_rng(0).exponential(size=(10_000, 1))
-    rows = block(np.quantile(X, [[0.1], [0.5], [0.99]]))
-    monkeypatch.setattr(_columns, "MAX_KNOTS", 10_000)
-    of_all = Tails.of(X).errors(rows)
-    monkeypatch.setattr(_columns, "MAX_KNOTS", 500)
-    np.testing.assert_allclose(Tails.of(X).errors(rows), of_all, atol=0.2)
+@given(st.floats(1e3, 1e300), st.sampled_from([-1.0, 1.0]))
+def test_one_absurd_value_leaves_column_tails_as_they_were(size, sign):
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    with_one = X.copy()
+    with_one[7, 0] = sign * size
+    before, after = tails_of(X), tails_of(with_one)
+    others = block(np.delete(X, 7, axis=0))
+    np.testing.assert_allclose(after.errors(others), before.errors(others), atol=0.02)
+    assert after.errors(block(with_one[[7]])) > after.errors(others).max()
+
+
+def test_usual_range_is_what_98_percent_of_a_column_are_between():
+    X = np.random.default_rng(0).exponential(size=(1000, 2)) * [1.0, -5.0]
+    low, high = tails_of(X).usual_range()
+    assert ((X >= low) & (X <= high)).mean(0) == pytest.approx(0.98, abs=0.002)
 
 
 def test_column_tails_of_a_constant_column_are_zero():
-    assert not Tails.of(np.ones((9, 1))).errors(block(np.ones((4, 1)))).any()
+    assert not tails_of(np.ones((9, 1))).errors(block(np.ones((4, 1)))).any()
 
 
 def test_column_tails_take_rows_in_any_order_and_pass_missing_values_over():
     X = np.random.default_rng(0).exponential(size=(60, 3)) * [1.0, -1.0, 1.0]
     holes = X.copy()
     holes[::3, 0] = holes[5, :] = np.nan
-    tails = Tails.of(X)
+    tails = tails_of(X)
     apart = np.array([tails.contributions(block(row[None]))[0] for row in X])
     np.testing.assert_array_equal(tails.contributions(block(X)), apart)
     expected = np.where(np.isnan(holes), 0.0, apart)
@@ -145,7 +145,7 @@ def test_column_rarity_of_few_values_is_the_log_share_of_values_as_rare():
 def test_column_rarity_of_many_values_is_that_of_bins_at_their_centres():
     X = np.random.default_rng(0).normal(size=(400, 2))
     for column, values in enumerate(X.T):
-        shift = _columns.SHIFT_OF_BINS * np.ptp(values) / 20
+        shift = SHIFT_OF_BINS * np.ptp(values) / 20
         ends = values.min() - shift, values.max()
         counts, edges = np.histogram(values, bins=20, range=ends)
         centres = np.zeros((20, 2))
