@@ -129,8 +129,8 @@ default="auto"
         Which anomaly scores are combined: the "reconstruction" error (Eq. 9); the
         "distance" to the median row, as the columns are scaled for the networks; the
         distance to the nearest of some reference rows that are sure to be normal
-        ("dictionary"); how far out the columns are by their ranks ("tails", as in
-        ECOD); how few values are like those of the columns ("rarity", as in HBOS); how
+        ("dictionary"); how far out the columns are ("tails", the density of Student's
+        t); how few values are like those of the columns ("rarity", as in HBOS); how
         far the nearest 15 % of the training rows reach ("neighbors", as in kNN). Of
         images also their distance to training images that are near, but not the
         nearest, as they are ("pixel_neighbors"), with the same brightness and contrast
