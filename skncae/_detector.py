@@ -791,7 +791,7 @@ default="auto"
         TypeError
             If n is no integer, or the detector was fitted on images.
         ImportError
-            Without pandas or jinja2, which `pip install "skncae[report]"` adds.
+            Without pandas, which `pip install "skncae[report]"` adds.
 
         Examples
         --------

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._checks import check_count
 from skncae._diagnostics import all_or_nothing
+from skncae._extras import needing
 from skncae._surroundings import undisturbed
 from skncae._threshold import Threshold, quantile_threshold, threshold_at
 from skncae.data._layout import check_rows, feature_names
@@ -255,7 +256,7 @@ class AnswersMixin:
         weights = np.ones((len(kinds), len(names)))
         if isinstance(scorer, RefinedScorer):
             weights[:, self._judged_columns()] = scorer.learnt.weights
-        return _pandas().DataFrame(weights, index=kinds, columns=names)
+        return _frame(weights, index=kinds, columns=names)
 
     @property
     @undisturbed()
@@ -280,7 +281,7 @@ class AnswersMixin:
             for column in np.argsort(-change, kind="stable"):
                 if lessons.n_rows[column]:
                     rows.append(lessons.row(column, names[column]))
-        return _pandas().DataFrame(rows, columns=columns)
+        return _frame(rows, columns=columns)
 
     def _judged_columns(self):
         """Places of the columns that rows are judged by, in the order of the cells."""
@@ -358,11 +359,8 @@ def scorer_from_state(state):
     return kind.from_state(state)
 
 
-def _pandas():
-    try:
+def _frame(content, **axes):
+    """Make a pandas frame."""
+    with needing("pandas", "Weights and lessons are pandas frames."):
         import pandas
-    except ImportError as error:
-        raise ImportError(
-            'Weights and lessons are pandas frames. Run: pip install "skncae[pandas]"'
-        ) from error
-    return pandas
+    return pandas.DataFrame(content, **axes)

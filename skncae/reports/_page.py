@@ -4,6 +4,7 @@ import math
 from html import escape
 from importlib.resources import files
 
+from skncae._extras import needing
 from skncae._sentences import isolated, percent, visible
 
 # Sizes of the drawings, in their own units.
@@ -49,12 +50,8 @@ def page_in_frame(content):
 
 
 def _environment():
-    try:
+    with needing("report", "The page of a report needs jinja2."):
         import jinja2
-    except ImportError as error:
-        raise ImportError(
-            'The page of a report needs jinja2. Run: pip install "skncae[report]"'
-        ) from error
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
