@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 import numpy as np
 
+from skncae.evidence._base import Evidence
 from skncae.evidence._interpolation import interpolated
 from skncae.scaling._location import ABSURD, ROUNDING, SYMMETRIC, reach_of
 from skncae.scaling._scaler import standardized, standardized_onnx
@@ -40,7 +40,7 @@ SHIFT_OF_BINS = 2e-3
 
 
 @dataclass(frozen=True)
-class _Columns:
+class _Columns(Evidence):
     """Evidence from each column alone: the sum of what its values are worth.
 
     A subclass learns that, in `_learnt(z, counts)`. Between the knots of a column it is
@@ -61,9 +61,6 @@ class _Columns:
     values: np.ndarray
     worths: np.ndarray
 
-    name: ClassVar[str]
-    power = 1
-    images_only = complete_only = typed_only = False
     by_column_alone = True
 
     @classmethod
@@ -115,15 +112,6 @@ class _Columns:
             worths[rows, column] = worth
         block.kept[self.name] = worths
         return worths
-
-    def state(self):
-        """Everything learnt, as a dictionary of arrays."""
-        return vars(self).copy()
-
-    @classmethod
-    def from_state(cls, state):
-        """Build the evidence that `state` was taken from."""
-        return cls(**state)
 
     def onnx(self, graph):
         """Write `errors` as operations of an ONNX graph."""

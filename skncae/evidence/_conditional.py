@@ -6,11 +6,10 @@ not fit its row: a slipped decimal point, two swapped numbers, a country that ha
 such city.
 """
 
-from typing import ClassVar
-
 import numpy as np
 
 from skncae.evidence import _cells
+from skncae.evidence._base import Evidence
 from skncae.evidence._cells import CategoryCells, NumberCells, Tail
 from skncae.evidence._trees import Bins, Forest, grow
 
@@ -21,7 +20,7 @@ MAX_ROWS = 8192
 POWER = 3
 
 
-class Conditional:
+class Conditional(Evidence):
     """Errors of cells that do not fit the rest of their row.
 
     Parameters
@@ -33,13 +32,10 @@ class Conditional:
         Which cell each column of the bins comes from.
     """
 
-    name: ClassVar[str] = "conditional"
+    name = "conditional"
     # Not scaled up where entries are missing: the largest has most of the say.
-    power: ClassVar[float] = np.inf
-    images_only: ClassVar[bool] = False
-    complete_only: ClassVar[bool] = False
-    by_column_alone: ClassVar[bool] = True
-    typed_only: ClassVar[bool] = True
+    power = np.inf
+    by_column_alone = typed_only = True
 
     def __init__(self, bins, cells, owners):
         self.bins = bins
@@ -137,12 +133,6 @@ class Conditional:
         """Build the evidence that `state` was taken from."""
         cells = [content and _cell_from_state(content) for content in state["cells"]]
         return cls(Bins(**state["bins"]), cells, state["owners"])
-
-    def onnx(self, graph):
-        """Refuse: see `to_onnx`."""
-        raise ValueError(
-            "The component 'conditional' cannot be written to ONNX. Use save and load."
-        )
 
     def _binned(self, block):
         """Bins and folds of the rows."""

@@ -138,6 +138,12 @@ class Scorer:
         """What the training errors of each kind were like."""
         return [component.tail for component in self.components]
 
+    @property
+    def _of_cells(self):
+        """The kind that knows the cells of a typed table, None without one."""
+        kinds = (component.evidence for component in self.components)
+        return next((kind for kind in kinds if kind.typed_only), None)
+
     def errors(self, X):
         """Error of each row: its combined tail probability, or that of the only kind.
 
@@ -264,8 +270,9 @@ class Scorer:
     def usual_range(self):
         """Between what values nearly all of each column lie: (low, high)."""
         for component in self.components:
-            if component.evidence.name == "tails":
-                return component.evidence.usual_range()
+            usual = component.evidence.usual_range()
+            if usual is not None:
+                return usual
         center, scale = self.ensemble.view.in_units()
         # Of a normal distribution 98 %.
         reach = 2.33 * scale
@@ -273,32 +280,28 @@ class Scorer:
 
     def filled(self, numbers):
         """Cells of generated numbers, with what they imply of the categories."""
-        layout = self.ensemble.layout
+        layout, kind = self.ensemble.layout, self._of_cells
         cells = layout.positions(numbers)
-        for component in self.components:
-            if component.evidence.typed_only:
-                expected = component.evidence.expected(Block(self.ensemble, cells))
-                return np.where(layout.is_category, expected, cells)
-        return cells
+        if kind is None:
+            return cells
+        expected = kind.expected(self.block(cells))
+        return np.where(layout.is_category, expected, cells)
 
     def associates_of(self, column):
         """Places of the columns of a typed table that say most of a column."""
-        layout = self.ensemble.layout
-        cell = np.flatnonzero(layout.places == column)
-        for component in self.components:
-            if component.evidence.typed_only and len(cell):
-                found = component.evidence.associates_of(cell[0])
-                return [int(layout.places[other]) for other in found]
-        return []
+        places, kind = self.ensemble.layout.places, self._of_cells
+        cell = np.flatnonzero(places == column)
+        if kind is None or not len(cell):
+            return []
+        return [int(places[other]) for other in kind.associates_of(cell[0])]
 
     def expected(self, block):
         """What was expected in place of the cells of a block."""
         if block.layout is None:
             return block.expected
-        for component in self.components:
-            if component.evidence.typed_only:
-                return component.evidence.expected(block)
-        return block.layout.positions(block.expected)
+        if self._of_cells is None:
+            return block.layout.positions(block.expected)
+        return self._of_cells.expected(block)
 
     def onnx(self, graph):
         """Write `errors` as operations of an ONNX graph."""

@@ -7,18 +7,17 @@ import onnxruntime
 import pytest
 
 from skncae import NCAEDetector
+from skncae.evidence._base import Evidence
 from skncae.evidence._kinds import KINDS, register
 
 
 @dataclass(frozen=True)
-class Size:
+class Size(Evidence):
     """Sum of the absolute values of a row, each over the mean of its column."""
 
     mean: np.ndarray
 
     name = "size"
-    power = 1
-    images_only = complete_only = by_column_alone = typed_only = False
 
     @classmethod
     def learn(cls, block, settings, random_state):
@@ -29,13 +28,6 @@ class Size:
 
     def contributions(self, block):
         return np.abs(block.completed) / self.mean * block.is_observed
-
-    def state(self):
-        return vars(self).copy()
-
-    @classmethod
-    def from_state(cls, state):
-        return cls(**state)
 
     def onnx(self, graph):
         op = graph.op
