@@ -6,6 +6,8 @@ not fit its row: a slipped decimal point, two swapped numbers, a country that ha
 such city.
 """
 
+from functools import partial
+
 import numpy as np
 
 from skncae.evidence import _cells
@@ -60,6 +62,7 @@ class Conditional(Evidence):
         folds = bins.folds(binned)
         learnt_folds = folds if bins.are_dealt(binned) else None
         owners = np.append(np.arange(cells.shape[1]), owners).astype(np.int64)
+        forest_of = partial(grow, binned, learnt_folds, is_category)
         learnt = []
         for column, values in enumerate(cells.T):
             there = ~np.isnan(values)
@@ -69,10 +72,7 @@ class Conditional(Evidence):
                 task = _number_task(values, there)
             targets, leaf_values, make = task
             features = np.flatnonzero(owners != column)
-            forest = grow(
-                *(binned, learnt_folds, is_category, features),
-                *(targets, there, leaf_values, seed),
-            )
+            forest = forest_of(features, targets, there, leaf_values, seed)
             learnt.append(forest and _judge(values, forest, make, binned, folds))
         return cls(bins, learnt, owners)
 

@@ -62,9 +62,7 @@ class Recognizer(nn.Module):
         layers: list[nn.Module] = []
         for width, stride in zip(CHANNELS, STRIDES, strict=True):
             convolution = nn.utils.skip_init(
-                nn.Conv2d,
-                *(n_channels, width, 3, stride, 1),
-                dtype=torch.float32,
+                nn.Conv2d, n_channels, width, 3, stride, 1, dtype=torch.float32
             )
             normalised = nn.BatchNorm2d(width, dtype=torch.float32)
             layers += [convolution, normalised, nn.LeakyReLU(LEAKINESS)]
