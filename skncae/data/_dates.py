@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from skncae.data._numbers import missing_share, usual_range
+from skncae.data._numbers import USUAL_WIDTH, missing_share, usual_range
 from skncae.data._reading import READABLE, Raw
 
 DAY = 86_400.0
@@ -127,7 +127,7 @@ class DateColumn:
             return {"kind": "category"}
         return {
             "kind": self.family,
-            "spread": datetime.timedelta(seconds=(high - low) / 4.65),
+            "spread": datetime.timedelta(seconds=(high - low) / USUAL_WIDTH),
             "low": self._value(low),
             "high": self._value(high),
         }

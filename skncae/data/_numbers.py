@@ -13,6 +13,9 @@ CHANCE_MEETINGS = 10
 # ... and where so many of the values are different.
 NEARLY_ALL = 0.98
 
+# Deviations of a normal distribution between the ends of its `usual_range`.
+USUAL_WIDTH = 4.65
+
 
 @dataclass(frozen=True)
 class NumberColumn:
@@ -89,7 +92,7 @@ class NumberColumn:
         low, high = self.usual
         return {
             "kind": "number",
-            "spread": (high - low) / 4.65,
+            "spread": (high - low) / USUAL_WIDTH,
             "low": low,
             "high": high,
             "decimals": self.decimals,

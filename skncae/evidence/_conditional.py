@@ -154,13 +154,13 @@ def _number_task(values, there):
 
     The judge is made of the forest and of what it predicts of the rows that are there.
     """
-    evening = _cells.evening_of(values)
-    standardized = np.where(there, _cells.standardized(values, **evening), 0.0)
+    scaling = _cells.scaling_of(values)
+    standardized = np.where(there, _cells.standardized(values, **scaling), 0.0)
     targets = np.clip(standardized, -_cells.CLIP, _cells.CLIP)[:, None]
 
     def make(forest, predicted):
         spread = max(float(np.median(predicted[:, 1])), _cells.LEAST_SPREAD)
-        return NumberCells(forest, **evening, spread=spread)
+        return NumberCells(forest, **scaling, spread=spread)
 
     return targets, _cells.medians_and_spreads(standardized), make
 

@@ -69,7 +69,7 @@ def row_map(ordinary, flagged):
 
 
 def _center_and_spread(rows):
-    """Median of each column, and half the width of its middle 80 %."""
+    """Median, and the deviation of a normal distribution with the middle 80 %."""
     with np.errstate(all="ignore"):
         rows = np.where(np.isfinite(rows), rows, np.nan)
         empty = np.isnan(rows).all(0)
