@@ -12,13 +12,13 @@ from skncae._sentences import (
     MOST_CLAUSES,
     Cell,
     Column,
-    is_missing,
     number_of_decimals,
     sentence,
     usual_ends,
 )
 from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
+from skncae.data._reading import is_missing
 
 # What a notebook shows of an explanation.
 ROWS_SHOWN = 10

@@ -26,6 +26,8 @@ from typing import Any
 
 import numpy as np
 
+from skncae.data._reading import is_missing
+
 # Numbers from here on are written with a power of ten.
 LARGE = 1e9
 # Longer text is cut.
@@ -134,19 +136,6 @@ class Cell:
         if is_missing(self.expected):
             return None
         return _expected_text(self.column, self.expected)
-
-
-def is_missing(value):
-    """Say whether a value stands for none: None, NaN, NaT, NA."""
-    if value is None:
-        return True
-    if isinstance(value, np.ndarray):
-        return False
-    try:
-        # NaN and NaT differ from themselves; of pandas' NA nobody knows.
-        return bool(value != value)
-    except (TypeError, ValueError):
-        return type(value).__name__ == "NAType"
 
 
 def text_of(value, decimals=None):
