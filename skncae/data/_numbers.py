@@ -13,6 +13,10 @@ CHANCE_MEETINGS = 10
 # ... and where so many of the values are different.
 NEARLY_ALL = 0.98
 
+# A column whose values have more digits after the point is written with as many as its
+# spread bears.
+MOST_DECIMALS = 4
+
 # Deviations of a normal distribution between the ends of its `usual_range`.
 USUAL_WIDTH = 4.65
 
@@ -95,7 +99,7 @@ class NumberColumn:
             "spread": (high - low) / USUAL_WIDTH,
             "low": low,
             "high": high,
-            "decimals": self.decimals,
+            "decimals": self.decimals if self.decimals <= MOST_DECIMALS else None,
         }
 
     def accepts(self, raw):

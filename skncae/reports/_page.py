@@ -5,7 +5,7 @@ from html import escape
 from importlib.resources import files
 
 from skncae._extras import needing
-from skncae._sentences import isolated, percent, visible
+from skncae._sentences import isolated, percent, percentile, visible
 
 # Sizes of the drawings, in their own units.
 WIDTH, HEIGHT = 720, 220
@@ -59,7 +59,7 @@ def _environment():
     environment.filters["percent"] = percent
     environment.filters["isolated"] = lambda value: isolated(str(value))
     environment.filters["visible"] = lambda value: visible(str(value))
-    environment.filters["floor2"] = lambda x: f"{math.floor(100 * x) / 100:.2f}"
+    environment.filters["percentile"] = percentile
     return environment
 
 

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._checks import check_count
 from skncae._pipelines import explain, final_step, rows_for_final_step
-from skncae._sentences import number_of_decimals, text_of, visible
+from skncae._sentences import number_of_decimals, percentile, text_of, visible
 from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
 from skncae._version import __version__
@@ -140,7 +140,7 @@ class Report:
         for row in self.rows:
             label = visible(str(row["label"]))
             cells = [label, "yes" if row["flagged"] else "no"]
-            cells.append(_percentile_text(row["percentile"]))
+            cells.append(percentile(row["percentile"]))
             if has_p:
                 cells.append(f"{row['p_value']:.3g}")
             lines.append([_escaped(cell) for cell in [*cells, row["why"]]])
@@ -261,11 +261,6 @@ def _as_in_sample(explanation, sample):
 def _percentile(detector, error):
     """Share of the training rows with a smaller error, in percent."""
     return 100.0 * float(np.mean(-detector.training_scores_ < error))
-
-
-def _percentile_text(percentile):
-    """Write a percentile so that 100 is left to what is beyond all."""
-    return f"{np.floor(100 * percentile) / 100:.2f}"
 
 
 def _p_values(estimator, detector, rows):
