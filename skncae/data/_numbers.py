@@ -47,6 +47,7 @@ class NumberColumn:
 
     family: ClassVar[str] = "number"
     is_category: ClassVar[bool] = False
+    is_used: ClassVar[bool] = True
 
     name: str
     dtype: str
@@ -83,6 +84,16 @@ class NumberColumn:
         """What the column is, in words."""
         number = "whole number" if self.is_whole else "number"
         return f"{number} written as text" if self.writing else number
+
+    @property
+    def plural(self):
+        """What the column holds, in words."""
+        return "numbers written as text" if self.writing else "numbers"
+
+    @property
+    def example(self):
+        """A value of the column, as text."""
+        return str(self.decode(np.array([self.usual[0]]))[0])
 
     @property
     def use(self):
