@@ -24,7 +24,7 @@ from skncae._diagnostics import (
 )
 from skncae._explanation import Explanation, columns_of, typed_columns_of
 from skncae._fitting import Earlier, fit, n_rounds
-from skncae._loading import check_fitted, check_folds
+from skncae._loading import check_fitted, check_loaded
 from skncae._mlflow import logged_fit
 from skncae._p_values import Calibration, selected
 from skncae._parameters import (
@@ -1099,15 +1099,7 @@ default="auto"
             if name in parameters or hasattr(cls, name):
                 raise ValueError(f"{name!r} is no fitted attribute")
         detector.__setstate__(fitted)
-        ensemble = detector._scorer.ensemble
-        width, layout = ensemble.view.center.shape, ensemble.layout
-        n_columns = detector.n_features_in_
-        if width != (n_columns if layout is None else len(layout.owners),):
-            raise ValueError(f"the view is of shape {width}")
-        if layout is not None and len(layout.columns) != n_columns:
-            raise ValueError(f"the layout is of {len(layout.columns)} columns")
-        detector._scorer.errors(np.zeros((1, ensemble.n_cells)))
-        check_folds(getattr(detector, "_calibration", None), ensemble.n_cells)
+        check_loaded(detector)
         return detector
 
     def __sklearn_tags__(self):
