@@ -742,30 +742,26 @@ default="auto"
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
         contributions, expected = self._scorer.explain(rows)
-        names = feature_names(self)
-        if self._layout is not None:
-            return Explanation(
-                values=self._layout.shown(
-                    objects_of(as_array(X), self._layout.names), rows
-                ),
-                expected=self._layout.decode(expected),
-                contributions=self._layout.to_columns(contributions),
-                feature_names=names,
-                index=index_of(X),
-                threshold=self.threshold_,
-                columns=typed_columns_of(self._layout),
-                associates_of=self._scorer.associates_of,
-            )
+        names, layout = feature_names(self), self._layout
+        if layout is None:
+            values = self._folded(rows.astype(np.float64))
+            expected, contributions = map(self._folded, (expected, contributions))
+            columns = columns_of(self._scorer, names, rows)
+        else:
+            values = layout.shown(objects_of(as_array(X), layout.names), rows)
+            expected = layout.decode(expected)
+            contributions = layout.to_columns(contributions)
+            columns = typed_columns_of(layout)
         return Explanation(
-            values=self._folded(rows.astype(np.float64)),
-            expected=self._folded(expected),
-            contributions=self._folded(contributions),
-            feature_names=names,
+            values,
+            expected,
+            contributions,
+            names,
             index=index_of(X),
             image_shape=self.image_shape_,
             threshold=self.threshold_,
-            columns=columns_of(self._scorer, names, rows),
-            associates_of=self._scorer.ensemble.view.associates_of,
+            columns=columns,
+            associates_of=self._scorer.associates_of,
         )
 
     def report(self, X, n=20):
@@ -1254,6 +1250,8 @@ default="auto"
 
     def _extended(self, sample, X):
         """Return the rows to fit on, and the sample that has seen those of X too."""
+        if sample is None:
+            return self._begun(X)
         if isinstance(sample, ColumnSample):
             columns = typed_columns(self, X, reset=False)
             check_not_empty(columns)
@@ -1261,17 +1259,22 @@ default="auto"
             # What later rows bring may change what is known of the columns.
             set_layout(self, sample.columns, hasattr(self, "feature_names_in_"))
             return self._layout.encode(sample.columns), sample
-        piece = check_rows(self, X, reset=sample is None)
+        piece = check_rows(self, X, reset=False)
         settings_of(self)
-        if sample is None:
-            warn_if_forgetting(self)
-            size = _fitting.MAX_TRAINING_ROWS
-            seed = seed_of(private_random_state(self.random_state))
-            if self._layout is not None:
-                warn_of_lost(self._layout)
-                columns = typed_columns(self, X, reset=False)
-                sample = ColumnSample.empty(size, seed).extended(columns)
-                return self._layout.encode(sample.columns), sample
-            sample = Sample.empty(size, seed, piece)
         sample = sample.extended(piece)
         return sample.rows, sample
+
+    def _begun(self, X):
+        """Return the rows to fit on, and the sample that has seen those of X alone."""
+        piece = check_rows(self, X, reset=True)
+        settings_of(self)
+        warn_if_forgetting(self)
+        size = _fitting.MAX_TRAINING_ROWS
+        seed = seed_of(private_random_state(self.random_state))
+        if self._layout is None:
+            sample = Sample.empty(size, seed, piece).extended(piece)
+            return sample.rows, sample
+        warn_of_lost(self._layout)
+        columns = typed_columns(self, X, reset=False)
+        sample = ColumnSample.empty(size, seed).extended(columns)
+        return self._layout.encode(sample.columns), sample

@@ -19,6 +19,7 @@ from skncae.evidence._reference_rows import observed_distances
 from skncae.scaling import _missing
 from skncae.scaling._calibration import VIEWS, View, calibrated_view
 from skncae.training import _losses
+from tests.evidence.test_scorer import block
 
 METHODS = ("score_samples", "decision_function", "predict", "reconstruct")
 EVERY_VIEW = pytest.mark.parametrize("scaling", VIEWS)
@@ -391,10 +392,9 @@ def test_column_tails_are_of_the_observed_entries(holes):
     expected = np.zeros(len(holes))
     for column in holes.T:
         seen = ~np.isnan(column)
-        expected[seen] += Tails.of(column[seen, None]).errors(
-            Block(None, column[seen, None])
-        )
-    np.testing.assert_allclose(tails.errors(Block(None, holes)), expected)
+        rows = column[seen, None]
+        expected[seen] += Tails.of(rows).errors(block(rows))
+    np.testing.assert_allclose(tails.errors(block(holes)), expected)
 
 
 @pytest.mark.parametrize("evidence", TABLE_EVIDENCE)

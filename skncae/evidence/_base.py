@@ -116,12 +116,12 @@ class Block:
     @property
     def layout(self):
         """The layout of a typed table, or None."""
-        return None if self.ensemble is None else self.ensemble.layout
+        return self.ensemble.layout
 
     @cached_property
     def rows(self):
         """The cells, or what components of numbers see of those of a typed table."""
-        return self.cells if self.layout is None else self.layout.numbers(self.cells)
+        return self.ensemble.numbers(self.cells)
 
     @cached_property
     def _completion(self):

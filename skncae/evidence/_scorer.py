@@ -288,7 +288,9 @@ class Scorer:
         return np.where(layout.is_category, expected, cells)
 
     def associates_of(self, column):
-        """Places of the columns of a typed table that say most of a column."""
+        """Positions of the columns that go with a column, the closest first."""
+        if self.ensemble.layout is None:
+            return self.ensemble.view.associates_of(column)
         places, kind = self.ensemble.layout.places, self._of_cells
         cell = np.flatnonzero(places == column)
         if kind is None or not len(cell):

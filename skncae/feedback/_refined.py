@@ -270,7 +270,7 @@ class RefinedScorer:
         return self.scorer.filled(numbers)
 
     def associates_of(self, column):
-        """Places of the columns of a typed table that say most of a column."""
+        """Positions of the columns that go with a column, the closest first."""
         return self.scorer.associates_of(column)
 
     def _expected(self, X):
