@@ -51,7 +51,10 @@ from skncae.data._arrays import as_array
 from skncae.data._chunks import Chunks
 from skncae.data._column_sample import ColumnSample, sample_from_state
 from skncae.data._frames import refuse_onnx
-from skncae.data._layout import (
+from skncae.data._reading import as_frame, index_of, library_of, objects_of
+from skncae.data._sample import Sample
+from skncae.data._sources import RowsAtHand, RowsInChunks, checked_chunks
+from skncae.data._validation import (
     allows_nan,
     check_not_empty,
     check_rows,
@@ -60,9 +63,6 @@ from skncae.data._layout import (
     set_layout,
     typed_columns,
 )
-from skncae.data._reading import as_frame, index_of, library_of, objects_of
-from skncae.data._sample import Sample
-from skncae.data._sources import RowsAtHand, RowsInChunks, checked_chunks
 from skncae.feedback._answers import read_outliers
 from skncae.feedback._mixin import AnswersMixin, scorer_from_state
 from skncae.files import _skl2onnx

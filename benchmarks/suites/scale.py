@@ -373,9 +373,9 @@ def dask_constants(detector, part, n):
     """Say what a row costs, and a partition sends."""
     import pickle
 
-    from skncae.data._layout import check_rows
     from skncae.data._quantiles import Sketch
     from skncae.data._sample import Sample
+    from skncae.data._validation import check_rows
 
     start = time.perf_counter()
     check_rows(detector, part, reset=False)

@@ -13,8 +13,8 @@ from skncae._diagnostics import all_or_nothing
 from skncae._extras import needing
 from skncae._surroundings import undisturbed
 from skncae._threshold import Threshold, quantile_threshold, threshold_at
-from skncae.data._layout import check_rows, feature_names
 from skncae.data._reading import index_of
+from skncae.data._validation import check_rows, feature_names
 from skncae.evidence._scorer import Scorer
 from skncae.evidence._tail_probability import TailProbability
 from skncae.feedback._answers import Answers, first_of_each, read_labels

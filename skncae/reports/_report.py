@@ -14,7 +14,7 @@ from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
 from skncae._version import __version__
 from skncae.data._chunks import Chunks
-from skncae.data._layout import check_rows, feature_names, known_rows
+from skncae.data._validation import check_rows, feature_names, known_rows
 from skncae.reports._collect import as_frame, collect
 from skncae.reports._columns import column_notes
 from skncae.reports._distribution import distribution
