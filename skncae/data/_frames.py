@@ -125,7 +125,7 @@ class Layout:
         )
 
     def positions(self, numbers):
-        """Give the cells that stand first in `numbers`, NaN for those of categories."""
+        """Cells of what `numbers` has: its first number of each, NaN of a category."""
         first = np.flatnonzero(np.diff(self.owners, prepend=-1))
         return np.where(self.is_category, np.nan, numbers[:, first])
 

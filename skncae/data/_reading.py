@@ -69,7 +69,7 @@ class Raw:
 
     @property
     def says_little(self):
-        """Whether a column of text may have these few values beside others."""
+        """Whether these are few values, as a column of text may have beside others."""
         is_object = self.dtype == "object" and self.kind in ("number", "boolean")
         is_of_text = self.kind == "text" or is_object
         return is_of_text and np.count_nonzero(self.is_there) < LEAST_UNREAD

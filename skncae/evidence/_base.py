@@ -152,8 +152,8 @@ class Block:
         return ~self.missing
 
     @property
-    def is_told(self):
-        """Where contributions are told of: of a typed table, at each of its cells."""
+    def is_attributed(self):
+        """Where contributions are: in a typed table, at each cell with a value."""
         return self.is_observed if self.layout is None else ~np.isnan(self.cells)
 
     def standardized_view(self, rounds):

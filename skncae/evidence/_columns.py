@@ -28,10 +28,10 @@ MAX_KNOTS = 512
 TOGETHER = 256
 ALL = slice(None)
 
-# A value that this share of the rows have is worth what its bin is, below the first one
-# what lies between the knots: zeros that most rows have, at the end of a column, are
-# halfway between the centre of their bin and what was never seen. So are both ends of a
-# U-shaped column; of its ends the bins count, as the lesser of the two.
+# Worths are interpolated between the centres of bins. Zeros that most rows have, at the
+# end of a column, would so be worth half of what was never seen. So a value that the
+# second share of the rows have is worth what its bin is, and one below the first what
+# is interpolated. Both ends of a U-shaped column are as common as the lesser bin there.
 UNCOMMON, COMMON = 0.25, 0.35
 
 # Bins begin by this share of one below the least value. Values on a lattice then lie

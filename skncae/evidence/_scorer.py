@@ -229,16 +229,15 @@ class Scorer:
         parts = np.stack([_parts(kind, block) for kind in kinds])
         errors = np.array([kind.errors(block) for kind in kinds])
         errors = self._completed_errors(errors, block.n_missing)
-        is_observed = block.is_told
-        parts = parts * is_observed
+        is_attributed = block.is_attributed
+        parts = parts * is_attributed
         if len(kinds) > 1:
-            parts = shared_out(self._minus_logs(errors), parts, is_observed)
+            parts = shared_out(self._minus_logs(errors), parts, is_attributed)
         parts = np.moveaxis(parts, 0, 1)
         flat = parts.reshape(len(parts), -1)
-        is_observed = np.tile(is_observed, len(kinds))
-        return shared_out(self._combined(errors), flat, is_observed).reshape(
-            parts.shape
-        )
+        is_attributed = np.tile(is_attributed, len(kinds))
+        flat = shared_out(self._combined(errors), flat, is_attributed)
+        return flat.reshape(parts.shape)
 
     def reconstruct(self, X):
         """Mean reconstruction of the members, in the units of X."""

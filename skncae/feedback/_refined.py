@@ -241,7 +241,7 @@ class RefinedScorer:
             thought += self.learnt.similarity(self.learnt.ranks(X[some]))
             errors = self.learnt.refined(_positive(thought))
             by_column = (parts * self.learnt.weights).sum(1)
-            contributions[some] = shared_out(errors, by_column, block.is_told)
+            contributions[some] = shared_out(errors, by_column, block.is_attributed)
             expected[some] = self.scorer.expected(block)
 
         self.scorer.in_pieces(explain, blocks(len(X)))

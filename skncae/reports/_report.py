@@ -349,10 +349,10 @@ def _map(estimator, detector, found, rows):
         numbers = coordinates(layout, cells)
         top += zip(piece.errors, numbers, strict=True)
     top.sort(key=lambda row: -row[0])
-    standing_out = np.array([numbers for _, numbers in top[: len(rows)]])
-    places, flagged_places, share = row_map(ordinary, standing_out)
+    numbers = np.array([numbers for _, numbers in top[: len(rows)]])
+    places, top_places, share = row_map(ordinary, numbers)
     return {
         "places": np.round(places, 2).tolist(),
-        "top": np.round(flagged_places, 2).tolist(),
+        "top": np.round(top_places, 2).tolist(),
         "share": share,
     }
