@@ -1154,8 +1154,9 @@ default="auto"
                 self._n_steps,
             )
         tasks = FitTasks(self, n_rounds(settings), X_seen, y)
-        layout = getattr(self, "_layout", None)
-        fitted = fit(settings, source, tasks, earlier, trainer_type, layout, is_known)
+        fitted = fit(
+            settings, source, tasks, earlier, trainer_type, self._layout, is_known
+        )
         self._set(fitted)
         # It was of other networks.
         self._calibration = None

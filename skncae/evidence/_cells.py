@@ -6,7 +6,7 @@ way what is common says nothing. Beyond what most training rows show, surprises 
 extrapolated: the outliers among the training rows do not make outliers look usual.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -110,10 +110,6 @@ class NumberCells:
     spread: float
     tail: Tail = NO_TAIL
 
-    def judged_by(self, tail):
-        """Return the same with another tail."""
-        return replace(self, tail=tail)
-
     def surprise(self, values, predicted):
         """Surprise of each value, zero where it is missing."""
         surprise = self.tail(self.errors(values, predicted))
@@ -162,10 +158,6 @@ class CategoryCells:
     as_rare: np.ndarray
     slips: np.ndarray
     tail: Tail = NO_TAIL
-
-    def judged_by(self, tail):
-        """Return the same with another tail."""
-        return replace(self, tail=tail)
 
     def surprise(self, values, predicted):
         """Surprise of each value, zero where it is missing."""

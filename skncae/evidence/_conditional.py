@@ -6,6 +6,7 @@ not fit its row: a slipped decimal point, two swapped numbers, a country that ha
 such city.
 """
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -146,7 +147,7 @@ def _judge(values, forest, make, binned, folds):
     there = ~np.isnan(values)
     predicted = forest.predict(binned, folds)
     judge = make(forest, predicted[there])
-    return judge.judged_by(Tail.of(judge.errors(values, predicted)[there]))
+    return replace(judge, tail=Tail.of(judge.errors(values, predicted)[there]))
 
 
 def _number_task(values, there):
