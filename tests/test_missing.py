@@ -209,7 +209,6 @@ def test_column_without_any_value_is_named_in_a_warning(make, holes):
 
 
 def test_column_of_a_frame_without_any_value_is_named(make, X):
-    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X, columns=list("abcdefghij")[: X.shape[1]])
     frame["b"] = np.nan
     with pytest.warns(UserWarning, match="no value at all in column b: "):
