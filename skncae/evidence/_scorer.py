@@ -9,7 +9,7 @@ missing it is the sum over the others, scaled up to all columns; a row without a
 gets the median error of the training rows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -101,8 +101,9 @@ class Scorer:
         # What they shared while they learnt may be as large as the rows.
         del block
         observed, n_missing = _observed_errors(ensemble, kinds, X)
+        n_features = len(ensemble.view.center)
         errors = [
-            _over_all_columns(kind, row, n_missing, len(ensemble.view.center), None)
+            over_all_columns(row, n_missing, n_features, kind.power)
             for kind, row in zip(kinds, observed, strict=True)
         ]
         typical = [float(np.median(row)) for row in errors]
@@ -112,6 +113,20 @@ class Scorer:
         ]
         scorer = cls(ensemble, components)
         return scorer, scorer._combined(np.array(errors))
+
+    def ranked_among(self, X):
+        """Return the scorer whose tail probabilities are shares of these rows.
+
+        Among the rows that it learnt from alone, all known outliers beyond them tie.
+        """
+        errors = [self.component_errors(X[some]) for some in blocks(len(X))]
+        components = [
+            replace(component, tail=TailProbability.of(of_kind))
+            for component, of_kind in zip(
+                self.components, np.concatenate(errors, axis=1), strict=True
+            )
+        ]
+        return Scorer(self.ensemble, components)
 
     def state(self):
         """Everything learnt, as nested dictionaries and lists of arrays."""
@@ -318,15 +333,12 @@ class Scorer:
     def _completed_errors(self, observed, n_missing):
         """Errors scaled up from the observed columns to all, (n_kinds, n_samples)."""
         n_features = len(self.ensemble.view.center)
-        components = zip(self.components, observed, strict=True)
-        return np.array(
-            [
-                _over_all_columns(
-                    component.evidence, errors, n_missing, n_features, component.typical
-                )
-                for component, errors in components
-            ]
-        )
+        known = [(one.evidence.power, one.typical) for one in self.components]
+        completed = [
+            over_all_columns(row, n_missing, n_features, *of_kind)
+            for row, of_kind in zip(observed, known, strict=True)
+        ]
+        return np.array(completed)
 
     def _combined(self, errors):
         """Combine (n_kinds, n_samples) errors, or return the only ones."""
@@ -370,11 +382,6 @@ def _parts(kind, block):
         return parts
     parts = parts * block.is_observed
     return parts if block.layout is None else block.layout.to_cells(parts)
-
-
-def _over_all_columns(kind, errors, n_missing, n_features, typical):
-    """Errors of a kind scaled up from the observed columns of each row to all."""
-    return over_all_columns(errors, n_missing, n_features, kind.power, typical)
 
 
 def shared_out(totals, parts, is_observed):
