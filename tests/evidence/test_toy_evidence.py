@@ -8,7 +8,7 @@ import pytest
 
 from skncae import NCAEDetector
 from skncae.evidence._base import Evidence
-from skncae.evidence._kinds import KINDS, register
+from skncae.evidence._kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,8 @@ class Size(Evidence):
 
 
 @pytest.fixture(autouse=True)
-def registered():
-    register(Size)
-    yield
-    del KINDS["size"]
+def registered(monkeypatch):
+    monkeypatch.setitem(KINDS, Size.name, Size)
 
 
 def by_hand(X, rows):
