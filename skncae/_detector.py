@@ -1228,18 +1228,18 @@ default="auto"
 
     def _training_rows(self, X, reset):
         """Return X as rows to fit on, validated now or as they are read."""
-        if isinstance(X, Chunks):
-            check = partial(check_rows, self)
-            if not reset or X.is_spent_once_read:
-                return RowsInChunks(X, check, reset)
-            begun = iter(X)
-            first = next(begun, None)
-            begun = itertools.chain([] if first is None else [first], begun)
-            if first is not None and typed_columns(self, first, reset=True):
-                self._learn_layout(begun, library_of(first) is not None)
-                return RowsInChunks(X, check, reset=False)
+        if not isinstance(X, Chunks):
+            return RowsAtHand(check_rows(self, X, reset=reset))
+        check = partial(check_rows, self)
+        if not reset or X.is_spent_once_read:
+            return RowsInChunks(X, check, reset)
+        begun = iter(X)
+        first = next(begun, None)
+        begun = itertools.chain([] if first is None else [first], begun)
+        if first is None or not typed_columns(self, first, reset=True):
             return RowsInChunks(X, check, reset, begun)
-        return RowsAtHand(check_rows(self, X, reset=reset))
+        self._learn_layout(begun, library_of(first) is not None)
+        return RowsInChunks(X, check, reset=False)
 
     def _learn_layout(self, chunks, is_named):
         """Learn the layout of typed tables from a sample of their rows: one pass."""
