@@ -64,7 +64,8 @@ from skncae.data._validation import (
     typed_columns,
 )
 from skncae.feedback._answers import read_outliers
-from skncae.feedback._mixin import AnswersMixin, scorer_from_state
+from skncae.feedback._mixin import AnswersMixin
+from skncae.feedback._refined import scorer_from_state
 from skncae.files import _skl2onnx
 from skncae.files._archive import load_archive, save_archive, write_whole
 from skncae.files._onnx import onnx_model

@@ -15,10 +15,9 @@ from skncae._surroundings import undisturbed
 from skncae._threshold import Threshold, quantile_threshold, threshold_at
 from skncae.data._reading import index_of
 from skncae.data._validation import check_rows, feature_names
-from skncae.evidence._scorer import Scorer
 from skncae.evidence._tail_probability import TailProbability
 from skncae.feedback._answers import Answers, first_of_each, read_labels
-from skncae.feedback._refined import RefinedScorer, believed
+from skncae.feedback._refined import RefinedScorer, believed, unrefined
 from skncae.feedback._similarity import Ranks, most_telling
 
 # Rows are asked about among so many of those thought most abnormal.
@@ -343,20 +342,9 @@ class AnswersMixin:
         return replace(threshold, interval=interval)
 
 
-def unrefined(scorer):
-    """The scorer that knows of no answers."""
-    return scorer.scorer if isinstance(scorer, RefinedScorer) else scorer
-
-
 def _without_answers(scorer):
     """The scorer without the answered rows; what they have taught stays."""
     return scorer.without_answers() if isinstance(scorer, RefinedScorer) else scorer
-
-
-def scorer_from_state(state):
-    """Build the scorer that `state` was taken from, refined or not."""
-    kind = RefinedScorer if "learnt" in state else Scorer
-    return kind.from_state(state)
 
 
 def _frame(content, **axes):

@@ -289,6 +289,17 @@ class RefinedScorer:
         return believed(learnt.weighted, _weighted(parts, learnt.weights))
 
 
+def unrefined(scorer):
+    """The scorer that knows of no answers."""
+    return scorer.scorer if isinstance(scorer, RefinedScorer) else scorer
+
+
+def scorer_from_state(state):
+    """Build the scorer that `state` was taken from, refined or not."""
+    kind = RefinedScorer if "learnt" in state else Scorer
+    return kind.from_state(state)
+
+
 @dataclass(frozen=True)
 class Lessons:
     """What the answers say of each column.
