@@ -1,6 +1,6 @@
 # make demo   flag the outliers of a real data set, and plot them (demo.png)
 # make check  lint, types and the tests of the parts: under a minute
-# make test   lint, doctests and tests, with coverage
+# make test   lint, doctests and tests; COV=--cov counts the lines that they reach
 # make test-oldest  the tests with the oldest versions that are declared
 # make lint   ruff, numpydoc and mypy
 # make docs   the documentation, in docs/_build/html, looked at in a browser
@@ -30,7 +30,7 @@ check: lint
 # drawn alike in every run, so what fails is the change; without the profile, or in
 # `make check`, hypothesis draws others.
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --hypothesis-profile=ci \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(COV) --hypothesis-profile=ci \
 	  -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
 
 # In an environment of its own. Of torch no build for the CPU alone is as old as 2.4

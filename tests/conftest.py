@@ -7,7 +7,6 @@ import os
 os.environ["SCIPY_ARRAY_API"] = "1"
 
 import gc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,29 +29,6 @@ RECIPE = {
     "decay_steps": None,
     "precision": "float32",
 }
-
-# What runs the whole package for the sake of something else: results, pages, figures.
-# Lines that nothing but these runs count as not covered.
-TESTS = Path(__file__).parent
-UNCOUNTED = (
-    "benchmarks",
-    "docs",
-    "golden",
-    "laws",
-    "test_examples.py",
-    "test_guide.py",
-    "test_readme.py",
-    "test_sklearn.py",
-)
-
-
-def pytest_collection_modifyitems(items):
-    """Count lines in the tests of the parts alone: it slows a fit down by half."""
-    for item in items:
-        if item.path.is_relative_to(TESTS):
-            part, *_ = item.path.relative_to(TESTS).parts
-            if part in UNCOUNTED:
-                item.add_marker("no_cover")
 
 
 def pytest_collection_finish():

@@ -5,12 +5,12 @@ training rows and then gives an error for each row: large when the row is unlike
 normal ones.
 """
 
-from functools import cached_property
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import torch
 
+from skncae._once import once
 from skncae.scaling._calibration import calibrated_view
 
 
@@ -118,12 +118,12 @@ class Block:
         """The layout of a typed table, or None."""
         return self.ensemble.layout
 
-    @cached_property
+    @once
     def rows(self):
         """The cells, or what components of numbers see of those of a typed table."""
         return self.ensemble.numbers(self.cells)
 
-    @cached_property
+    @once
     def _completion(self):
         return self.ensemble.complete(self.rows)
 
@@ -137,14 +137,14 @@ class Block:
         """Where entries are missing, or None for nowhere."""
         return self._completion[1]
 
-    @cached_property
+    @once
     def n_missing(self):
         """Number of missing entries of each row."""
         if self.missing is None:
             return np.zeros(len(self.rows), dtype=int)
         return self.missing.sum(1)
 
-    @cached_property
+    @once
     def is_observed(self):
         """Where entries are not missing."""
         if self.missing is None:
@@ -185,22 +185,22 @@ class Block:
         self._in_views.append((view, found))
         return found
 
-    @cached_property
+    @once
     def scaled(self):
         """Completed rows in the view of the networks."""
         return self.ensemble.view.transform(self.completed)
 
-    @cached_property
+    @once
     def median(self):
         """Median of the scaled rows, (n_directions,)."""
         return np.median(self.scaled, axis=0)
 
-    @cached_property
+    @once
     def _reconstruction(self):
         seen = self.ensemble.seen(self.completed, self.scaled)
         return self.ensemble.reconstruct_scaled(seen)
 
-    @cached_property
+    @once
     def residual(self):
         """Scaled rows less their reconstructions, (members, n_features, n_samples)."""
         return self._reconstruction - torch.from_numpy(self.scaled).mT

@@ -5,9 +5,10 @@ Searches in tables are unrolled, since ONNX has none, and what runtimes lack in 
 """
 
 import math
-from functools import cached_property
 
 import numpy as np
+
+from skncae._once import once
 
 
 class Operators:
@@ -50,12 +51,12 @@ class Graph:
         self.X = X
         self._ensemble = ensemble
 
-    @cached_property
+    @once
     def scaled(self):
         """Rows in the view of the networks."""
         return self._ensemble.view.onnx(self, self.X)
 
-    @cached_property
+    @once
     def reconstruction(self):
         """Reconstructions by the members, (members, n_samples, n_features)."""
         op, n_unseen = self.op, self._ensemble.n_directions - self._ensemble.n_seen

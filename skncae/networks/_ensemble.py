@@ -6,12 +6,12 @@ rows beside it.
 
 import math
 from contextlib import nullcontext
-from functools import cached_property
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
+from skncae._once import once
 from skncae._threads import one_thread
 from skncae.data._frames import Layout
 from skncae.networks._autoencoder import Autoencoder, latent_noise
@@ -103,7 +103,7 @@ class Ensemble:
         """Whether the networks see images, by convolutions."""
         return len(self.model.row_shape) > 1
 
-    @cached_property
+    @once
     def _feature_major(self):
         """The networks for many rows, or None."""
         return self.model.feature_major()

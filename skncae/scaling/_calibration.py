@@ -29,6 +29,7 @@ from skncae.scaling._scaler import (
 )
 from skncae.scaling._whitening import (
     factors,
+    in_few_directions,
     is_wide,
     mahalanobis,
     rotation,
@@ -154,7 +155,7 @@ def _wide_view(X, n_missing, rounds):
         # What is missing is at the centre, at first.
         normal = np.nan_to_num(standardized(rows, center, scale)[is_normal])
         Z = standardized(X, center, scale)
-        Z, spread = factor_expectation(Z, *factors(normal, spread))
+        Z, spread = factor_expectation(Z, *in_few_directions(*factors(normal, spread)))
         rows = Z * scale + center
         if 0 < n_left <= rounds:
             distance = wide_mahalanobis(Z, *factors(Z[is_normal], spread))

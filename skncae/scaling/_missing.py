@@ -12,6 +12,14 @@ import numpy as np
 # pair by pair and need not be those of any rows.
 LEAST_EIGENVALUE = 0.03
 
+# With more columns than MANY rows are completed by the directions of largest variance:
+# each row is a system of so many equations, or of as many as it misses.
+MANY, MAX_FACTORS = 128, 64
+
+# Eigenvalues that differ by less than this share of their own, or by rounding of the
+# largest one, are one value.
+SAME_VALUE, ROUNDING = 1e-5, 1e-12
+
 # Numbers in the matrices of incomplete rows that are held at once.
 MAX_BLOCK = 2**21
 
@@ -59,8 +67,13 @@ def expectation(Z, precision):
         Conditional covariance of what was missing, the mean over rows: what the
         covariance of the completed rows lacks.
     """
-    missing = np.isnan(Z)
     n_features = Z.shape[1]
+    if n_features > MANY:
+        values, vectors = np.linalg.eigh(precision)
+        variances = 1.0 / np.maximum(values, ROUNDING * values[-1])
+        Z, spread = factor_expectation(Z, *few_factors(vectors, variances))
+        return Z, spread * np.eye(n_features)
+    missing = np.isnan(Z)
     Z = np.where(missing, 0.0, Z)
     pull = Z @ precision
     spread = np.zeros(n_features**2)
@@ -84,6 +97,35 @@ def _solved_together(missing, size_of):
         n_parts = math.ceil(len(rows) * size_of(count) / MAX_BLOCK)
         for part in np.array_split(rows, n_parts):
             yield part, np.nonzero(missing[part])[1].reshape(len(part), count)
+
+
+def few_factors(directions, variances, rest=0.0):
+    """Covariance of the directions of largest variance: all others have one variance.
+
+    Parameters
+    ----------
+    directions : ndarray of shape (n_features, n_directions)
+        Orthonormal.
+    variances : ndarray of shape (n_directions,)
+        Along them, beside the rest.
+    rest : float
+        Variance in each direction of all.
+
+    Returns
+    -------
+    factor, gram, rest
+        As `factor_expectation` takes them.
+    """
+    n_features, n_directions = directions.shape
+    least = 0.0
+    if n_directions > MAX_FACTORS:
+        # Rounding would choose among directions of the same variance.
+        cut = np.partition(variances, -MAX_FACTORS - 1)[-MAX_FACTORS - 1]
+        least = (1.0 + SAME_VALUE) * cut
+    is_few = variances > least
+    others = variances[~is_few].sum() / max(n_features - is_few.sum(), 1)
+    variances = variances[is_few] - others
+    return directions[:, is_few] * np.sqrt(variances), np.diag(variances), rest + others
 
 
 def factor_expectation(Z, factor, gram, rest):

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skncae.scaling._missing import expectation, factor_expectation
+from skncae.scaling._missing import (
+    MANY,
+    expectation,
+    factor_expectation,
+    few_factors,
+)
 
 # Squares of scaled values must stay finite in float64.
 LARGEST = 1e100
@@ -78,7 +83,9 @@ class View:
         Z = standardized(X, self.center, self.scale)
         if self.rotation is None:
             Z[missing] = 0.0
-        elif self.deviations is not None and self.rotation.shape[1] < X.shape[1]:
+        elif self.deviations is not None and (
+            self.rotation.shape[1] < X.shape[1] or X.shape[1] > MANY
+        ):
             few = _factors(self.rotation, self.deviations)
             Z, _ = factor_expectation(Z, *few)
         else:
@@ -168,15 +175,13 @@ class View:
 
 
 def _factors(rotation, deviations):
-    """Covariance of a view of few directions: factors, their products, the rest.
+    """Covariance of a view: few factors, their products, and the rest.
 
     Where no row was, columns vary as little as along the shortest direction.
     """
     variances = np.square(deviations)
     rest = variances.min()
-    beside = variances - rest
-    factor = rotation * (deviations * np.sqrt(beside))
-    return factor[:, beside > 0], np.diag(beside[beside > 0]), rest
+    return few_factors(rotation * deviations, variances - rest, rest)
 
 
 def standardized(X, center, scale):

@@ -10,14 +10,11 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from skncae.scaling._location import SYMMETRIC
+from skncae.scaling._missing import MAX_FACTORS, ROUNDING, SAME_VALUE, few_factors
 from skncae.scaling._scaler import FURTHEST
 
 # Directions of this share of the longest one are none: they are made of rounding.
 LEAST_SPAN = 1e-8
-
-# Eigenvalues that differ by less than this share of their own, or by rounding of the
-# largest one, are one value.
-SAME_VALUE, ROUNDING = 1e-5, 1e-12
 
 # Share of the covariance as it is in one that is shrunk, to nothing maybe, where
 # completed rows spread beside.
@@ -83,6 +80,15 @@ def factors(normal, spread=0.0):
     normal *= np.sqrt((1.0 - share) / n)
     rest = share * trace / n_features or 1.0
     return normal.T, (1.0 - share) * products, rest + spread
+
+
+def in_few_directions(factor, gram, rest):
+    """Factors of the directions of largest variance; see `few_factors`."""
+    if len(gram) <= MAX_FACTORS:
+        return factor, gram, rest
+    variances, vectors = np.linalg.eigh(gram)
+    lengths = np.sqrt(np.where(variances > 0, variances, 1.0))
+    return few_factors(factor @ (vectors / lengths), variances, rest)
 
 
 def wide_mahalanobis(Z, factor, gram, rest):

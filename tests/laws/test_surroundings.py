@@ -543,7 +543,7 @@ def test_a_child_process_waits_for_no_thread_of_its_parent():
 
 
 FORKED = """
-import os, sys
+import os, signal, threading
 import numpy as np, torch
 from skncae import NCAEDetector
 
@@ -558,11 +558,25 @@ doors = [
 ]
 for door in doors:
     door()
-if os.fork() == 0:
-    for door in doors:
-        door()
-    os._exit(0)
-sys.exit(os.wait()[1])
+
+def score_for_ever():
+    while True:
+        detector.score_samples(X)
+
+def in_a_child(doors):
+    if os.fork() == 0:
+        signal.alarm(20)
+        for door in doors:
+            door()
+        os._exit(0)
+    if os.wait()[1]:
+        os._exit(1)
+
+in_a_child(doors)
+threading.Thread(target=score_for_ever, daemon=True).start()
+for _ in range(12):
+    in_a_child([lambda: detector.score_samples(X[:50])])
+os._exit(0)
 """
 
 
