@@ -52,7 +52,7 @@ lint: .venv/test.stamp
 	$(BIN)/numpydoc lint skncae/__init__.py skncae/data/_chunks.py skncae/_detector.py skncae/dask.py \
 	  skncae/metrics.py skncae/plotting/_scores.py skncae/plotting/_rows.py skncae/plotting/_latent.py \
 	  skncae/plotting/_generated.py skncae/plotting/_weights.py skncae/pyod.py \
-	  skncae/reports/_report.py
+	  skncae/reports/_report.py skncae/feedback/_mixin.py
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 

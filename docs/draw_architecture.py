@@ -20,7 +20,7 @@ def layers():
     settings = configparser.ConfigParser()
     settings.read(ROOT / "setup.cfg")
     rows = settings["importlinter:contract:rooms"]["layers"].strip().splitlines()
-    return [[name.strip() for name in row.split("|")] for row in rows]
+    return [[f"skncae.{name.strip()}" for name in row.split("|")] for row in rows]
 
 
 def boxes(rows):

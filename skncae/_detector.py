@@ -24,7 +24,7 @@ from skncae._diagnostics import (
 )
 from skncae._explanation import Explanation, columns_of, typed_columns_of
 from skncae._fitting import Earlier, fit, n_rounds
-from skncae._loading import check_fitted, check_folds
+from skncae._loading import check_fitted, check_loaded
 from skncae._mlflow import logged_fit
 from skncae._p_values import Calibration, selected
 from skncae._parameters import (
@@ -51,7 +51,10 @@ from skncae.data._arrays import as_array
 from skncae.data._chunks import Chunks
 from skncae.data._column_sample import ColumnSample, sample_from_state
 from skncae.data._frames import refuse_onnx
-from skncae.data._layout import (
+from skncae.data._reading import as_frame, index_of, library_of, objects_of
+from skncae.data._sample import Sample
+from skncae.data._sources import RowsAtHand, RowsInChunks, checked_chunks
+from skncae.data._validation import (
     allows_nan,
     check_not_empty,
     check_rows,
@@ -60,11 +63,9 @@ from skncae.data._layout import (
     set_layout,
     typed_columns,
 )
-from skncae.data._reading import as_frame, index_of, library_of, objects_of
-from skncae.data._sample import Sample
-from skncae.data._sources import RowsAtHand, RowsInChunks, checked_chunks
 from skncae.feedback._answers import read_outliers
-from skncae.feedback._mixin import AnswersMixin, scorer_from_state
+from skncae.feedback._mixin import AnswersMixin
+from skncae.feedback._refined import scorer_from_state
 from skncae.files import _skl2onnx
 from skncae.files._archive import load_archive, save_archive, write_whole
 from skncae.files._onnx import onnx_model
@@ -742,30 +743,26 @@ default="auto"
         check_is_fitted(self)
         rows = check_rows(self, X, reset=False)
         contributions, expected = self._scorer.explain(rows)
-        names = feature_names(self)
-        if self._layout is not None:
-            return Explanation(
-                values=self._layout.shown(
-                    objects_of(as_array(X), self._layout.names), rows
-                ),
-                expected=self._layout.decode(expected),
-                contributions=self._layout.to_columns(contributions),
-                feature_names=names,
-                index=index_of(X),
-                threshold=self.threshold_,
-                columns=typed_columns_of(self._layout),
-                associates_of=self._scorer.associates_of,
-            )
+        names, layout = feature_names(self), self._layout
+        if layout is None:
+            values = self._folded(rows.astype(np.float64))
+            expected, contributions = map(self._folded, (expected, contributions))
+            columns = columns_of(self._scorer, names, rows)
+        else:
+            values = layout.shown(objects_of(as_array(X), layout.names), rows)
+            expected = layout.decode(expected)
+            contributions = layout.to_columns(contributions)
+            columns = typed_columns_of(layout)
         return Explanation(
-            values=self._folded(rows.astype(np.float64)),
-            expected=self._folded(expected),
-            contributions=self._folded(contributions),
-            feature_names=names,
+            values,
+            expected,
+            contributions,
+            names,
             index=index_of(X),
             image_shape=self.image_shape_,
             threshold=self.threshold_,
-            columns=columns_of(self._scorer, names, rows),
-            associates_of=self._scorer.ensemble.view.associates_of,
+            columns=columns,
+            associates_of=self._scorer.associates_of,
         )
 
     def report(self, X, n=20):
@@ -791,7 +788,7 @@ default="auto"
         TypeError
             If n is no integer, or the detector was fitted on images.
         ImportError
-            Without pandas or jinja2, which `pip install "skncae[report]"` adds.
+            Without pandas, which `pip install "skncae[report]"` adds.
 
         Examples
         --------
@@ -1099,15 +1096,7 @@ default="auto"
             if name in parameters or hasattr(cls, name):
                 raise ValueError(f"{name!r} is no fitted attribute")
         detector.__setstate__(fitted)
-        ensemble = detector._scorer.ensemble
-        width, layout = ensemble.view.center.shape, ensemble.layout
-        n_columns = detector.n_features_in_
-        if width != (n_columns if layout is None else len(layout.owners),):
-            raise ValueError(f"the view is of shape {width}")
-        if layout is not None and len(layout.columns) != n_columns:
-            raise ValueError(f"the layout is of {len(layout.columns)} columns")
-        detector._scorer.errors(np.zeros((1, ensemble.n_cells)))
-        check_folds(getattr(detector, "_calibration", None), ensemble.n_cells)
+        check_loaded(detector)
         return detector
 
     def __sklearn_tags__(self):
@@ -1166,8 +1155,9 @@ default="auto"
                 self._n_steps,
             )
         tasks = FitTasks(self, n_rounds(settings), X_seen, y)
-        layout = getattr(self, "_layout", None)
-        fitted = fit(settings, source, tasks, earlier, trainer_type, layout, is_known)
+        fitted = fit(
+            settings, source, tasks, earlier, trainer_type, self._layout, is_known
+        )
         self._set(fitted)
         # It was of other networks.
         self._calibration = None
@@ -1239,18 +1229,18 @@ default="auto"
 
     def _training_rows(self, X, reset):
         """Return X as rows to fit on, validated now or as they are read."""
-        if isinstance(X, Chunks):
-            check = partial(check_rows, self)
-            if not reset or X.is_spent_once_read:
-                return RowsInChunks(X, check, reset)
-            begun = iter(X)
-            first = next(begun, None)
-            begun = itertools.chain([] if first is None else [first], begun)
-            if first is not None and typed_columns(self, first, reset=True):
-                self._learn_layout(begun, library_of(first) is not None)
-                return RowsInChunks(X, check, reset=False)
+        if not isinstance(X, Chunks):
+            return RowsAtHand(check_rows(self, X, reset=reset))
+        check = partial(check_rows, self)
+        if not reset or X.is_spent_once_read:
+            return RowsInChunks(X, check, reset)
+        begun = iter(X)
+        first = next(begun, None)
+        begun = itertools.chain([] if first is None else [first], begun)
+        if first is None or not typed_columns(self, first, reset=True):
             return RowsInChunks(X, check, reset, begun)
-        return RowsAtHand(check_rows(self, X, reset=reset))
+        self._learn_layout(begun, library_of(first) is not None)
+        return RowsInChunks(X, check, reset=False)
 
     def _learn_layout(self, chunks, is_named):
         """Learn the layout of typed tables from a sample of their rows: one pass."""
@@ -1262,6 +1252,8 @@ default="auto"
 
     def _extended(self, sample, X):
         """Return the rows to fit on, and the sample that has seen those of X too."""
+        if sample is None:
+            return self._begun(X)
         if isinstance(sample, ColumnSample):
             columns = typed_columns(self, X, reset=False)
             check_not_empty(columns)
@@ -1269,17 +1261,22 @@ default="auto"
             # What later rows bring may change what is known of the columns.
             set_layout(self, sample.columns, hasattr(self, "feature_names_in_"))
             return self._layout.encode(sample.columns), sample
-        piece = check_rows(self, X, reset=sample is None)
+        piece = check_rows(self, X, reset=False)
         settings_of(self)
-        if sample is None:
-            warn_if_forgetting(self)
-            size = _fitting.MAX_TRAINING_ROWS
-            seed = seed_of(private_random_state(self.random_state))
-            if self._layout is not None:
-                warn_of_lost(self._layout)
-                columns = typed_columns(self, X, reset=False)
-                sample = ColumnSample.empty(size, seed).extended(columns)
-                return self._layout.encode(sample.columns), sample
-            sample = Sample.empty(size, seed, piece)
         sample = sample.extended(piece)
         return sample.rows, sample
+
+    def _begun(self, X):
+        """Return the rows to fit on, and the sample that has seen those of X alone."""
+        piece = check_rows(self, X, reset=True)
+        settings_of(self)
+        warn_if_forgetting(self)
+        size = _fitting.MAX_TRAINING_ROWS
+        seed = seed_of(private_random_state(self.random_state))
+        if self._layout is None:
+            sample = Sample.empty(size, seed, piece).extended(piece)
+            return sample.rows, sample
+        warn_of_lost(self._layout)
+        columns = typed_columns(self, X, reset=False)
+        sample = ColumnSample.empty(size, seed).extended(columns)
+        return self._layout.encode(sample.columns), sample

@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 
 from skncae._checks import check_count
+from skncae._extras import needing
 from skncae._sentences import (
     MOST_CLAUSES,
     Cell,
     Column,
-    is_missing,
     number_of_decimals,
     sentence,
     usual_ends,
 )
 from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
+from skncae.data._reading import is_missing
 
 # What a notebook shows of an explanation.
 ROWS_SHOWN = 10
@@ -147,7 +148,7 @@ class Explanation:
         ImportError
             Without pandas.
         """
-        return _pandas().DataFrame(
+        return _frame(
             self.flattened().contributions, index=self.index, columns=self.feature_names
         )
 
@@ -189,7 +190,7 @@ class Explanation:
         }
         rows = self.labels.repeat(order.shape[1])
         features = self.feature_names[order.ravel()]
-        return _pandas().DataFrame({"row": rows, "feature": features, **columns})
+        return _frame({"row": rows, "feature": features, **columns})
 
     def top(self, n=None):
         """Return the rows that stand out most, and why, as a pandas frame.
@@ -218,7 +219,7 @@ class Explanation:
             n = check_count("n", n)
         order = np.argsort(-self.errors, kind="stable")
         rows = order[: self.is_flagged.sum() if n is None else n]
-        return _pandas().DataFrame(
+        return _frame(
             {
                 "error": self.errors[rows],
                 "flagged": self.is_flagged[rows],
@@ -358,12 +359,8 @@ def typed_columns_of(layout):
     return tuple(Column(column.name, **column.told()) for column in layout.columns)
 
 
-def _pandas():
-    try:
+def _frame(content, **axes):
+    """Make a pandas frame."""
+    with needing("pandas", "The frames of an Explanation need pandas, its arrays not."):
         import pandas
-    except ImportError as error:
-        raise ImportError(
-            "The frames of an Explanation need pandas; its arrays do not. Run: "
-            'pip install "skncae[pandas]"'
-        ) from error
-    return pandas
+    return pandas.DataFrame(content, **axes)

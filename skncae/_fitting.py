@@ -20,9 +20,8 @@ from skncae._settings import check_warm_start
 from skncae._threshold import Threshold, threshold_of
 from skncae.data._sample import subsample
 from skncae.evidence._scorer import Scorer
-from skncae.evidence._tail_probability import TailProbability
 from skncae.networks._autoencoder import build_encoder
-from skncae.networks._ensemble import Ensemble, blocks, seen_directions, seen_rows
+from skncae.networks._ensemble import Ensemble, seen_directions, seen_rows
 from skncae.networks._generators import MemberStreams
 from skncae.networks._state import network_from_state, network_state
 from skncae.scaling._calibration import calibrated_view
@@ -269,25 +268,10 @@ def _judge(settings, ensemble, rows, is_open, source, random_state, seed):
     learnt_from = rows[is_open]
     scorer, errors = Scorer.learn(ensemble, learnt_from, settings, random_state)
     if len(learnt_from) < len(rows):
-        scorer = _ranked_among(scorer, rows)
+        scorer = scorer.ranked_among(rows)
     if len(learnt_from) < source.n_rows:
         errors = source.errors(scorer)
     threshold = threshold_of(
         settings.contamination, errors, scorer.tails, len(rows), seed
     )
     return Judged(scorer, -errors, threshold)
-
-
-def _ranked_among(scorer, rows):
-    """The scorer whose tail probabilities are shares of these rows.
-
-    Among the rows that it learnt from alone, all known outliers beyond them would tie.
-    """
-    errors = np.concatenate(
-        [scorer.component_errors(rows[some]) for some in blocks(len(rows))], axis=1
-    )
-    components = [
-        replace(component, tail=TailProbability.of(of_kind))
-        for component, of_kind in zip(scorer.components, errors, strict=True)
-    ]
-    return Scorer(scorer.ensemble, components)

@@ -1,4 +1,4 @@
-"""What a file says of a fitted detector, checked before anything is built from it.
+"""What a file says of a fitted detector: checked before it is built, and as a whole.
 
 Whoever forges a file can give any number any value, with the right checksum. What is
 refused here would be an error, or a wrong answer, only later: in `predict`, say.
@@ -36,21 +36,28 @@ def check_fitted(fitted):
         _check_fold(fold)
 
 
-def check_folds(calibration, n_cells):
-    """Raise a ValueError unless calibration rows are as wide as what is scored.
+def check_loaded(detector):
+    """Raise a ValueError unless the parts of a detector belong together, and score.
 
     Parameters
     ----------
-    calibration : Calibration or None
-    n_cells : int
-        Number of cells that a row is encoded in: of a typed table that of its layout,
-        which leaves out the columns that are set aside.
+    detector : NCAEDetector
+        Built from attributes that `check_fitted` has let through.
     """
+    ensemble, n_columns = detector._scorer.ensemble, detector.n_features_in_
+    width, layout = ensemble.view.center.shape, ensemble.layout
+    if width != (n_columns if layout is None else len(layout.owners),):
+        raise ValueError(f"the view is of shape {width}")
+    if layout is not None and len(layout.columns) != n_columns:
+        raise ValueError(f"the layout is of {len(layout.columns)} columns")
+    row = np.zeros((1, ensemble.n_cells))
+    detector._scorer.errors(row)
+    calibration = getattr(detector, "_calibration", None)
     for fold in calibration.folds if calibration else ():
-        if fold.rows.shape[1] != n_cells:
+        if fold.rows.shape[1] != row.shape[1]:
             raise ValueError(f"calibration rows are of {fold.rows.shape[1]} cells")
         if fold.scorer is not None:
-            fold.scorer.errors(np.zeros((1, n_cells)))
+            fold.scorer.errors(row)
 
 
 def _check_fold(fold):

@@ -175,7 +175,7 @@ class Calibration:
         ]
 
     @classmethod
-    def from_state(cls, state, read=Scorer.from_state):
+    def from_state(cls, state, read):
         """Build the calibration that `state` was taken from; `read` builds scorers."""
         folds = []
         for fold in state:

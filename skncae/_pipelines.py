@@ -16,8 +16,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
-from skncae._sentences import Column, is_missing, number_of_decimals, usual_ends
-from skncae.data._reading import index_of
+from skncae._sentences import Column, number_of_decimals, usual_ends
+from skncae.data._numbers import USUAL_WIDTH
+from skncae.data._reading import index_of, is_missing
 
 
 def final_step(estimator):
@@ -298,7 +299,8 @@ def _column(name, values, low, high):
         if all(isinstance(value, Real) for value in present):
             return Column(name, decimals=number_of_decimals(present))
         return Column(name, "category")
-    return Column(name, "number", (high - low) / 4.65, low, high, decimals=decimals)
+    spread = (high - low) / USUAL_WIDTH
+    return Column(name, "number", spread, low, high, decimals=decimals)
 
 
 def _names(rows):

@@ -26,6 +26,9 @@ from typing import Any
 
 import numpy as np
 
+from skncae.data._numbers import MOST_DECIMALS
+from skncae.data._reading import is_missing
+
 # Numbers from here on are written with a power of ten.
 LARGE = 1e9
 # Longer text is cut.
@@ -136,19 +139,6 @@ class Cell:
         return _expected_text(self.column, self.expected)
 
 
-def is_missing(value):
-    """Say whether a value stands for none: None, NaN, NaT, NA."""
-    if value is None:
-        return True
-    if isinstance(value, np.ndarray):
-        return False
-    try:
-        # NaN and NaT differ from themselves; of pandas' NA nobody knows.
-        return bool(value != value)
-    except (TypeError, ValueError):
-        return type(value).__name__ == "NAType"
-
-
 def text_of(value, decimals=None):
     """Write a value: a number, a text, a date, a duration, or "missing"."""
     if is_missing(value):
@@ -218,6 +208,11 @@ def about(value, spread, decimals=None):
     return "0" if is_plain else _number(value, max(digits, 0))
 
 
+def percentile(value):
+    """Write a percentile so that 100 is left to what is beyond all."""
+    return f"{math.floor(100 * value) / 100:.2f}"
+
+
 def percent(share):
     """Write a share with two digits, and more where it would read as none or as all."""
     value = round(100 * share, 10)
@@ -267,7 +262,7 @@ def number_of_decimals(values):
         return None
     # Of values that are tiny themselves, less is no rounding.
     rounding = min(1e-9, 1e-6 * np.abs(values).max())
-    for decimals in range(5):
+    for decimals in range(MOST_DECIMALS + 1):
         if (np.abs(values - np.round(values, decimals)) <= rounding).all():
             return decimals
     return None

@@ -5,7 +5,7 @@ from typing import Any
 
 from skncae._checks import plain
 from skncae._parameters import as_names, check_parameters
-from skncae.data._layout import allows_nan
+from skncae.data._validation import allows_nan
 from skncae.evidence._kinds import FRAME_EVIDENCE, IMAGE_EVIDENCE, TABLE_EVIDENCE
 
 # What "auto" stands for: for the rows of a table, and for images.

@@ -33,9 +33,9 @@ from skncae._surroundings import undisturbed
 from skncae._threads import one_thread
 from skncae._threshold import decisions, is_outlier
 from skncae.data._column_sample import ColumnSample
-from skncae.data._layout import check_rows, read_columns, set_layout, typed_columns
 from skncae.data._quantiles import Sketch
 from skncae.data._sample import Sample
+from skncae.data._validation import check_rows, read_columns, set_layout, typed_columns
 from skncae.networks._autoencoder import Autoencoder, build_encoder
 from skncae.networks._generators import MemberStreams
 from skncae.networks._state import joined_states, network_from_state, network_state

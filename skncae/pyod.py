@@ -9,16 +9,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._detector import NCAEDetector
 from skncae._diagnostics import all_or_nothing
+from skncae._extras import needing
 from skncae._threshold import exceeds
 from skncae.data._arrays import entries
 
-try:
+with needing("pyod", "skncae.pyod needs PyOD, which cannot be imported."):
     from pyod.models.base import BaseDetector
-except ImportError as error:
-    raise ImportError(
-        f"skncae.pyod needs PyOD, which cannot be imported ({error}). "
-        'Install it with: pip install "skncae[pyod]"'
-    ) from error
 
 
 def _with_a_share(method):

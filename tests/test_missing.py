@@ -19,6 +19,7 @@ from skncae.evidence._tails import Tails
 from skncae.scaling import _missing
 from skncae.scaling._calibration import VIEWS, View, calibrated_view
 from skncae.training import _losses
+from tests.evidence.test_scorer import block
 
 METHODS = ("score_samples", "decision_function", "predict", "reconstruct")
 EVERY_VIEW = pytest.mark.parametrize("scaling", VIEWS)
@@ -208,7 +209,6 @@ def test_column_without_any_value_is_named_in_a_warning(make, holes):
 
 
 def test_column_of_a_frame_without_any_value_is_named(make, X):
-    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(X, columns=list("abcdefghij")[: X.shape[1]])
     frame["b"] = np.nan
     with pytest.warns(UserWarning, match="no value at all in column b: "):
@@ -388,7 +388,7 @@ def test_observed_distances_are_over_the_observed_columns():
 
 def test_column_tails_are_of_the_observed_entries(holes):
     def tails_of(rows):
-        return Tails.learn(Block(None, rows), None, None).errors(Block(None, rows))
+        return Tails.learn(block(rows), None, None).errors(block(rows))
 
     expected = np.zeros(len(holes))
     for column in holes.T:

@@ -130,7 +130,9 @@ class Neighbors:
 
     def _block(self, X):
         """Complete rows, of no networks."""
-        no_networks = SimpleNamespace(complete=lambda X: (X, None), layout=None)
+        no_networks = SimpleNamespace(
+            layout=None, numbers=np.asarray, complete=lambda X: (X, None)
+        )
         return Block(no_networks, pixels(X))
 
 

@@ -42,6 +42,7 @@ class CategoryColumn:
 
     family: ClassVar[str] = "category"
     is_category: ClassVar[bool] = True
+    is_used: ClassVar[bool] = True
 
     name: str
     dtype: str
@@ -74,6 +75,16 @@ class CategoryColumn:
     def understood(self):
         """What the column is, in words."""
         return "boolean" if self.type == "boolean" else "category"
+
+    @property
+    def plural(self):
+        """What the column holds, in words."""
+        return "truth values" if self.type == "boolean" else "categories"
+
+    @property
+    def example(self):
+        """A value of the column, as text."""
+        return self.values[0]
 
     @property
     def use(self):

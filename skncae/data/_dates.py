@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from skncae.data._numbers import missing_share, usual_range
+from skncae.data._numbers import USUAL_WIDTH, missing_share, usual_range
 from skncae.data._reading import READABLE, Raw
 
 DAY = 86_400.0
@@ -25,6 +25,12 @@ _DATE = re.compile(
     r"([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?(Z|[+-]\d{2}:?\d{2})?"
 )
 _YEAR = re.compile(r"\b\d{4}\b")
+# What one value is, and what many are.
+_WORDS = {
+    "date": ("date", "dates"),
+    "time": ("time of the day", "times of the day"),
+    "duration": ("duration", "durations"),
+}
 # Other ways to write a day, and a time behind it.
 _DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d"),
@@ -67,6 +73,7 @@ class DateColumn:
     """
 
     is_category: ClassVar[bool] = False
+    is_used: ClassVar[bool] = True
 
     name: str
     dtype: str
@@ -106,10 +113,18 @@ class DateColumn:
     @property
     def understood(self):
         """What the column is, in words."""
-        words = {"date": "date", "time": "time of the day", "duration": "duration"}
-        return (
-            f"{words[self.family]} written as text" if self.form else words[self.family]
-        )
+        word, _ = _WORDS[self.family]
+        return f"{word} written as text" if self.form else word
+
+    @property
+    def plural(self):
+        """What the column holds, in words."""
+        return _WORDS[self.family][1]
+
+    @property
+    def example(self):
+        """A value of the column, as text."""
+        return str(self.decode(np.array([self.usual[0]]))[0])
 
     @property
     def use(self):
@@ -127,7 +142,7 @@ class DateColumn:
             return {"kind": "category"}
         return {
             "kind": self.family,
-            "spread": datetime.timedelta(seconds=(high - low) / 4.65),
+            "spread": datetime.timedelta(seconds=(high - low) / USUAL_WIDTH),
             "low": self._value(low),
             "high": self._value(high),
         }

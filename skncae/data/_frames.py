@@ -84,7 +84,7 @@ class Layout:
         The order of the columns of a frame is no evidence.
         """
         names = self.names
-        places = [j for j, column in enumerate(self.columns) if _is_used(column)]
+        places = [j for j, column in enumerate(self.columns) if column.is_used]
         return np.array(sorted(places, key=names.__getitem__), dtype=int)
 
     @property
@@ -125,7 +125,7 @@ class Layout:
         )
 
     def positions(self, numbers):
-        """Give the cells that stand first in `numbers`, NaN for those of categories."""
+        """Cells of what `numbers` has: its first number of each, NaN of a category."""
         first = np.flatnonzero(np.diff(self.owners, prepend=-1))
         return np.where(self.is_category, np.nan, numbers[:, first])
 
@@ -273,22 +273,15 @@ def _refuse(column, raw):
         # Of objects the type says nothing.
         example = keys_of(raw)[raw.is_there][0]
         raise ValueError(
-            f"Column {column.name!r} held {_plural(column)} in fit, such as "
-            f"{_example(column)!r}, and holds none of them now, but values such as "
+            f"Column {column.name!r} held {column.plural} in fit, such as "
+            f"{column.example!r}, and holds none of them now, but values such as "
             f"{example}. Give it values as in fit, or fit again."
         )
     raise ValueError(
-        f"Column {column.name!r} held {_plural(column)} in fit and has the type "
+        f"Column {column.name!r} held {column.plural} in fit and has the type "
         f"{raw.dtype} now. Give it the type that it had, {column.dtype}, or fit "
         "again."
     )
-
-
-def _example(column):
-    """A value that a column had in fit, as text."""
-    if column.family == "category":
-        return str(column.values[0])
-    return str(column.decode(np.array([column.usual[0]]))[0])
 
 
 def _check_readable(column, texts, codes):
@@ -296,8 +289,8 @@ def _check_readable(column, texts, codes):
     n_read = np.count_nonzero(~np.isnan(codes))
     if len(texts) >= LEAST_UNREAD and n_read <= (1 - READABLE) * (n_read + len(texts)):
         raise ValueError(
-            f"Column {column.name!r} held {_plural(column)} in fit, such as "
-            f"{_example(column)!r}, and what it holds now cannot be read so, such as "
+            f"Column {column.name!r} held {column.plural} in fit, such as "
+            f"{column.example!r}, and what it holds now cannot be read so, such as "
             f"{texts[0]!r}. Write it as in fit, or fit again."
         )
 
@@ -389,19 +382,3 @@ def _text_column(raw):
 def _named_texts(raw, codes):
     """Some of the texts that could not be read: those that are known from then on."""
     return tuple(sorted(set(unread(raw, codes)))[:N_KNOWN])
-
-
-def _is_used(column):
-    """Say whether a column has a cell."""
-    return not isinstance(column, AsideColumn) or column.is_used
-
-
-def _plural(column):
-    """What a column held, in words."""
-    words = {"number": "numbers", "category": "categories", "date": "dates"}
-    words |= {"time": "times of the day", "duration": "durations"}
-    if column.family == "number" and column.writing:
-        return "numbers written as text"
-    if column.understood == "boolean":
-        return "truth values"
-    return words.get(column.family, "identifiers")

@@ -13,6 +13,13 @@ CHANCE_MEETINGS = 10
 # ... and where so many of the values are different.
 NEARLY_ALL = 0.98
 
+# A column whose values have more digits after the point is written with as many as its
+# spread bears.
+MOST_DECIMALS = 4
+
+# Deviations of a normal distribution between the ends of its `usual_range`.
+USUAL_WIDTH = 4.65
+
 
 @dataclass(frozen=True)
 class NumberColumn:
@@ -40,6 +47,7 @@ class NumberColumn:
 
     family: ClassVar[str] = "number"
     is_category: ClassVar[bool] = False
+    is_used: ClassVar[bool] = True
 
     name: str
     dtype: str
@@ -78,6 +86,16 @@ class NumberColumn:
         return f"{number} written as text" if self.writing else number
 
     @property
+    def plural(self):
+        """What the column holds, in words."""
+        return "numbers written as text" if self.writing else "numbers"
+
+    @property
+    def example(self):
+        """A value of the column, as text."""
+        return str(self.decode(np.array([self.usual[0]]))[0])
+
+    @property
     def use(self):
         """How the column is used, in words."""
         return "number"
@@ -89,10 +107,10 @@ class NumberColumn:
         low, high = self.usual
         return {
             "kind": "number",
-            "spread": (high - low) / 4.65,
+            "spread": (high - low) / USUAL_WIDTH,
             "low": low,
             "high": high,
-            "decimals": self.decimals,
+            "decimals": self.decimals if self.decimals <= MOST_DECIMALS else None,
         }
 
     def accepts(self, raw):

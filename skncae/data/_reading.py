@@ -19,6 +19,9 @@ MICROSECONDS = 1e6
 # From here on whole numbers are no longer all floats.
 EXACT_BELOW = 2.0**53
 
+# Types with a value that stands for none, which differs from itself.
+_HAVE_NONE = float | np.floating | Decimal | np.datetime64 | np.timedelta64
+
 # Text has few values where there are at most so many.
 FEW = 20
 # Text is taken for dates or numbers where this share of its values can be read as one.
@@ -66,7 +69,7 @@ class Raw:
 
     @property
     def says_little(self):
-        """Whether a column of text may have these few values beside others."""
+        """Whether these are few values, as a column of text may have beside others."""
         is_object = self.dtype == "object" and self.kind in ("number", "boolean")
         is_of_text = self.kind == "text" or is_object
         return is_of_text and np.count_nonzero(self.is_there) < LEAST_UNREAD
@@ -346,7 +349,7 @@ def is_missing(value):
     """Say whether a value is None, NaN, NaT or NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, float | np.floating | Decimal) and value != value
+    return isinstance(value, _HAVE_NONE) and bool(value != value)
 
 
 def _kind_of(values):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from skncae._extras import needing
 from skncae.data._cell_types import Seen, converted, is_text, seen_in, slips_of
 from skncae.data._csv_files import (
     TableError,
@@ -240,13 +241,9 @@ class Tables:
 
     def _parquet(self, path, source, names=None):
         """Yield frames of a parquet file, with the named columns alone or all."""
-        try:
+        with needing("cli", "Parquet files need pyarrow."):
             import pyarrow
             from pyarrow import parquet
-        except ImportError as error:
-            raise ImportError(
-                'Parquet files need pyarrow. Run: pip install "skncae[cli]"'
-            ) from error
         try:
             is_bytes = isinstance(source, bytes)
             file = parquet.ParquetFile(io.BytesIO(source) if is_bytes else source)

@@ -17,30 +17,32 @@ from skncae.scaling._calibration import calibrated_view
 class Evidence(Protocol):
     """One component score: learnt from a block of rows, then an error for each row.
 
+    A kind inherits what most have in common, and says what it has otherwise.
+
     Attributes
     ----------
     name : str
         Its name in the parameter `evidence`.
-    power : int
+    power : float
         An error to this power is a sum over columns.
     images_only : bool
         It has to know which pixels are side by side.
     complete_only : bool
         It compares whole rows, none of whose entries may be missing.
     typed_only : bool
-        It sees the cells of a typed table (`Block.cells`) and gives contributions of
-        these.
+        It sees the cells of a typed table (`Block.cells`), gives contributions of
+        these, and has `expected(block)` and `associates_of(cell)` of them.
     by_column_alone : bool
         It sees each column alone: then many rows are scored at once, since a search for
         many values takes less time for each. Others get blocks that fit into a cache.
     """
 
     name: ClassVar[str]
-    power: ClassVar[int]
-    images_only: ClassVar[bool]
-    complete_only: ClassVar[bool]
-    by_column_alone: ClassVar[bool]
-    typed_only: ClassVar[bool]
+    power: ClassVar[float] = 1
+    images_only: ClassVar[bool] = False
+    complete_only: ClassVar[bool] = False
+    by_column_alone: ClassVar[bool] = False
+    typed_only: ClassVar[bool] = False
 
     @classmethod
     def learn(cls, block, settings, random_state) -> Self:
@@ -64,15 +66,24 @@ class Evidence(Protocol):
         entries does not.
         """
 
+    def usual_range(self) -> Any:
+        """Between what values nearly all of each column lie; None where not known."""
+        return None
+
     def state(self) -> dict[str, Any]:
         """Everything learnt, as nested dictionaries of arrays."""
+        return vars(self).copy()
 
     @classmethod
     def from_state(cls, state) -> Self:
         """Build the evidence that `state` was taken from."""
+        return cls(**state)
 
     def onnx(self, graph) -> Any:
         """Write `errors` as operations of an ONNX graph; see `skncae.files`."""
+        raise ValueError(
+            f"evidence={self.name!r} has no form in an ONNX model. Use save and load."
+        )
 
 
 class Block:
@@ -105,12 +116,12 @@ class Block:
     @property
     def layout(self):
         """The layout of a typed table, or None."""
-        return None if self.ensemble is None else self.ensemble.layout
+        return self.ensemble.layout
 
     @once
     def rows(self):
         """The cells, or what components of numbers see of those of a typed table."""
-        return self.cells if self.layout is None else self.layout.numbers(self.cells)
+        return self.ensemble.numbers(self.cells)
 
     @once
     def _completion(self):
@@ -141,8 +152,8 @@ class Block:
         return ~self.missing
 
     @property
-    def is_told(self):
-        """Where contributions are told of: of a typed table, at each of its cells."""
+    def is_attributed(self):
+        """Where contributions are: in a typed table, at each cell with a value."""
         return self.is_observed if self.layout is None else ~np.isnan(self.cells)
 
     def standardized_view(self, rounds):

@@ -6,7 +6,7 @@ way what is common says nothing. Beyond what most training rows show, surprises 
 extrapolated: the outliers among the training rows do not make outliers look usual.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -89,7 +89,7 @@ class NumberCells:
     forest : Forest
         Predicts the median and the spread.
     is_log : bool
-        Whether the logarithm is what varies evenly.
+        Whether the logarithm is compared, where its tails are more alike.
     center, scale : float
         Of the column, or of its logarithm.
     offset, floor : float
@@ -110,10 +110,6 @@ class NumberCells:
     spread: float
     tail: Tail = NO_TAIL
 
-    def judged_by(self, tail):
-        """Return the same with another tail."""
-        return replace(self, tail=tail)
-
     def surprise(self, values, predicted):
         """Surprise of each value, zero where it is missing."""
         surprise = self.tail(self.errors(values, predicted))
@@ -122,8 +118,8 @@ class NumberCells:
     def errors(self, values, predicted):
         """Distance to the median in spreads, zero where a value is missing."""
         median, spread = predicted.T
-        evening = (self.is_log, self.center, self.scale, self.offset, self.floor)
-        distance = np.abs(standardized(values, *evening) - median)
+        scaling = (self.is_log, self.center, self.scale, self.offset, self.floor)
+        distance = np.abs(standardized(values, *scaling) - median)
         return np.nan_to_num(distance / (spread + WIDENED * self.spread))
 
     def expected(self, predicted):
@@ -163,10 +159,6 @@ class CategoryCells:
     slips: np.ndarray
     tail: Tail = NO_TAIL
 
-    def judged_by(self, tail):
-        """Return the same with another tail."""
-        return replace(self, tail=tail)
-
     def surprise(self, values, predicted):
         """Surprise of each value, zero where it is missing."""
         errors = self.errors(values, predicted)
@@ -202,8 +194,8 @@ class CategoryCells:
         return first[classes].astype(np.float64)
 
 
-def evening_of(values):
-    """Say how values are made to vary evenly: the parameters of `NumberCells`."""
+def scaling_of(values):
+    """Say how values are compared: the parameters of `NumberCells`."""
     seen = values[~np.isnan(values)]
     is_log, offset, floor = False, 0.0, 0.0
     if len(seen) and seen.min() >= 0 and (seen > 0).any():
@@ -211,16 +203,17 @@ def evening_of(values):
         if np.mean(seen == 0) > USUAL_ZEROS:
             offset = float(np.median(positive))
         floor = float(0.1 * (np.quantile(positive, 0.01) + offset))
-        is_log = _skewness(_evened(seen, True, offset, floor)) < _skewness(seen)
-    evened = _evened(seen, is_log, offset, floor)
-    if not len(evened):
-        evened = np.zeros(1)
-    low, high = np.quantile(evened, [0.05, 0.95])
+        is_log = _skewness(_compared(seen, True, offset, floor)) < _skewness(seen)
+    compared = _compared(seen, is_log, offset, floor)
+    if not len(compared):
+        compared = np.zeros(1)
+    low, high = np.quantile(compared, [0.05, 0.95])
+    # Of a normal distribution these are so many deviations apart.
     scale = (high - low) / 3.29
-    scale = scale if scale > 0 else float(evened.std())
+    scale = scale if scale > 0 else float(compared.std())
     return {
         "is_log": bool(is_log),
-        "center": float(np.median(evened)),
+        "center": float(np.median(compared)),
         "scale": float(scale) or 1.0,
         "offset": offset,
         "floor": floor,
@@ -229,10 +222,10 @@ def evening_of(values):
 
 def standardized(values, is_log, center, scale, offset, floor):
     """Values as they are compared, (n_samples,)."""
-    return (_evened(values, is_log, offset, floor) - center) / scale
+    return (_compared(values, is_log, offset, floor) - center) / scale
 
 
-def _evened(values, is_log, offset, floor):
+def _compared(values, is_log, offset, floor):
     """Values, or their logarithm, of which there is none below the floor."""
     return np.log(np.maximum(values + offset, floor)) if is_log else values
 

@@ -6,11 +6,13 @@ not fit its row: a slipped decimal point, two swapped numbers, a country that ha
 such city.
 """
 
-from typing import ClassVar
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from skncae.evidence import _cells
+from skncae.evidence._base import Evidence
 from skncae.evidence._cells import CategoryCells, NumberCells, Tail
 from skncae.evidence._trees import Bins, Forest, grow
 
@@ -21,7 +23,7 @@ MAX_ROWS = 8192
 POWER = 3
 
 
-class Conditional:
+class Conditional(Evidence):
     """Errors of cells that do not fit the rest of their row.
 
     Parameters
@@ -33,13 +35,10 @@ class Conditional:
         Which cell each column of the bins comes from.
     """
 
-    name: ClassVar[str] = "conditional"
+    name = "conditional"
     # Not scaled up where entries are missing: the largest has most of the say.
-    power: ClassVar[float] = np.inf
-    images_only: ClassVar[bool] = False
-    complete_only: ClassVar[bool] = False
-    by_column_alone: ClassVar[bool] = True
-    typed_only: ClassVar[bool] = True
+    power = np.inf
+    by_column_alone = typed_only = True
 
     def __init__(self, bins, cells, owners):
         self.bins = bins
@@ -64,6 +63,7 @@ class Conditional:
         folds = bins.folds(binned)
         learnt_folds = folds if bins.are_dealt(binned) else None
         owners = np.append(np.arange(cells.shape[1]), owners).astype(np.int64)
+        forest_of = partial(grow, binned, learnt_folds, is_category)
         learnt = []
         for column, values in enumerate(cells.T):
             there = ~np.isnan(values)
@@ -73,10 +73,7 @@ class Conditional:
                 task = _number_task(values, there)
             targets, leaf_values, make = task
             features = np.flatnonzero(owners != column)
-            forest = grow(
-                *(binned, learnt_folds, is_category, features),
-                *(targets, there, leaf_values, seed),
-            )
+            forest = forest_of(features, targets, there, leaf_values, seed)
             learnt.append(forest and _judge(values, forest, make, binned, folds))
         return cls(bins, learnt, owners)
 
@@ -138,12 +135,6 @@ class Conditional:
         cells = [content and _cell_from_state(content) for content in state["cells"]]
         return cls(Bins(**state["bins"]), cells, state["owners"])
 
-    def onnx(self, graph):
-        """Refuse: see `to_onnx`."""
-        raise ValueError(
-            "The component 'conditional' cannot be written to ONNX. Use save and load."
-        )
-
     def _binned(self, block):
         """Bins and folds of the rows."""
         places, _ = block.layout.cycles(block.cells)
@@ -156,7 +147,7 @@ def _judge(values, forest, make, binned, folds):
     there = ~np.isnan(values)
     predicted = forest.predict(binned, folds)
     judge = make(forest, predicted[there])
-    return judge.judged_by(Tail.of(judge.errors(values, predicted)[there]))
+    return replace(judge, tail=Tail.of(judge.errors(values, predicted)[there]))
 
 
 def _number_task(values, there):
@@ -164,13 +155,13 @@ def _number_task(values, there):
 
     The judge is made of the forest and of what it predicts of the rows that are there.
     """
-    evening = _cells.evening_of(values)
-    standardized = np.where(there, _cells.standardized(values, **evening), 0.0)
+    scaling = _cells.scaling_of(values)
+    standardized = np.where(there, _cells.standardized(values, **scaling), 0.0)
     targets = np.clip(standardized, -_cells.CLIP, _cells.CLIP)[:, None]
 
     def make(forest, predicted):
         spread = max(float(np.median(predicted[:, 1])), _cells.LEAST_SPREAD)
-        return NumberCells(forest, **evening, spread=spread)
+        return NumberCells(forest, **scaling, spread=spread)
 
     return targets, _cells.medians_and_spreads(standardized), make
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skncae.evidence._base import Evidence
+
 
 @dataclass(frozen=True)
-class Distance:
+class Distance(Evidence):
     """Squared distance to the median of the training rows, as the networks see them.
 
     In the whitened view it is a robust Mahalanobis distance (MCD is kin): large where
@@ -20,8 +22,6 @@ class Distance:
     median: np.ndarray
 
     name = "distance"
-    power = 1
-    images_only = complete_only = by_column_alone = typed_only = False
 
     @classmethod
     def learn(cls, block, settings, random_state):
@@ -39,15 +39,6 @@ class Distance:
     def contributions(self, block):
         """Squared distance of each column, (n_samples, n_features)."""
         return np.square(block.to_column_axes(block.scaled - self.median))
-
-    def state(self):
-        """Everything learnt, as a dictionary of arrays."""
-        return vars(self).copy()
-
-    @classmethod
-    def from_state(cls, state):
-        """Build the distance that `state` was taken from."""
-        return cls(**state)
 
     def onnx(self, graph):
         """Write `errors` as operations of an ONNX graph."""

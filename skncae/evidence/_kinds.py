@@ -11,22 +11,7 @@ from skncae.evidence._row_neighbors import RowNeighbors
 from skncae.evidence._tails import Tails
 from skncae.evidence._transformations import Transformations
 
-KINDS: dict[str, type[Evidence]] = {}
-
-
-def register(kind):
-    """Make a kind of evidence known by its name; returns it, to be used as a decorator.
-
-    Parameters
-    ----------
-    kind : type
-        A class with the attributes and methods of `Evidence`.
-    """
-    KINDS[kind.name] = kind
-    return kind
-
-
-for _kind in (
+_ALL: tuple[type[Evidence], ...] = (
     Reconstruction,
     Distance,
     ReferenceRows,
@@ -38,8 +23,8 @@ for _kind in (
     EdgeNeighbors,
     Transformations,
     Conditional,
-):
-    register(_kind)
+)
+KINDS = {kind.name: kind for kind in _ALL}
 
 # What is combined by default: of the rows of a table, of images, and of a typed table.
 TABLE_EVIDENCE = (

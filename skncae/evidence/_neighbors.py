@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from skncae.evidence._base import Evidence
 from skncae.evidence._edges import Edges
 from skncae.scaling._calibration import calibrated_view
 from skncae.scaling._scaler import View
@@ -57,7 +58,7 @@ def squared_distances(Z, references, is_observed=None):
 
 
 @dataclass(frozen=True)
-class _Neighbors:
+class _Neighbors(Evidence):
     """Distance to the training rows that are near, but not the nearest.
 
     Parameters
@@ -71,9 +72,9 @@ class _Neighbors:
     references: np.ndarray
 
     power = 2
-    by_column_alone = typed_only = False
-    name: ClassVar[str]
     view_type: ClassVar[type] = View
+    # Of `calibrated_view`.
+    view_kind: ClassVar[str]
 
     @classmethod
     def learn(cls, block, settings, random_state):
@@ -85,7 +86,7 @@ class _Neighbors:
     @classmethod
     def _learnt_view(cls, X, settings):
         """The view that training rows are compared in."""
-        raise NotImplementedError
+        return calibrated_view(cls.view_kind, X, settings.calibration_rounds)
 
     def state(self):
         """Everything learnt, as nested dictionaries of arrays."""
@@ -119,10 +120,6 @@ class _Neighbors:
         parts = square / np.where(distance > 0, distance, 1.0)
         return self._in_pixels(parts)
 
-    def onnx(self, graph):
-        """Refuse: a detector of images is not exported."""
-        raise ValueError(f"{self.name!r} has no form in an ONNX model.")
-
     def _in_pixels(self, parts):
         """Turn what each coordinate of the view adds into what each pixel adds."""
         return parts
@@ -142,24 +139,16 @@ class PixelNeighbors(_Neighbors):
     """Images are compared as they are."""
 
     name = "pixel_neighbors"
-    images_only = False
     complete_only = True
-
-    @classmethod
-    def _learnt_view(cls, X, settings):
-        return calibrated_view("pixels", X, settings.calibration_rounds)
+    view_kind = "pixels"
 
 
 class ContrastNeighbors(_Neighbors):
     """Images are compared at the same brightness and contrast."""
 
     name = "contrast_neighbors"
-    images_only = False
     complete_only = True
-
-    @classmethod
-    def _learnt_view(cls, X, settings):
-        return calibrated_view("contrast", X, settings.calibration_rounds)
+    view_kind = "contrast"
 
 
 class EdgeNeighbors(_Neighbors):
@@ -167,7 +156,6 @@ class EdgeNeighbors(_Neighbors):
 
     name = "edge_neighbors"
     images_only = True
-    complete_only = False
     view_type = Edges
 
     @classmethod

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skncae.evidence._base import Evidence
 from skncae.evidence._interpolation import interpolated
 from skncae.scaling._location import ABSURD, ROUNDING, reach_of
 from skncae.scaling._scaler import standardized, standardized_onnx
@@ -22,10 +23,10 @@ SAME_AS_A_CONSTANT = 1e-5
 TOGETHER = 256
 ALL = slice(None)
 
-# A value that this share of the rows have is worth what its bin is, below the first one
-# what lies between the knots: zeros that most rows have, at the end of a column, are
-# halfway between the centre of their bin and what was never seen. So are both ends of a
-# U-shaped column; of its ends the bins count, as the lesser of the two.
+# Worths are interpolated between the centres of bins. Zeros that most rows have, at the
+# end of a column, would so be worth half of what was never seen. So a value that the
+# second share of the rows have is worth what its bin is, and one below the first what
+# is interpolated. Both ends of a U-shaped column are as common as the lesser bin there.
 UNCOMMON, COMMON = 0.25, 0.35
 
 # Bins begin by this share of one below the least value. Values on a lattice then lie
@@ -34,7 +35,7 @@ SHIFT_OF_BINS = 2e-3
 
 
 @dataclass(frozen=True)
-class Rarity:
+class Rarity(Evidence):
     """How rare values such as a row's are in each column.
 
     -log P(a training value is as rare), summed over the columns: gaps, and rare values
@@ -61,8 +62,6 @@ class Rarity:
     worths: np.ndarray
 
     name = "rarity"
-    power = 1
-    images_only = complete_only = typed_only = False
     by_column_alone = True
 
     @classmethod
@@ -102,15 +101,6 @@ class Rarity:
             worths[rows, column] = worth
         block.kept[self.name] = worths
         return worths
-
-    def state(self):
-        """Everything learnt, as a dictionary of arrays."""
-        return vars(self).copy()
-
-    @classmethod
-    def from_state(cls, state):
-        """Build the evidence that `state` was taken from."""
-        return cls(**state)
 
     def onnx(self, graph):
         """Write `errors` as operations of an ONNX graph."""

@@ -2,16 +2,16 @@
 
 import numpy as np
 
+from skncae.evidence._base import Evidence
 
-class Reconstruction:
+
+class Reconstruction(Evidence):
     """``|x - g(f(x))|^2`` of Eq. 9, the mean over members.
 
     Large where a row breaks the way in which the columns vary together.
     """
 
     name = "reconstruction"
-    power = 1
-    images_only = complete_only = by_column_alone = typed_only = False
 
     @classmethod
     def learn(cls, block, settings, random_state):
@@ -29,15 +29,6 @@ class Reconstruction:
         """Squared residual of each column, (n_samples, n_features)."""
         residual = block.to_column_axes(block.residual.mT.numpy())
         return np.square(residual).mean(0)
-
-    def state(self):
-        """All of it is in the networks."""
-        return {}
-
-    @classmethod
-    def from_state(cls, state):
-        """Build it; there is no state."""
-        return cls()
 
     def onnx(self, graph):
         """Write `errors` as operations of an ONNX graph."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from skncae.evidence._base import Evidence
 from skncae.evidence._distance import Distance
 from skncae.evidence._neighbors import LOST
 from skncae.evidence._tail_probability import TailProbability
@@ -26,7 +27,7 @@ ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class ReferenceRows:
+class ReferenceRows(Evidence):
     """Distance to the nearest of some reference rows that are surely normal.
 
     Those have a low reconstruction error and are near to the median row: an outlier
@@ -46,7 +47,6 @@ class ReferenceRows:
 
     name = "dictionary"
     power = 2
-    images_only = complete_only = by_column_alone = typed_only = False
 
     @classmethod
     def learn(cls, block, settings, random_state):

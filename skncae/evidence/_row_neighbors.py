@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from skncae.evidence._base import Evidence
 from skncae.evidence._neighbors import LOST, squared_distances
 from skncae.scaling._scaler import View
 
@@ -33,7 +34,7 @@ LEAST_REACH = 0.01
 
 
 @dataclass(frozen=True)
-class RowNeighbors:
+class RowNeighbors(Evidence):
     """Distance within which 15 % of the training rows lie, in standardized columns.
 
     Kin of the distance to the k-th neighbor (kNN), with a k that grows with the rows,
@@ -54,7 +55,6 @@ class RowNeighbors:
 
     name = "neighbors"
     power = 2
-    images_only = complete_only = by_column_alone = typed_only = False
 
     @classmethod
     def learn(cls, block, settings, random_state):

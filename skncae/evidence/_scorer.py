@@ -9,7 +9,7 @@ missing it is the sum over the others, scaled up to all columns; a row without a
 gets the median error of the training rows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -101,8 +101,9 @@ class Scorer:
         # What they shared while they learnt may be as large as the rows.
         del block
         observed, n_missing = _observed_errors(ensemble, kinds, X)
+        n_features = len(ensemble.view.center)
         errors = [
-            _over_all_columns(kind, row, n_missing, len(ensemble.view.center), None)
+            over_all_columns(row, n_missing, n_features, kind.power)
             for kind, row in zip(kinds, observed, strict=True)
         ]
         typical = [float(np.median(row)) for row in errors]
@@ -112,6 +113,20 @@ class Scorer:
         ]
         scorer = cls(ensemble, components)
         return scorer, scorer._combined(np.array(errors))
+
+    def ranked_among(self, X):
+        """Return the scorer whose tail probabilities are shares of these rows.
+
+        Among the rows that it learnt from alone, all known outliers beyond them tie.
+        """
+        errors = [self.component_errors(X[some]) for some in blocks(len(X))]
+        components = [
+            replace(component, tail=TailProbability.of(of_kind))
+            for component, of_kind in zip(
+                self.components, np.concatenate(errors, axis=1), strict=True
+            )
+        ]
+        return Scorer(self.ensemble, components)
 
     def state(self):
         """Everything learnt, as nested dictionaries and lists of arrays."""
@@ -137,6 +152,12 @@ class Scorer:
     def tails(self):
         """What the training errors of each kind were like."""
         return [component.tail for component in self.components]
+
+    @property
+    def _of_cells(self):
+        """The kind that knows the cells of a typed table, None without one."""
+        kinds = (component.evidence for component in self.components)
+        return next((kind for kind in kinds if kind.typed_only), None)
 
     def errors(self, X):
         """Error of each row: its combined tail probability, or that of the only kind.
@@ -223,16 +244,15 @@ class Scorer:
         parts = np.stack([_parts(kind, block) for kind in kinds])
         errors = np.array([kind.errors(block) for kind in kinds])
         errors = self._completed_errors(errors, block.n_missing)
-        is_observed = block.is_told
-        parts = parts * is_observed
+        is_attributed = block.is_attributed
+        parts = parts * is_attributed
         if len(kinds) > 1:
-            parts = shared_out(self._minus_logs(errors), parts, is_observed)
+            parts = shared_out(self._minus_logs(errors), parts, is_attributed)
         parts = np.moveaxis(parts, 0, 1)
         flat = parts.reshape(len(parts), -1)
-        is_observed = np.tile(is_observed, len(kinds))
-        return shared_out(self._combined(errors), flat, is_observed).reshape(
-            parts.shape
-        )
+        is_attributed = np.tile(is_attributed, len(kinds))
+        flat = shared_out(self._combined(errors), flat, is_attributed)
+        return flat.reshape(parts.shape)
 
     def reconstruct(self, X):
         """Mean reconstruction of the members, in the units of X."""
@@ -264,8 +284,9 @@ class Scorer:
     def usual_range(self):
         """Between what values nearly all of each column lie: (low, high)."""
         for component in self.components:
-            if component.evidence.name == "tails":
-                return component.evidence.usual_range()
+            usual = component.evidence.usual_range()
+            if usual is not None:
+                return usual
         center, scale = self.ensemble.view.in_units()
         # Of a normal distribution 98 %.
         reach = 2.33 * scale
@@ -273,32 +294,30 @@ class Scorer:
 
     def filled(self, numbers):
         """Cells of generated numbers, with what they imply of the categories."""
-        layout = self.ensemble.layout
+        layout, kind = self.ensemble.layout, self._of_cells
         cells = layout.positions(numbers)
-        for component in self.components:
-            if component.evidence.typed_only:
-                expected = component.evidence.expected(Block(self.ensemble, cells))
-                return np.where(layout.is_category, expected, cells)
-        return cells
+        if kind is None:
+            return cells
+        expected = kind.expected(self.block(cells))
+        return np.where(layout.is_category, expected, cells)
 
     def associates_of(self, column):
-        """Places of the columns of a typed table that say most of a column."""
-        layout = self.ensemble.layout
-        cell = np.flatnonzero(layout.places == column)
-        for component in self.components:
-            if component.evidence.typed_only and len(cell):
-                found = component.evidence.associates_of(cell[0])
-                return [int(layout.places[other]) for other in found]
-        return []
+        """Positions of the columns that go with a column, the closest first."""
+        if self.ensemble.layout is None:
+            return self.ensemble.view.associates_of(column)
+        places, kind = self.ensemble.layout.places, self._of_cells
+        cell = np.flatnonzero(places == column)
+        if kind is None or not len(cell):
+            return []
+        return [int(places[other]) for other in kind.associates_of(cell[0])]
 
     def expected(self, block):
         """What was expected in place of the cells of a block."""
         if block.layout is None:
             return block.expected
-        for component in self.components:
-            if component.evidence.typed_only:
-                return component.evidence.expected(block)
-        return block.layout.positions(block.expected)
+        if self._of_cells is None:
+            return block.layout.positions(block.expected)
+        return self._of_cells.expected(block)
 
     def onnx(self, graph):
         """Write `errors` as operations of an ONNX graph."""
@@ -314,15 +333,12 @@ class Scorer:
     def _completed_errors(self, observed, n_missing):
         """Errors scaled up from the observed columns to all, (n_kinds, n_samples)."""
         n_features = len(self.ensemble.view.center)
-        components = zip(self.components, observed, strict=True)
-        return np.array(
-            [
-                _over_all_columns(
-                    component.evidence, errors, n_missing, n_features, component.typical
-                )
-                for component, errors in components
-            ]
-        )
+        known = [(one.evidence.power, one.typical) for one in self.components]
+        completed = [
+            over_all_columns(row, n_missing, n_features, *of_kind)
+            for row, of_kind in zip(observed, known, strict=True)
+        ]
+        return np.array(completed)
 
     def _combined(self, errors):
         """Combine (n_kinds, n_samples) errors, or return the only ones."""
@@ -366,11 +382,6 @@ def _parts(kind, block):
         return parts
     parts = parts * block.is_observed
     return parts if block.layout is None else block.layout.to_cells(parts)
-
-
-def _over_all_columns(kind, errors, n_missing, n_features, typical):
-    """Errors of a kind scaled up from the observed columns of each row to all."""
-    return over_all_columns(errors, n_missing, n_features, kind.power, typical)
 
 
 def shared_out(totals, parts, is_observed):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skncae.evidence._base import Evidence
 from skncae.scaling._scaler import standardized, standardized_onnx
 
 # Degrees of freedom of the distribution that columns are compared with.
@@ -17,7 +18,7 @@ TOGETHER = 256
 
 
 @dataclass(frozen=True)
-class Tails:
+class Tails(Evidence):
     """How unlikely the columns are if each has heavy tails, Student's t.
 
     Minus its log density, up to a constant and a factor: summed over the columns, many
@@ -38,9 +39,6 @@ class Tails:
     high: np.ndarray
 
     name = "tails"
-    power = 1
-    images_only = complete_only = typed_only = False
-    by_column_alone = True
 
     @classmethod
     def learn(cls, block, settings, random_state):
@@ -79,15 +77,6 @@ class Tails:
     def usual_range(self):
         """Between what values 98 % of each column lie: (low, high)."""
         return self.low, self.high
-
-    def state(self):
-        """Everything learnt, as a dictionary of arrays."""
-        return vars(self).copy()
-
-    @classmethod
-    def from_state(cls, state):
-        """Build the evidence that `state` was taken from."""
-        return cls(**state)
 
     def onnx(self, graph):
         """Write `errors` as operations of an ONNX graph."""

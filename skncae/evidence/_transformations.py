@@ -18,6 +18,8 @@ from torch import nn
 from torch.backends import cudnn
 from torch.nn import functional as F
 
+from skncae.evidence._base import Evidence
+
 # Channels of the convolutions; the first three halve height and width.
 CHANNELS = (32, 64, 128, 128)
 STRIDES = (2, 2, 2, 1)
@@ -60,9 +62,7 @@ class Recognizer(nn.Module):
         layers: list[nn.Module] = []
         for width, stride in zip(CHANNELS, STRIDES, strict=True):
             convolution = nn.utils.skip_init(
-                nn.Conv2d,
-                *(n_channels, width, 3, stride, 1),
-                dtype=torch.float32,
+                nn.Conv2d, n_channels, width, 3, stride, 1, dtype=torch.float32
             )
             normalised = nn.BatchNorm2d(width, dtype=torch.float32)
             layers += [convolution, normalised, nn.LeakyReLU(LEAKINESS)]
@@ -90,7 +90,7 @@ class Recognizer(nn.Module):
 
 
 @dataclass(frozen=True)
-class Transformations:
+class Transformations(Evidence):
     """Minus the log probability of the transformation that an image was put through.
 
     The mean over `VIEWS`, each the sum over the heads. Large where the network cannot
@@ -110,9 +110,7 @@ class Transformations:
     image_shape: tuple
 
     name = "transformations"
-    power = 1
     images_only = True
-    complete_only = by_column_alone = typed_only = False
 
     @classmethod
     def learn(cls, block, settings, random_state):
@@ -172,10 +170,6 @@ class Transformations:
         recognizer.eval().requires_grad_(False)
         shape = tuple(state["image_shape"])
         return cls(recognizer, state["mean"], state["deviation"], shape)
-
-    def onnx(self, graph):
-        """Refuse: a detector of images is not exported."""
-        raise ValueError(f"{self.name!r} has no form in an ONNX model.")
 
     def _seen(self, rows):
         """Standardised images, (n_samples, channels, height, width), float32."""

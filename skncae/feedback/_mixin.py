@@ -10,14 +10,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._checks import check_count
 from skncae._diagnostics import all_or_nothing
+from skncae._extras import needing
 from skncae._surroundings import undisturbed
 from skncae._threshold import Threshold, quantile_threshold, threshold_at
-from skncae.data._layout import check_rows, feature_names
 from skncae.data._reading import index_of
-from skncae.evidence._scorer import Scorer
+from skncae.data._validation import check_rows, feature_names
 from skncae.evidence._tail_probability import TailProbability
 from skncae.feedback._answers import Answers, first_of_each, read_labels
-from skncae.feedback._refined import RefinedScorer, believed
+from skncae.feedback._refined import RefinedScorer, believed, unrefined
 from skncae.feedback._similarity import Ranks, most_telling
 
 # Rows are asked about among so many of those thought most abnormal.
@@ -255,7 +255,7 @@ class AnswersMixin:
         weights = np.ones((len(kinds), len(names)))
         if isinstance(scorer, RefinedScorer):
             weights[:, self._judged_columns()] = scorer.learnt.weights
-        return _pandas().DataFrame(weights, index=kinds, columns=names)
+        return _frame(weights, index=kinds, columns=names)
 
     @property
     @undisturbed()
@@ -280,7 +280,7 @@ class AnswersMixin:
             for column in np.argsort(-change, kind="stable"):
                 if lessons.n_rows[column]:
                     rows.append(lessons.row(column, names[column]))
-        return _pandas().DataFrame(rows, columns=columns)
+        return _frame(rows, columns=columns)
 
     def _judged_columns(self):
         """Places of the columns that rows are judged by, in the order of the cells."""
@@ -342,27 +342,13 @@ class AnswersMixin:
         return replace(threshold, interval=interval)
 
 
-def unrefined(scorer):
-    """The scorer that knows of no answers."""
-    return scorer.scorer if isinstance(scorer, RefinedScorer) else scorer
-
-
 def _without_answers(scorer):
     """The scorer without the answered rows; what they have taught stays."""
     return scorer.without_answers() if isinstance(scorer, RefinedScorer) else scorer
 
 
-def scorer_from_state(state):
-    """Build the scorer that `state` was taken from, refined or not."""
-    kind = RefinedScorer if "learnt" in state else Scorer
-    return kind.from_state(state)
-
-
-def _pandas():
-    try:
+def _frame(content, **axes):
+    """Make a pandas frame."""
+    with needing("pandas", "Weights and lessons are pandas frames."):
         import pandas
-    except ImportError as error:
-        raise ImportError(
-            'Weights and lessons are pandas frames. Run: pip install "skncae[pandas]"'
-        ) from error
-    return pandas
+    return pandas.DataFrame(content, **axes)

@@ -241,7 +241,7 @@ class RefinedScorer:
             thought += self.learnt.similarity(self.learnt.ranks(X[some]))
             errors = self.learnt.refined(_positive(thought))
             by_column = (parts * self.learnt.weights).sum(1)
-            contributions[some] = shared_out(errors, by_column, block.is_told)
+            contributions[some] = shared_out(errors, by_column, block.is_attributed)
             expected[some] = self.scorer.expected(block)
 
         self.scorer.in_pieces(explain, blocks(len(X)))
@@ -270,7 +270,7 @@ class RefinedScorer:
         return self.scorer.filled(numbers)
 
     def associates_of(self, column):
-        """Places of the columns of a typed table that say most of a column."""
+        """Positions of the columns that go with a column, the closest first."""
         return self.scorer.associates_of(column)
 
     def _expected(self, X):
@@ -287,6 +287,17 @@ class RefinedScorer:
         """What is thought of rows whose errors have these parts."""
         learnt = self.learnt
         return believed(learnt.weighted, _weighted(parts, learnt.weights))
+
+
+def unrefined(scorer):
+    """The scorer that knows of no answers."""
+    return scorer.scorer if isinstance(scorer, RefinedScorer) else scorer
+
+
+def scorer_from_state(state):
+    """Build the scorer that `state` was taken from, refined or not."""
+    kind = RefinedScorer if "learnt" in state else Scorer
+    return kind.from_state(state)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ from pathlib import Path
 
 import numpy as np
 
+from skncae._extras import needing
+
 FORMAT_VERSION = 1
 
 
@@ -179,13 +181,8 @@ def _give(path, old):
 
 
 def _safetensors():
-    try:
+    with needing("files", "Files of a detector need safetensors."):
         import safetensors.numpy
-    except ImportError as error:
-        raise ImportError(
-            "Files of a detector need safetensors: "
-            'pip install "skncae[files]" or pip install safetensors.'
-        ) from error
     return safetensors
 
 

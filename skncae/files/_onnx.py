@@ -6,6 +6,7 @@ part of the scorer writes its own operations, with those of `_onnx_ops`.
 
 import numpy as np
 
+from skncae._extras import needing
 from skncae.files._onnx_ops import Graph, Operators
 
 
@@ -71,13 +72,9 @@ def _refuse_empty(is_empty):
 
 
 def _spox():
-    try:
+    with needing("onnx", "to_onnx needs spox."):
         import spox
 
         # Old enough for runtimes of the last years; has all that is used here.
         import spox.opset.ai.onnx.v18 as op
-    except ImportError as error:
-        raise ImportError(
-            'to_onnx needs spox: pip install "skncae[onnx]" or pip install spox.'
-        ) from error
     return spox, Operators(op)

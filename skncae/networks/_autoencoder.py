@@ -1,14 +1,15 @@
 """The networks of all members: an autoencoder, and what looks at its rows.
 
-A backbone has an `encoder(streams, row_shape, hidden_units, n_out)` and a `decoder`
-that mirrors it; `BACKBONES` says which one rows of a shape get.
+A backbone has an `encoder(streams, row_shape, hidden_units, n_out)`, a `decoder` that
+mirrors it, and `feature_major`, which does what both do to many rows, and faster; None
+where nothing does. `BACKBONES` says which one rows of a shape get.
 """
 
 import torch
 from torch import nn
 
 from skncae.networks._convolutional import ConvolutionalBackbone
-from skncae.networks._mlp import FeatureMajorMLP, MemberMLP, MLPBackbone
+from skncae.networks._mlp import MLPBackbone
 
 # By the number of axes of a row: (n_features,), or (height, width, channels).
 BACKBONES = {1: MLPBackbone, 3: ConvolutionalBackbone}
@@ -88,16 +89,10 @@ class Autoencoder(nn.Module):
     def feature_major(self):
         """What `forward` does to rows that all members see, in half of the time.
 
-        Of the weights as they are now.
-
-        Returns
-        -------
-        forward : FeatureMajorMLP or None
-            None of convolutions.
+        With the weights as they are now; None where the backbone has nothing faster.
         """
-        if isinstance(self.encoder, MemberMLP):
-            return FeatureMajorMLP(self.encoder, self.decoder)
-        return None
+        build = backbone(self.row_shape).feature_major
+        return build and build(self.encoder, self.decoder)
 
     def onnx(self, graph, x):
         """Write the networks as operations of an ONNX graph."""

@@ -77,18 +77,15 @@ class ConvolutionalBackbone:
 
     encoder = ImageEncoder
     decoder = ImageDecoder
+    feature_major = None
 
 
 def _grid(image_shape, n_halvings):
     """Padding (as of `F.pad`) that lets an image be halved, and the grid after it."""
     multiple = 2**n_halvings
     height, width = (math.ceil(size / multiple) for size in image_shape[:2])
-    padding = (
-        *(0, 0),
-        *(0, width * multiple - image_shape[1]),
-        *(0, height * multiple - image_shape[0]),
-    )
-    return padding, (height, width)
+    right, below = width * multiple - image_shape[1], height * multiple - image_shape[0]
+    return (0, 0, 0, right, 0, below), (height, width)
 
 
 def _blocks_to_channels(x):

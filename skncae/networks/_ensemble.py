@@ -137,7 +137,7 @@ class Ensemble:
         return self.completion.complete(X), missing
 
     def seen(self, X, Z):
-        """What the networks see of rows, who have seen none that is far out.
+        """What the networks see of rows: none is further out than those in training.
 
         Parameters
         ----------

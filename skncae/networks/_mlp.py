@@ -94,6 +94,8 @@ class FeatureMajorMLP:
 class MLPBackbone:
     """MLPs from rows to a few numbers, and back."""
 
+    feature_major = FeatureMajorMLP
+
     @staticmethod
     def encoder(streams, row_shape, hidden_units, n_out):
         """Build the network from rows to n_out numbers."""

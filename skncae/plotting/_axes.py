@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skncae._extras import needing
 from skncae._pipelines import final_step
 
 # Okabe and Ito's colours that stand out from white and from black.
@@ -26,12 +27,8 @@ def fitted_detector(estimator):
 
 def axes_for(ax, n_axes, figsize, n_columns=1, sharex=False):
     """Return the n_axes axes to draw in as an array, new ones if ax is None."""
-    try:
+    with needing("plot", "The displays of skncae need matplotlib."):
         from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            'The displays of skncae need matplotlib. Run: pip install "skncae[plot]"'
-        ) from error
     if ax is None:
         n_rows = n_axes // n_columns
         ax = pyplot.subplots(

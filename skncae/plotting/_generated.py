@@ -6,7 +6,7 @@ from sklearn.utils import check_array
 from skncae._checks import check_count
 from skncae._pipelines import rows_for_final_step
 from skncae._surroundings import undisturbed
-from skncae.data._layout import check_rows, feature_names
+from skncae.data._validation import check_rows, feature_names
 from skncae.plotting._axes import (
     AS_WRITTEN,
     BLUE,

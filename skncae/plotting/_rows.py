@@ -8,8 +8,8 @@ import numpy as np
 from skncae._checks import check_count
 from skncae._explanation import Explanation
 from skncae._pipelines import explain
-from skncae._sentences import is_missing
 from skncae._surroundings import undisturbed
+from skncae.data._reading import is_missing
 from skncae.plotting._axes import (
     AS_WRITTEN,
     BLUE,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import _safe_indexing
 
+from skncae._extras import needing
 from skncae.data._reading import library_of, names_of, objects_of
 
 # Columns and the map are drawn from so many rows.
@@ -103,7 +104,8 @@ def collect(score_samples, chunks, names, n_top):
 
 def as_frame(rows, names):
     """Return rows as a pandas frame, with the names where they have none."""
-    import pandas
+    with needing("report", "A report needs pandas."):
+        import pandas
 
     if isinstance(rows, pandas.DataFrame):
         return rows

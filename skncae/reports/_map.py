@@ -35,7 +35,7 @@ def coordinates(layout, cells):
     return np.concatenate(blocks, axis=1)
 
 
-def row_map(ordinary, flagged):
+def row_map(ordinary, top):
     """Place rows in two dimensions, so that those that vary together lie together.
 
     The components are those of the ordinary rows; what is far out is drawn in.
@@ -44,17 +44,18 @@ def row_map(ordinary, flagged):
     ----------
     ordinary : ndarray of shape (n_samples, n_features)
         Rows as numbers.
-    flagged : ndarray of shape (n_flagged, n_features)
+    top : ndarray of shape (n_top, n_features)
+        The rows that stand out.
 
     Returns
     -------
     places : ndarray of shape (n_samples, 2)
-    flagged_places : ndarray of shape (n_flagged, 2)
+    top_places : ndarray of shape (n_top, 2)
     share : float
         Of the variance of the ordinary rows, what the two components show.
     """
     center, spread = _center_and_spread(ordinary)
-    scaled = [_drawn_in((rows - center) / spread) for rows in (ordinary, flagged)]
+    scaled = [_drawn_in((rows - center) / spread) for rows in (ordinary, top)]
     n_components = min(2, *scaled[0].shape)
     with np.errstate(invalid="ignore"):
         # Rows that are all alike have no variance to share out.
@@ -69,7 +70,7 @@ def row_map(ordinary, flagged):
 
 
 def _center_and_spread(rows):
-    """Median of each column, and half the width of its middle 80 %."""
+    """Median, and the deviation of a normal distribution with the middle 80 %."""
     with np.errstate(all="ignore"):
         rows = np.where(np.isfinite(rows), rows, np.nan)
         empty = np.isnan(rows).all(0)

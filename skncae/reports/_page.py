@@ -4,7 +4,8 @@ import math
 from html import escape
 from importlib.resources import files
 
-from skncae._sentences import isolated, percent, visible
+from skncae._extras import needing
+from skncae._sentences import isolated, percent, percentile, visible
 
 # Sizes of the drawings, in their own units.
 WIDTH, HEIGHT = 720, 220
@@ -49,12 +50,8 @@ def page_in_frame(content):
 
 
 def _environment():
-    try:
+    with needing("report", "The page of a report needs jinja2."):
         import jinja2
-    except ImportError as error:
-        raise ImportError(
-            'The page of a report needs jinja2. Run: pip install "skncae[report]"'
-        ) from error
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -62,7 +59,7 @@ def _environment():
     environment.filters["percent"] = percent
     environment.filters["isolated"] = lambda value: isolated(str(value))
     environment.filters["visible"] = lambda value: visible(str(value))
-    environment.filters["floor2"] = lambda x: f"{math.floor(100 * x) / 100:.2f}"
+    environment.filters["percentile"] = percentile
     return environment
 
 

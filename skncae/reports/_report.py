@@ -9,12 +9,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._checks import check_count
 from skncae._pipelines import explain, final_step, rows_for_final_step
-from skncae._sentences import number_of_decimals, text_of, visible
+from skncae._sentences import number_of_decimals, percentile, text_of, visible
 from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
 from skncae._version import __version__
 from skncae.data._chunks import Chunks
-from skncae.data._layout import check_rows, feature_names, known_rows
+from skncae.data._validation import check_rows, feature_names, known_rows
 from skncae.reports._collect import as_frame, collect
 from skncae.reports._columns import column_notes
 from skncae.reports._distribution import distribution
@@ -140,7 +140,7 @@ class Report:
         for row in self.rows:
             label = visible(str(row["label"]))
             cells = [label, "yes" if row["flagged"] else "no"]
-            cells.append(_percentile_text(row["percentile"]))
+            cells.append(percentile(row["percentile"]))
             if has_p:
                 cells.append(f"{row['p_value']:.3g}")
             lines.append([_escaped(cell) for cell in [*cells, row["why"]]])
@@ -263,11 +263,6 @@ def _percentile(detector, error):
     return 100.0 * float(np.mean(-detector.training_scores_ < error))
 
 
-def _percentile_text(percentile):
-    """Write a percentile so that 100 is left to what is beyond all."""
-    return f"{np.floor(100 * percentile) / 100:.2f}"
-
-
 def _p_values(estimator, detector, rows):
     """p-values of rows, or None where the detector is not calibrated."""
     if getattr(detector, "_calibration", None) is None:
@@ -354,10 +349,10 @@ def _map(estimator, detector, found, rows):
         numbers = coordinates(layout, cells)
         top += zip(piece.errors, numbers, strict=True)
     top.sort(key=lambda row: -row[0])
-    standing_out = np.array([numbers for _, numbers in top[: len(rows)]])
-    places, flagged_places, share = row_map(ordinary, standing_out)
+    numbers = np.array([numbers for _, numbers in top[: len(rows)]])
+    places, top_places, share = row_map(ordinary, numbers)
     return {
         "places": np.round(places, 2).tolist(),
-        "top": np.round(flagged_places, 2).tolist(),
+        "top": np.round(top_places, 2).tolist(),
         "share": share,
     }

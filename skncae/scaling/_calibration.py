@@ -23,8 +23,8 @@ from skncae.scaling._scaler import (
     FURTHEST,
     LARGEST,
     View,
-    evened,
     light_of,
+    normalized,
     standardized,
 )
 from skncae.scaling._whitening import (
@@ -180,7 +180,7 @@ def _fit_view(kind, X, X_normal, least, before=None):
     Incomplete rows count for a covariance as they are completed by the view `before`.
     """
     if kind in IMAGE_VIEWS:
-        return _pixel_view(X_normal, is_evened=kind == "contrast")
+        return _pixel_view(X_normal, is_normalized=kind == "contrast")
     center, scale = location_and_scale(X, X_normal, least)
     if kind == "standardized":
         return View(center, scale, knee=KNEE[kind])
@@ -204,12 +204,12 @@ def _is_same_unit(scale, before):
     return change.max() <= SAME_UNIT and change.min() >= 1 / SAME_UNIT
 
 
-def _pixel_view(X, is_evened):
+def _pixel_view(X, is_normalized):
     """One scale for all columns, since pixels are of one kind."""
     light = None
-    if is_evened:
+    if is_normalized:
         light = np.array([np.median(part) for part in light_of(X)])
-        X = evened(X)
+        X = normalized(X)
     center = X.mean(0)
     scale = float(np.sqrt(np.square(X - center).mean()))
     # Images that are all the same have no scale.

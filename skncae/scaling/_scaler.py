@@ -64,7 +64,7 @@ class View:
         Of a rotated view to all directions, or to the last ones.
         """
         if self.light is not None:
-            X = evened(np.clip(X, -LARGEST, LARGEST, dtype=np.float64))
+            X = normalized(np.clip(X, -LARGEST, LARGEST, dtype=np.float64))
         Z = standardized(X, self.center, self.scale)
         if self.rotation is not None:
             # Columns that lie one after the other, as the passes below like them.
@@ -164,7 +164,7 @@ class View:
         op = graph.op
         if self.light is not None:
             within = op.clip(X, op.const(-LARGEST), op.const(LARGEST))
-            X = evened_onnx(graph, within)
+            X = normalized_onnx(graph, within)
         x = standardized_onnx(graph, X, self.center, self.scale)
         if self.rotation is not None:
             x = op.matmul(x, op.const(np.ascontiguousarray(self.rotation)))
@@ -207,14 +207,14 @@ def light_of(X):
     return X.mean(1, keepdims=True), np.where(is_flat, 1.0, deviation)
 
 
-def evened(X):
-    """Rows of mean 0 and deviation 1."""
+def normalized(X):
+    """Rows with mean 0 and deviation 1 each."""
     mean, deviation = light_of(X)
     return (X - mean) / deviation
 
 
-def evened_onnx(graph, X):
-    """Write `evened` as operations of an ONNX graph."""
+def normalized_onnx(graph, X):
+    """Write `normalized` as operations of an ONNX graph."""
     op, across = graph.op, graph.op.const([1])
     apart = op.sub(X, op.reduce_mean(X, across))
     deviation = op.sqrt(op.reduce_mean(op.mul(apart, apart), across))

@@ -177,10 +177,10 @@ def _alike(values):
 
 
 def _tell_apart(groups, vectors, rows, has_columns):
-    """Turn directions that the normal rows do not tell apart as unlike rows do.
+    """Choose among directions that the normal rows do not tell apart, by all rows.
 
-    They are groups of those of columns with the same values, of symmetric ones, and of
-    none of the normal rows. No two rows have the same weight. In place.
+    There are such groups where columns have the same values, where rows are symmetric,
+    and where no normal row lies. No two rows have the same weight. In place.
     """
     # In one product: there may be as many groups as columns.
     places = np.concatenate([np.arange(alike.start, alike.stop) for alike in groups])

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skncae.data._frames import Layout, read
-from skncae.evidence._cells import TAIL_TO, Tail, evening_of, standardized
+from skncae.evidence._cells import TAIL_TO, Tail, scaling_of, standardized
 from skncae.evidence._conditional import Conditional
 from skncae.evidence._trees import LEARNT_FOLDS, Bins, grow
 
@@ -153,10 +153,10 @@ def test_surprise_grows_with_the_error_and_goes_on_beyond_the_last(seed, scale):
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(0, 10**6), st.floats(1e-6, 1e6))
-def test_values_are_evened_alike_in_any_unit(seed, unit):
+def test_values_are_scaled_alike_in_any_unit(seed, unit):
     values = np.random.default_rng(seed).lognormal(sigma=1.5, size=300)
-    first = standardized(values, **evening_of(values))
-    other = standardized(values * unit, **evening_of(values * unit))
+    first = standardized(values, **scaling_of(values))
+    other = standardized(values * unit, **scaling_of(values * unit))
     np.testing.assert_allclose(first, other, rtol=1e-6, atol=1e-9)
 
 

@@ -1,6 +1,7 @@
 """From networks to scores, against slow versions."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from skncae.networks import _ensemble
 
 def block(X):
     """Rows for kinds that ask no network."""
-    return Block(None, X)
+    return Block(SimpleNamespace(layout=None, numbers=np.asarray), X)
 
 
 @pytest.fixture

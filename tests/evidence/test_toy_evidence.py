@@ -7,18 +7,17 @@ import onnxruntime
 import pytest
 
 from skncae import NCAEDetector
-from skncae.evidence._kinds import KINDS, register
+from skncae.evidence._base import Evidence
+from skncae.evidence._kinds import KINDS
 
 
 @dataclass(frozen=True)
-class Size:
+class Size(Evidence):
     """Sum of the absolute values of a row, each over the mean of its column."""
 
     mean: np.ndarray
 
     name = "size"
-    power = 1
-    images_only = complete_only = by_column_alone = typed_only = False
 
     @classmethod
     def learn(cls, block, settings, random_state):
@@ -30,13 +29,6 @@ class Size:
     def contributions(self, block):
         return np.abs(block.completed) / self.mean * block.is_observed
 
-    def state(self):
-        return vars(self).copy()
-
-    @classmethod
-    def from_state(cls, state):
-        return cls(**state)
-
     def onnx(self, graph):
         op = graph.op
         parts = op.div(op.abs(graph.X), op.const(self.mean))
@@ -44,10 +36,8 @@ class Size:
 
 
 @pytest.fixture(autouse=True)
-def registered():
-    register(Size)
-    yield
-    del KINDS["size"]
+def registered(monkeypatch):
+    monkeypatch.setitem(KINDS, Size.name, Size)
 
 
 def by_hand(X, rows):

@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -136,22 +137,42 @@ def test_a_fit_is_one_run_of_its_name_in_mlflow(mlflow):
     assert len(names()) == 3
 
 
-@pytest.mark.filterwarnings("ignore:MLflow did not log")
+def stand_in(monkeypatch, **functions):
+    """Put something in the place of MLflow that logs by itself."""
+    utils = SimpleNamespace(autologging_is_disabled=lambda _: False)
+    functions |= {"utils": SimpleNamespace(autologging_utils=utils)}
+    module = SimpleNamespace(active_run=lambda: None, **functions)
+    for name in ("mlflow", "mlflow.sklearn"):
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+# No machine of ours has MLflow: what a fit asks of it is seen here.
+def test_a_fit_tells_mlflow_its_name_its_parameters_and_the_share(monkeypatch):
+    told = {}
+
+    def tell(name, *arguments, **named):
+        told[name] = arguments or named
+        return "a run"
+
+    names = ("start_run", "set_tags", "log_params", "log_metric", "end_run")
+    stand_in(monkeypatch, **{name: partial(tell, name) for name in names})
+    detector().fit(X)
+    assert list(told) == list(names)
+    assert told["start_run"] == {"run_name": "NCAEDetector"}
+    assert told["set_tags"][0]["estimator_class"] == "skncae.NCAEDetector"
+    assert told["log_params"] == (detector().get_params(),)
+    assert told["log_metric"] == ("contamination", 0.1)
+    assert told["end_run"] == {}
+    with pytest.raises(ValueError, match="NaN"):
+        detector().fit(np.full((3, 2), np.nan))
+    assert told["end_run"] == ("FAILED",)
+
+
 def test_a_fit_goes_on_where_mlflow_fails(monkeypatch):
-    class Failing:
-        """MLflow without its server."""
+    def start_run(**_):
+        raise OSError("no server")
 
-        utils = SimpleNamespace(
-            autologging_utils=SimpleNamespace(autologging_is_disabled=lambda _: False)
-        )
-        active_run = staticmethod(lambda: None)
-
-        @staticmethod
-        def start_run(**_):
-            raise OSError("no server")
-
-    monkeypatch.setitem(sys.modules, "mlflow", Failing)
-    monkeypatch.setitem(sys.modules, "mlflow.sklearn", Failing)
+    stand_in(monkeypatch, start_run=start_run)
     with pytest.warns(UserWarning, match="no server"):
         detector().fit(X)
 

@@ -1,7 +1,7 @@
 """Displays: what they compute, and what they look like."""
 
-import builtins
 import copy
+import sys
 
 import matplotlib
 
@@ -180,14 +180,7 @@ def test_display_works_with_rows_in_a_frame(fast, X, name):
 def test_display_without_matplotlib_says_what_to_install(
     detector, X, name, monkeypatch
 ):
-    original = builtins.__import__
-
-    def without_matplotlib(package, *args, **kwargs):
-        if package.startswith("matplotlib"):
-            raise ImportError(package)
-        return original(package, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_matplotlib)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install .skncae\[plot\]"):
         draw(name, detector, X)
 

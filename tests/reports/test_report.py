@@ -1,8 +1,8 @@
 """The report: what is in it, in every form, and what it costs."""
 
-import builtins
 import json
 import re
+import sys
 from html.parser import HTMLParser
 
 import numpy as np
@@ -253,18 +253,18 @@ def test_notebook_gets_the_page_in_a_frame_of_its_own(detector, frame):
 
 
 def test_page_without_jinja2_says_what_to_install(detector, frame, monkeypatch):
-    original = builtins.__import__
-
-    def without_jinja2(name, *args, **kwargs):
-        if name == "jinja2":
-            raise ImportError(name)
-        return original(name, *args, **kwargs)
-
     report = detector.report(frame)
-    monkeypatch.setattr(builtins, "__import__", without_jinja2)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(ImportError, match=r"pip install .skncae\[report\]"):
         report.to_html()
     report.to_markdown()
+
+
+def test_report_without_pandas_says_what_to_install(fast, X, monkeypatch):
+    detector = fast().fit(X)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"pip install .skncae\[report\]"):
+        detector.report(X)
 
 
 def test_page_of_20_rows_of_30_columns_is_under_a_megabyte(fast):
