@@ -176,9 +176,15 @@ def undisturbed():
     autocast, a default device that is not the CPU, and products of lower precision.
     """
     before = np.geterr()
+    # What is off already is left alone: an interrupt in the door of another door leaves
+    # it half open, and it would give back what it found there after the other is out.
+    is_silent = set(before.values()) == {"ignore"}
     try:
-        np.seterr(all="ignore")
-        with torch.inference_mode(False), ExitStack() as off:
+        if not is_silent:
+            np.seterr(all="ignore")
+        with ExitStack() as off:
+            if torch.is_inference_mode_enabled() or not torch.is_grad_enabled():
+                off.enter_context(torch.inference_mode(False))
             for kind in ("cpu", "cuda"):
                 if torch.is_autocast_enabled(kind):
                     off.enter_context(torch.autocast(kind, enabled=False))
@@ -189,4 +195,14 @@ def undisturbed():
             yield
     finally:
         # Not by errstate: an interrupt on its way in leaves nobody to go out.
+        if not is_silent:
+            _give_errors_back(before)
+
+
+def _give_errors_back(before):
+    """Handle numpy's errors as before, also if an interrupt comes on the way out."""
+    try:
         np.seterr(**before)
+    except BaseException:
+        np.seterr(**before)
+        raise
