@@ -175,7 +175,7 @@ def undisturbed():
     Switched off inside: numpy's error handling, inference mode and disabled gradients,
     autocast, a default device that is not the CPU, and products of lower precision.
     """
-    before = np.geterr()
+    before, has_gradients = np.geterr(), torch.is_grad_enabled()
     # What is off already is left alone: an interrupt in the door of another door leaves
     # it half open, and it would give back what it found there after the other is out.
     is_silent = set(before.values()) == {"ignore"}
@@ -196,13 +196,19 @@ def undisturbed():
     finally:
         # Not by errstate: an interrupt on its way in leaves nobody to go out.
         if not is_silent:
-            _give_errors_back(before)
+            _give_back(before, has_gradients)
 
 
-def _give_errors_back(before):
-    """Handle numpy's errors as before, also if an interrupt comes on the way out."""
+def _give_back(errors, has_gradients):
+    """Leave numpy and torch as before, also if an interrupt comes on the way out.
+
+    Of gradients that is not torch's own affair: an interrupt on the way out of its
+    no_grad leaves them off.
+    """
     try:
-        np.seterr(**before)
+        np.seterr(**errors)
+        torch.set_grad_enabled(has_gradients)
     except BaseException:
-        np.seterr(**before)
+        np.seterr(**errors)
+        torch.set_grad_enabled(has_gradients)
         raise

@@ -545,6 +545,15 @@ def test_an_interrupt_on_the_way_out_leaves_numpy_as_it_was(monkeypatch):
     assert np.geterr() == before
 
 
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_gradients_that_torch_has_left_off_are_given_back(is_enabled):
+    with torch.set_grad_enabled(is_enabled):
+        with undisturbed():
+            # As after an interrupt on the way out of no_grad.
+            torch.set_grad_enabled(not is_enabled)
+        assert torch.is_grad_enabled() == is_enabled
+
+
 @pytest.mark.parametrize("setting", ["numpy_raises", "no_grad", "inference_mode"])
 def test_a_door_that_is_left_half_open_gives_nothing_back_later(setting):
     with SETTINGS[setting]():
