@@ -81,6 +81,16 @@ def test_model_equals_the_detector(X, tmp_path):
     assert_equal_to_its_model(detector, new_rows(X), tmp_path / "detector.onnx")
 
 
+def test_model_equals_the_detector_where_the_threshold_is_no_error(tmp_path):
+    X = ROWS[:6]
+    with pytest.warns(UserWarning, match="All training rows|contamination=0.1"):
+        detector = NCAEDetector(
+            evidence="neighbors", n_estimators=1, max_iter=1, random_state=0
+        ).fit(X)
+    assert detector.threshold_ == 0
+    assert_equal_to_its_model(detector, new_rows(X), tmp_path / "detector.onnx")
+
+
 def test_model_equals_the_detector_of_the_largest_of_all(tmp_path):
     largest = np.finfo(np.float64).max
     column = np.where(np.arange(200) % 3 > 0, largest, 0.0)
