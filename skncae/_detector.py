@@ -24,7 +24,7 @@ from skncae._diagnostics import (
 )
 from skncae._explanation import Explanation, columns_of, typed_columns_of
 from skncae._fitting import Earlier, fit, n_rounds
-from skncae._loading import check_fitted, check_folds
+from skncae._loading import check_fitted, check_folds, check_scorer
 from skncae._mlflow import logged_fit
 from skncae._p_values import Calibration, selected
 from skncae._parameters import (
@@ -1106,7 +1106,7 @@ default="auto"
             raise ValueError(f"the view is of shape {width}")
         if layout is not None and len(layout.columns) != n_columns:
             raise ValueError(f"the layout is of {len(layout.columns)} columns")
-        detector._scorer.errors(np.zeros((1, ensemble.n_cells)))
+        check_scorer(detector._scorer, detector.image_shape_ is not None)
         check_folds(getattr(detector, "_calibration", None), ensemble.n_cells)
         return detector
 
