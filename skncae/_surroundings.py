@@ -175,10 +175,16 @@ def undisturbed():
     Switched off inside: numpy's error handling, inference mode and disabled gradients,
     autocast, a default device that is not the CPU, and products of lower precision.
     """
-    before = np.geterr()
+    before, has_gradients = np.geterr(), torch.is_grad_enabled()
+    # What is off already is left alone: an interrupt in the door of another door leaves
+    # it half open, and it would give back what it found there after the other is out.
+    is_silent = set(before.values()) == {"ignore"}
     try:
-        np.seterr(all="ignore")
-        with torch.inference_mode(False), ExitStack() as off:
+        if not is_silent:
+            np.seterr(all="ignore")
+        with ExitStack() as off:
+            if torch.is_inference_mode_enabled() or not torch.is_grad_enabled():
+                off.enter_context(torch.inference_mode(False))
             for kind in ("cpu", "cuda"):
                 if torch.is_autocast_enabled(kind):
                     off.enter_context(torch.autocast(kind, enabled=False))
@@ -189,4 +195,20 @@ def undisturbed():
             yield
     finally:
         # Not by errstate: an interrupt on its way in leaves nobody to go out.
-        np.seterr(**before)
+        if not is_silent:
+            _give_back(before, has_gradients)
+
+
+def _give_back(errors, has_gradients):
+    """Leave numpy and torch as before, also if an interrupt comes on the way out.
+
+    Of gradients that is not torch's own affair: an interrupt on the way out of its
+    no_grad leaves them off.
+    """
+    try:
+        np.seterr(**errors)
+        torch.set_grad_enabled(has_gradients)
+    except BaseException:
+        np.seterr(**errors)
+        torch.set_grad_enabled(has_gradients)
+        raise

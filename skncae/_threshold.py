@@ -30,8 +30,9 @@ from skncae._share import bootstrap_interval, estimate
 ROUNDING = 1e-6
 # An error is known to this share of itself where a sketch has counted it.
 RESOLUTION = 1e-4
-# Below, an error is none.
-SMALLEST = 1e-20
+# Below, an error is none: errors are lengths in deviations, their squares or logarithms
+# of shares, and rows that were float32 have such errors where the others have none.
+SMALLEST = 1e-6
 
 
 @dataclass(frozen=True)

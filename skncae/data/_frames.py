@@ -6,7 +6,8 @@ a type of column is in a file of its own: `_numbers`, `_dates`, `_categories`; h
 numbers are read from text in `_number_text`.
 """
 
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
+from typing import Any, cast
 
 import numpy as np
 
@@ -65,6 +66,7 @@ class Layout:
         for content in state:
             content = dict(content)
             columns.append(_FAMILIES[content.pop("class")](**content))
+            _check_types(columns[-1])
         return cls(columns)
 
     @property
@@ -256,6 +258,18 @@ class Layout:
             f"No column of the frame can be used: {aside}. To use one as a category, "
             "name it in categorical_features."
         )
+
+
+def _check_types(column):
+    """Raise unless a column that comes out of a file holds what its class says."""
+    for field in fields(column):
+        value, kind = getattr(column, field.name), cast(Any, field.type)
+        if not isinstance(value, kind):
+            raise ValueError(f"{field.name}={value!r} is no {kind}")
+    # Some of it is looked at only where something is said of the column.
+    if column.is_used:
+        column.told()
+        column.decode(np.zeros(1))
 
 
 def _encoded(column, raw, is_known):

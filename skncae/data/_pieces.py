@@ -63,10 +63,11 @@ def _joined(parts):
     kinds = {part.kind for part in seen}
     if kinds == {"number", "boolean"}:
         kinds = {"number"}
-    if {"text"} < kinds <= {"text", "number", "boolean"}:
-        # What objects are is seen by those of a piece alone: all of them are text.
-        if len({part.dtype for part in seen}) == 1:
-            return _joined([_text_of(part) for part in parts])
+    if len(kinds) > 1 and len({part.dtype for part in seen}) == 1:
+        # What objects are is seen by those of a piece alone: all of them are text, or
+        # values of several types.
+        kind = "text" if kinds <= {"text", "number", "boolean"} else "other"
+        return _joined([_objects_of(part, kind) for part in parts])
     if len(kinds) > 1:
         raise ValueError(
             f"Column {parts[0].name!r} has the types "
@@ -90,6 +91,6 @@ def _joined(parts):
     return replace(seen[0], kind=kind, values=np.concatenate(values), exact=exact)
 
 
-def _text_of(raw):
-    """A column of objects with its values as text."""
-    return replace(raw, kind="text", values=keys_of(raw), exact=None)
+def _objects_of(raw, kind):
+    """A column of objects with its values as text, as one of this kind."""
+    return replace(raw, kind=kind, values=keys_of(raw), exact=None)

@@ -219,9 +219,11 @@ class Block:
         view = self.ensemble.view
         expected = np.zeros(self.rows.shape)
         for z_hat in self._reconstruction.mT.numpy():
-            expected += view.inverse_transform(z_hat, like=self.completed)
+            of_member = view.inverse_transform(z_hat, like=self.completed)
+            # Each by itself: the sum may be beyond all numbers.
+            expected += of_member / self.ensemble.model.n_members
         expected[:, self.ensemble.is_empty] = np.nan
-        return expected / self.ensemble.model.n_members
+        return expected
 
     def to_column_axes(self, difference):
         """Rotate differences of scaled rows so that coordinate j is column j's."""

@@ -15,6 +15,10 @@ ROUNDING = 64 * float(np.finfo(np.float64).eps)
 # The least number of all digits: what is smaller has no relative precision.
 SMALLEST_NORMAL = float(np.finfo(np.float64).tiny)
 
+# Sums of two numbers up to here, and of two distances between such, are finite. Larger
+# ones, such as the largest of all as a fill value, count as this.
+LARGEST_VALUE = 2.0**1021
+
 # Nine tenths of a column say how far its values reach; beyond so many times that a
 # value is absurd: it says nothing about the others.
 REACH, ABSURD = 0.9, 20.0
@@ -44,7 +48,7 @@ def reach_of(X):
 
 def _reach_of(X):
     """`reach_of` of some columns."""
-    X, _ = _without_empty(X)
+    X, _ = _without_empty(np.clip(X, -LARGEST_VALUE, LARGEST_VALUE))
     with np.errstate(over="ignore"):
         has_missing = np.isnan(X).any()
         median = np.nanmedian(X, axis=0) if has_missing else np.median(X, axis=0)
@@ -88,7 +92,8 @@ def without_absurd(X, median, reach):
         far = np.abs(X - median)
     is_median = far <= ROUNDING * np.maximum(np.abs(median), reach)
     beyond = csr_array(is_absurd).multiply(limit).tocsr()
-    return np.where(is_absurd | is_median, median, X), beyond
+    ordinary = np.where(is_absurd | is_median, median, X)
+    return np.clip(ordinary, -LARGEST_VALUE, LARGEST_VALUE, out=ordinary), beyond
 
 
 def least_scale(X, median):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from skncae.scaling._location import LARGEST_VALUE
 from skncae.scaling._missing import (
     MANY,
     expectation,
@@ -16,6 +17,12 @@ from skncae.scaling._missing import (
 
 # Squares of scaled values must stay finite in float64.
 LARGEST = 1e100
+
+# onnxruntime takes a single number for zero that float32 has no place for, and leaves
+# out what subtracts it. Columns of a smaller scale are in a larger unit there.
+LEAST_SCALE_OF_RUNTIMES = 1e-30
+# So often the smallest numbers may be doubled.
+MOST_DOUBLINGS = 1000
 
 # Networks see no value of a table further from the centre than so many scales.
 FURTHEST = 3.0
@@ -188,7 +195,8 @@ def standardized(X, center, scale):
     """Columns less their centre, over their scale; no value is beyond LARGEST."""
     # A value may be further out than float64 can say.
     with np.errstate(over="ignore", under="ignore"):
-        Z = np.subtract(X, center, dtype=np.float64)
+        Z = np.clip(X, -LARGEST_VALUE, LARGEST_VALUE, dtype=np.float64)
+        Z -= center
         Z /= scale
     return np.clip(Z, -LARGEST, LARGEST, out=Z)
 
@@ -196,6 +204,12 @@ def standardized(X, center, scale):
 def standardized_onnx(graph, X, center, scale):
     """Write `standardized` as operations of an ONNX graph."""
     op = graph.op
+    if scale.max() * LARGEST > LARGEST_VALUE:
+        X = op.clip(X, op.const(-LARGEST_VALUE), op.const(LARGEST_VALUE))
+    if scale.min() < LEAST_SCALE_OF_RUNTIMES:
+        # A power of two takes no digits.
+        unit = np.ldexp(1.0, np.minimum(-np.frexp(scale)[1], MOST_DOUBLINGS))
+        X, center, scale = op.mul(X, op.const(unit)), center * unit, scale * unit
     z = op.div(op.sub(X, op.const(center)), op.const(scale))
     return op.clip(z, op.const(-LARGEST), op.const(LARGEST))
 

@@ -405,6 +405,16 @@ def test_pieces_of_objects_are_joined_as_the_whole_is_read():
     assert keys_of(pieces).tolist() == keys_of(whole).tolist()
 
 
+@pytest.mark.parametrize(
+    "later", [[b"x", b"y"], [datetime.datetime(2020, 1, 1, 3)] * 2, [(1, 2), None]]
+)
+def test_pieces_of_objects_of_several_types_are_joined_as_the_whole_is_read(later):
+    frame = pd.DataFrame({"c": pd.Series(["a", "b", *later], dtype=object)})
+    (whole,), (pieces,) = read(frame), joined([read(frame[:2]), read(frame[2:])])
+    assert pieces.kind == whole.kind == "other"
+    assert keys_of(pieces).tolist() == keys_of(whole).tolist()
+
+
 DAYS = pd.Series(pd.date_range("2021-01-04", periods=3, freq="7D").repeat(9))
 
 

@@ -10,6 +10,7 @@ import time
 import tracemalloc
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -276,6 +277,66 @@ FORGED = {
 def test_a_forged_file_is_an_error_at_once(saved, tmp_path, change):
     path = tmp_path / "forged.safetensors"
     path.write_bytes(saved.read_bytes())
+    rewrite(path, change)
+    refused_at_once(path)
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """A file of a detector of a frame that is calibrated and has answers."""
+    rng = np.random.default_rng(0)
+    days = pd.to_timedelta(rng.integers(0, 900, 60), "D")
+    frame = pd.DataFrame(
+        {
+            "number": np.where(rng.random(60) < 0.1, np.nan, rng.normal(size=60)),
+            "category": rng.choice(list("abc"), 60),
+            "date": pd.Timestamp("2020-01-01") + days,
+            "price": [f"${price:,.2f}" for price in rng.lognormal(7, 1, 60)],
+        }
+    )
+    detector = NCAEDetector(n_estimators=1, max_iter=1, random_state=0).fit(frame)
+    labels = np.where(np.arange(60) < 3, -1, np.where(np.arange(60) < 6, 1, 0))
+    path = tmp_path_factory.mktemp("files") / "told.safetensors"
+    detector.calibrate(frame, cv=2).refine(frame, labels).save(path)
+    return path
+
+
+def set_column(index, **values):
+    """Change what a file says of a column of the frame."""
+
+    def change(document, tensors):
+        layout = scorer_of(document)["ensemble"]["dict"]["layout"]
+        layout[index]["dict"].update(values)
+
+    return change
+
+
+# What is read only after rows were scored: of answers, of columns, of missing values.
+FORGED_TOLD = {
+    "no score before": set_tensors("_unrefined.training_scores_", lambda a: a[:0]),
+    "nothing before": set_fitted(_unrefined=12.0),
+    "an image": set_fitted(image_shape_={"tuple": [2, 2, 1]}),
+    "no shape of images": set_fitted(image_shape_=True),
+    "infinite tails": set_tensors("tail.minus_logs", lambda a: a * np.inf),
+    "tails that fall": set_tensors("tail.minus_logs", lambda a: a[::-1]),
+    "other answers": set_tensors("answers.rows", lambda a: a[:1]),
+    "answers of others": set_tensors("answers.n_inlier", lambda a: a[:2]),
+    "other lessons": set_tensors("lessons.weight", lambda a: a[None]),
+    "a category less": set_tensors("counts", lambda a: a[:1]),
+    "a code less": set_tensors("as_rare", lambda a: a[:1]),
+    "other completion": set_tensors("completion.rotation", lambda a: np.r_[a, a]),
+    "range of one": set_column(2, usual={"tuple": [1.0]}),
+    "no name": set_column(0, name=3),
+    "no text": set_column(1, values={"array": ["fitted.training_scores_", "C"]}),
+}
+
+
+@pytest.mark.parametrize("change", FORGED_TOLD.values(), ids=FORGED_TOLD.keys())
+def test_what_a_forged_file_says_beside_scores_is_an_error_at_once(
+    told, tmp_path, change
+):
+    path = tmp_path / "forged.safetensors"
+    path.write_bytes(told.read_bytes())
     rewrite(path, change)
     refused_at_once(path)
 

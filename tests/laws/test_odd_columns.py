@@ -13,6 +13,7 @@ from skncae.scaling._calibration import calibrated_view
 
 N = 400
 FILL = 1e20 + 2e5
+LARGEST = np.finfo(np.float64).max
 
 
 def odd_columns(rng):
@@ -27,6 +28,8 @@ def odd_columns(rng):
         "subnormal": 5e-324 * rng.integers(0, 9, N),
         "beyond 1e100": 1e150 * (2 + rng.normal(size=N)),
         "beyond 1e300": 1e307 * rng.normal(size=N),
+        "the largest of all": np.full(N, LARGEST),
+        "up to the largest of all": LARGEST * rng.uniform(-1, 1, N),
         "constant": np.full(N, 0.1),
         "nothing": np.zeros(N),
         "fill value": np.where(rng.random(N) < 0.05, FILL, rng.normal(size=N)),
@@ -69,6 +72,15 @@ def test_odd_column_does_not_hide_what_the_others_say(name):
     # A twentieth of fill values are outliers of another kind, which share the ranks.
     allowed = 0.015 if name == "fill value" else 0.01
     assert np.mean(odd) > np.mean(plain) - allowed
+
+
+def test_what_is_expected_beside_the_largest_of_all_is_a_number():
+    rng = np.random.default_rng(0)
+    column = np.where(rng.random(N) < 0.6, LARGEST, rng.normal(size=N))
+    X = np.c_[rng.normal(size=(N, 2)), column]
+    detector = NCAEDetector(random_state=0, n_estimators=2, max_iter=2).fit(X)
+    assert np.isfinite(detector.reconstruct(X)).all()
+    assert np.isfinite(detector.generate(20, random_state=0)).all()
 
 
 @pytest.mark.parametrize("name", ["timestamps in ns", "likelihoods", "beyond 1e100"])

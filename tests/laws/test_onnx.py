@@ -36,6 +36,8 @@ TABLES = {
     "one absurd value": with_column(np.r_[1e6, ROWS[1:, 0]]),
     "times in nanoseconds": with_column(1.7e18 + RNG.uniform(0, 1e6, size=200)),
     "tiny values": with_column(np.exp(-600 - RNG.random(200))),
+    "nothing but tiny values": np.exp(-600 - RNG.random((60, 1))),
+    "nothing but subnormal values": 1e-315 * RNG.normal(size=(60, 1)),
     "more columns than rows": RNG.normal(size=(60, 150)),
     "many columns": RNG.normal(size=(300, 130)),
     "one column": ROWS[:, :1],
@@ -77,6 +79,23 @@ def fitted_on(X, **parameters):
 def test_model_equals_the_detector(X, tmp_path):
     detector = fitted_on(X)
     assert_equal_to_its_model(detector, new_rows(X), tmp_path / "detector.onnx")
+
+
+def test_model_equals_the_detector_where_the_threshold_is_no_error(tmp_path):
+    X = ROWS[:6]
+    with pytest.warns(UserWarning, match="All training rows|contamination=0.1"):
+        detector = NCAEDetector(
+            evidence="neighbors", n_estimators=1, max_iter=1, random_state=0
+        ).fit(X)
+    assert detector.threshold_ == 0
+    assert_equal_to_its_model(detector, new_rows(X), tmp_path / "detector.onnx")
+
+
+def test_model_equals_the_detector_of_the_largest_of_all(tmp_path):
+    largest = np.finfo(np.float64).max
+    column = np.where(np.arange(200) % 3 > 0, largest, 0.0)
+    X = np.c_[ROWS, column, np.full(200, -largest)]
+    assert_equal_to_its_model(fitted_on(X), np.r_[X, -X], tmp_path / "detector.onnx")
 
 
 OTHER_SCALINGS = sorted({*VIEWS, *IMAGE_VIEWS} - {"whitened"})

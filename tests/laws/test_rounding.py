@@ -64,6 +64,26 @@ def test_rounded_rows_have_the_scores_of_the_rows(table, rounding, seed):
     assert moved(detector.score_samples(X), detector.score_samples(rounded)) < 1e-3
 
 
+FEW_VALUES = {
+    "two of each": np.array([[a, b] for a in (0.7, 0.3) for b in (0.1, 1 / 3)] * 20),
+    "one row": np.full((60, 2), 0.7),
+    "few rows": np.random.default_rng(0).normal(size=(6, 3)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:All training rows", "ignore:contamination=0.1")
+@pytest.mark.parametrize("evidence", ["neighbors", "dictionary", "distance"])
+@pytest.mark.parametrize("X", FEW_VALUES.values(), ids=FEW_VALUES)
+def test_rounded_rows_are_inliers_where_the_threshold_is_no_error(X, evidence):
+    detector = NCAEDetector(
+        evidence=evidence, n_estimators=1, max_iter=1, random_state=0
+    ).fit(X)
+    rng = np.random.default_rng(0)
+    for rounded in ROUNDED.values():
+        labels = detector.predict(rounded(X, rng))
+        np.testing.assert_array_equal(labels, detector.predict(X))
+
+
 @settings(max_examples=6, deadline=None)
 @given(table=st.sampled_from(TABLES), seed=st.integers(0, 9))
 def test_score_of_a_row_alone_is_its_score_in_a_batch(table, seed):

@@ -523,11 +523,50 @@ def test_an_interrupt_on_the_way_in_leaves_numpy_as_it_was(fitted, rows, monkeyp
         raise KeyboardInterrupt
 
     monkeypatch.setattr(torch, "inference_mode", interrupted)
-    with np.errstate(all="raise"):
+    with torch.no_grad(), np.errstate(all="raise"):
         before = np.geterr()
         with pytest.raises(KeyboardInterrupt):
             fitted.score_samples(rows)
         assert np.geterr() == before
+
+
+def test_an_interrupt_on_the_way_out_leaves_numpy_as_it_was(monkeypatch):
+    before, seterr = np.geterr(), np.seterr
+    interrupts = [KeyboardInterrupt, None]
+
+    def interrupted(**kinds):
+        if kinds == before and (interrupt := interrupts.pop(0)):
+            raise interrupt
+        return seterr(**kinds)
+
+    monkeypatch.setattr(np, "seterr", interrupted)
+    with pytest.raises(KeyboardInterrupt), undisturbed():
+        pass
+    assert np.geterr() == before
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_gradients_that_torch_has_left_off_are_given_back(is_enabled):
+    with torch.set_grad_enabled(is_enabled):
+        with undisturbed():
+            # As after an interrupt on the way out of no_grad.
+            torch.set_grad_enabled(not is_enabled)
+        assert torch.is_grad_enabled() == is_enabled
+
+
+@pytest.mark.parametrize("setting", ["numpy_raises", "no_grad", "inference_mode"])
+def test_a_door_that_is_left_half_open_gives_nothing_back_later(setting):
+    with SETTINGS[setting]():
+        before = settings_now()
+        outer, inner = undisturbed(), undisturbed()
+        outer.__enter__()
+        # As where an interrupt comes before the body of the inner one begins: nobody
+        # goes out of it, until the last reference to it is gone.
+        inner.__enter__()
+        outer.__exit__(None, None, None)
+        del inner
+        gc.collect()
+        assert settings_now() == before
 
 
 def test_a_child_process_waits_for_no_thread_of_its_parent():
