@@ -211,6 +211,7 @@ def refine(model, answers, save, quiet, **options):
     ANSWERS is a CSV file with the columns index and label: -1 for an outlier, 1 for a
     normal row. FILE... and --index are those that the report was made of.
     """
+    from skncae._sentences import counted
     from skncae.data._answer_files import answers_of
     from skncae.files._results import check_results
 
@@ -227,7 +228,7 @@ def refine(model, answers, save, quiet, **options):
             with _naming(tables.paths):
                 detector.refine(frame, part)
     detector.save(save)
-    _say(quiet, f"learnt {n_answers} answers, saved {save}")
+    _say(quiet, f"learnt {counted(n_answers, 'answers')}, saved {save}")
     if not quiet:
         n_flagged = sum(int((detector.predict(frame) < 0).sum()) for frame in rows)
         _say_flagged(quiet, n_flagged, sum(map(len, rows)))
@@ -264,13 +265,16 @@ def _form(form, output):
 def _fitted(tables, contamination, seed, quiet):
     """A detector that has learnt from the files."""
     from skncae import Chunks, NCAEDetector
+    from skncae._sentences import counted
 
     start = time.perf_counter()
     detector = NCAEDetector(contamination, random_state=seed, verbose=not quiet)
     with _naming(tables.paths):
         if tables.is_whole:
             rows = tables.whole()
-            _say(quiet, f"{len(rows)} rows x {rows.shape[1]} columns")
+            n_rows, n_columns = rows.shape
+            size = f"{counted(n_rows, 'rows')} x {counted(n_columns, 'columns')}"
+            _say(quiet, size)
             detector.fit(rows)
         else:
             detector.fit(Chunks(tables.chunks))
@@ -385,5 +389,7 @@ def _say(quiet, text):
 
 def _say_flagged(quiet, n_flagged, n_rows):
     """Say how many rows are flagged."""
-    share = f"{100 * n_flagged / n_rows:.1f} %"
-    _say(quiet, f"{n_flagged} of {n_rows} rows flagged ({share})")
+    from skncae._sentences import counted, percent
+
+    share = percent(n_flagged / n_rows)
+    _say(quiet, f"{n_flagged} of {counted(n_rows, 'rows')} flagged ({share})")

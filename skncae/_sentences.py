@@ -227,6 +227,11 @@ def percent(share):
     return f"{text.rstrip('0').rstrip('.') if decimals else text} %"
 
 
+def counted(number, things):
+    """Write how many things there are, named by a plural in "s"."""
+    return f"{number} {things.removesuffix('s') if number == 1 else things}"
+
+
 def clause(cell):
     """Say what is wrong with a cell, or that nothing is."""
     if is_missing(cell.value):

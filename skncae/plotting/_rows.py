@@ -8,7 +8,7 @@ import numpy as np
 from skncae._checks import check_count
 from skncae._explanation import Explanation
 from skncae._pipelines import explain
-from skncae._sentences import is_missing
+from skncae._sentences import counted, is_missing
 from skncae._surroundings import undisturbed
 from skncae.plotting._axes import (
     AS_WRITTEN,
@@ -17,7 +17,6 @@ from skncae.plotting._axes import (
     VERMILION,
     Display,
     center_and_spread,
-    counted,
     fitted_detector,
     ink,
     named,

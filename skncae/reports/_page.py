@@ -4,7 +4,7 @@ import math
 from html import escape
 from importlib.resources import files
 
-from skncae._sentences import isolated, percent, visible
+from skncae._sentences import counted, isolated, percent, visible
 
 # Sizes of the drawings, in their own units.
 WIDTH, HEIGHT = 720, 220
@@ -60,6 +60,8 @@ def _environment():
     )
     environment.filters["thousands"] = lambda number: f"{number:,}".replace(",", " ")
     environment.filters["percent"] = percent
+    environment.filters["are"] = lambda number: "is" if number == 1 else "are"
+    environment.filters["things"] = counted
     environment.filters["isolated"] = lambda value: isolated(str(value))
     environment.filters["visible"] = lambda value: visible(str(value))
     environment.filters["floor2"] = lambda x: f"{math.floor(100 * x) / 100:.2f}"

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._checks import check_count
 from skncae._pipelines import explain, final_step, rows_for_final_step
-from skncae._sentences import number_of_decimals, text_of, visible
+from skncae._sentences import counted, number_of_decimals, text_of, visible
 from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
 from skncae._version import __version__
@@ -81,7 +81,8 @@ class Report:
 
     def __repr__(self):
         content = self.content
-        return f"<Report of {content['n_rows']} rows, {content['n_flagged']} flagged>"
+        n_rows, n_flagged = content["n_rows"], content["n_flagged"]
+        return f"<Report of {counted(n_rows, 'rows')}, {n_flagged} flagged>"
 
     def to_html(self, path=None):
         """Write the report as one HTML file, which asks nobody for anything.
