@@ -53,12 +53,15 @@ class Writing:
     doubt : str
         A text with a mark of which nothing says whether it is one of decimals or of
         thousands; empty where the column says it.
+    mark : str
+        What stands between thousands; empty of nothing.
     """
 
     before: str
     after: str
     point: str
     doubt: str = ""
+    mark: str = ""
 
     @property
     def has_unit(self):
@@ -88,7 +91,8 @@ class Writing:
         """The text of a number with so many decimals; None of NaN."""
         if np.isnan(number):
             return None
-        digits = f"{abs(number):.{decimals}f}".replace(".", self.point)
+        whole, point, part = f"{abs(number):,.{decimals}f}".partition(".")
+        digits = whole.replace(",", self.mark) + (point and self.point) + part
         sign = "-" if number < 0 else ""
         return f"{sign}{self.before}{digits}{self.after}"
 
@@ -131,10 +135,13 @@ def writing_of(values):
         for writing in [Writing(before, after, point)]
     }
     enough = [point for point in read if _total(counts, read[point]) >= least]
-    if len(enough) < 2:
-        return Writing(before, after, enough[0]) if enough else None
+    if not enough:
+        return None
     numbers = {text: found[text]["number"] for text in read["."] | read[","]}
-    return Writing(before, after, *_point_of(numbers, read, counts))
+    point, doubt = enough[0], ""
+    if len(enough) > 1:
+        point, doubt = _point_of(numbers, read, counts)
+    return Writing(before, after, point, doubt, _mark_of(numbers, point, counts))
 
 
 def _point_of(numbers, read, counts):
@@ -176,6 +183,16 @@ def _point_of(numbers, read, counts):
         return _OTHER[mark], ""
     # As in English, where nothing decides; the other reading is a thousand times it.
     return ".", min(either)
+
+
+def _mark_of(numbers, point, counts):
+    """What stands between the thousands of most numbers that have some."""
+    marks: Counter[str] = Counter()
+    for text, digits in numbers.items():
+        found = _NUMBERS[point].fullmatch(digits)
+        if found and len(found["whole"]) > 3:
+            marks[found["mark"] or ""] += counts[text]
+    return max(marks, key=marks.__getitem__, default="")
 
 
 def _total(counts, texts):

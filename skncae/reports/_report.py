@@ -337,7 +337,7 @@ def _lessons(detector):
 def _set_aside(detector):
     """Columns that the detector does not use, and why."""
     columns = [] if detector._layout is None else detector._layout.columns
-    return [(c.name, c.reason) for c in columns if hasattr(c, "reason")]
+    return [(c.name, c.why) for c in columns if hasattr(c, "reason")]
 
 
 def _map(estimator, detector, found, rows):

@@ -19,7 +19,13 @@ FAST = {"n_estimators": 2, "max_iter": 10, "random_state": 0}
 POINTS = st.sampled_from(".,")
 BEFORE = st.sampled_from(["", "$", "€ ", "£"])
 AFTER = st.sampled_from(["", "%", " kg", "km²", " EUR"])
-WRITINGS = st.builds(Writing, BEFORE, AFTER, POINTS)
+MARKS = st.sampled_from(["", "'", " ", "other"])
+WRITINGS = st.builds(
+    lambda before, after, point, mark: Writing(
+        before, after, point, "", {"other": ".,"[point == "."]}.get(mark, mark)
+    ),
+    *(BEFORE, AFTER, POINTS, MARKS),
+)
 
 
 def texts(*values):
@@ -146,6 +152,19 @@ def test_number_in_text_that_is_far_out_stands_out(fitted, sales):
     assert "$9,999,999.00" in why and "is expected" in why
     cell = explanation.cells(k=1).set_index("row").loc[9]
     assert cell.feature == "price" and cell.expected.startswith("$")
+
+
+@pytest.mark.parametrize(
+    "more, expected",
+    [
+        (["$1,000.50", "$1,234,567.50"], "$2,345.50"),
+        (["$1,000.50", "$12340.50", "$99990.50"], "$2345.50"),
+        ([], "$2345.50"),
+    ],
+)
+def test_expected_number_has_marks_between_thousands_where_most_have(more, expected):
+    few = [f"${n}.00" for n in range(1, 30)]
+    assert writing_of(texts(*few, *more)).write(2345.5, 2) == expected
 
 
 def test_numbers_in_text_score_as_the_numbers_do(sales):
