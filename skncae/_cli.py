@@ -22,6 +22,18 @@ except ImportError as error:
 
 FORMATS = ("md", "csv", "json", "html")
 FLAGGED, WRONG, INTERRUPTED = 1, 2, 130
+# What the detector calls by the names of Python, by those of options.
+OPTIONS = {
+    "categorical_features=[": "--category for each of [",
+    "name it in categorical_features": "name it by --category",
+    "categorical_features names": "--category names",
+    ", or choose the cut with set_threshold(quantile=...)": "",
+    ", or choose the cut with set_threshold(value=...)": "",
+    "Give contamination": "Give --contamination",
+    "Give another contamination": "Give another --contamination",
+    'contamination="auto"': "--contamination auto",
+    "contamination=": "--contamination ",
+}
 
 
 class _Group(click.Group):
@@ -55,9 +67,16 @@ class _Group(click.Group):
 
 def _fail(context, text, error):
     """Say what is wrong in one line, and exit."""
-    line = " ".join(text.split())
-    click.echo(f"skncae: {line or type(error).__name__}", err=True)
+    _say_line(text.strip() or type(error).__name__)
     context.exit(WRONG)
+
+
+def _say_line(text):
+    """Say a warning or an error in one line, with the names of the options."""
+    line = " ".join(text.split())
+    for name, option in OPTIONS.items():
+        line = line.replace(name, option)
+    click.echo(f"skncae: {line}", err=True)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -132,16 +151,29 @@ _options_of_reports = _all_of(
     metavar="SHARE",
     help='Share of the rows to flag, in (0, 0.5], or "auto".',
 )
+@click.option(
+    "--category",
+    multiple=True,
+    metavar="COLUMN",
+    help="Take a column for categories, such as codes, or text that is set aside.",
+)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @click.option("--save", metavar="MODEL", help="Keep the fitted detector in a file.")
-def find(contamination, seed, save, quiet, top, output, form, check, **tables):
+def find(
+    contamination, category, seed, save, quiet, top, output, form, check, **tables
+):
     """Find the rows of FILE... that stand out: CSV, parquet, or "-" for a pipe."""
     from skncae.files._results import check_results
 
     form = _form(form, output)
     check_results({"--save": save, "--output": output}, tables["files"])
     tables = _tables(tables)
-    detector = _fitted(tables, _share(contamination), seed, quiet)
+    settings = {
+        "contamination": _share(contamination),
+        "categorical_features": list(category) or "from_dtype",
+        "random_state": seed,
+    }
+    detector = _fitted(tables, settings, quiet)
     if save:
         detector.save(save)
         _say(quiet, f"saved {save}")
@@ -262,13 +294,13 @@ def _form(form, output):
     return form or (by_name if by_name in FORMATS else "md")
 
 
-def _fitted(tables, contamination, seed, quiet):
+def _fitted(tables, settings, quiet):
     """A detector that has learnt from the files."""
     from skncae import Chunks, NCAEDetector
     from skncae._sentences import counted
 
     start = time.perf_counter()
-    detector = NCAEDetector(contamination, random_state=seed, verbose=not quiet)
+    detector = NCAEDetector(**settings, verbose=not quiet)
     with _naming(tables.paths):
         if tables.is_whole:
             rows = tables.whole()
@@ -378,7 +410,7 @@ def _naming(paths):
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
     """Say a warning in one line."""
-    click.echo(f"skncae: {' '.join(str(message).split())}", err=True)
+    _say_line(str(message))
 
 
 def _say(quiet, text):

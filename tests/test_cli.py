@@ -373,6 +373,32 @@ def test_date_that_is_none_is_named_however_the_table_is_cut(folder, codes, file
     assert columns.type["day"].startswith("date")
 
 
+def test_column_is_taken_for_categories_and_warnings_name_the_option(folder):
+    result = run("find", "data.csv", "-q")
+    said = "as a category: --category for each of ['id']."
+    assert said in result.stderr and "categorical_features" not in result.stderr
+    for chunks in ((), ("--chunk-rows", "50")):
+        options = ("--category=id", "--category", "a", "--save=m", "-q", *chunks)
+        assert run("find", "data.csv", *options).exit_code == 0
+        types = NCAEDetector.load("m").columns_.type.tolist()
+        assert types == ["category", "category", "number", "number"]
+    line = failed("find", "data.csv", "--category", "key")
+    assert line.startswith("skncae: data.csv: --category names 'key', which is no col")
+
+
+def test_warnings_of_the_share_name_the_option(folder):
+    rng = np.random.default_rng(0)
+    crowd = pd.DataFrame(rng.normal(size=(60, 2)).round(3), columns=["a", "b"])
+    crowd.to_csv("crowd.csv", index=False)
+    said = run("find", "crowd.csv", "-q").stderr
+    assert said.startswith("skncae: --contamination auto sees no gap")
+    assert said.endswith("Give --contamination the share that you expect.\n")
+    crowd.assign(a=1, b=np.arange(60) < 9).to_csv("ties.csv", index=False)
+    said = run("find", "ties.csv", "-q", "--contamination", "0.4").stderr
+    assert "skncae: --contamination 0.4 asks for more rows" in said
+    assert said.endswith("Give another --contamination.\n")
+
+
 # --- errors ----------------------------------------------------------------------
 
 
