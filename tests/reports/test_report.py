@@ -355,6 +355,7 @@ def test_one_of_a_thing_is_one(detector, frame):
     html = report.to_html()
     for said in ("1 rows is flagged", "1 row (100 %) is flagged.", "is the one th"):
         assert said in html
+    assert "Dots are all rows;" in html
     assert repr(report) == "<Report of 1 row, 1 flagged>"
     assert repr(detector.explain(frame[:1])) == "<Explanation of 1 row x 5 columns>"
 
