@@ -670,6 +670,15 @@ def test_answers_may_be_a_frame_of_one_column(detector):
         detector.refine(rows(), answers.reset_index())
 
 
+def test_label_that_is_none_is_named_by_its_row_and_as_it_is(detector):
+    with pytest.raises(ValueError, match=r"^labels\[7\] is 0\.5\. A label is -1"):
+        detector.refine(rows(), pd.Series([1.0, 0.5], index=[3, 7]))
+    labels = np.zeros(N_ROWS, dtype=int)
+    labels[4] = 2
+    with pytest.raises(ValueError, match=r"^labels\[4\] is 2\. A label is -1"):
+        detector.refine(rows(), labels)
+
+
 def test_truth_values_among_labels_are_refused(detector):
     labels = np.array([None] * N_ROWS, dtype=object)
     labels[3] = True
