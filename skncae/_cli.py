@@ -33,6 +33,7 @@ OPTIONS = {
     "Give another contamination": "Give another --contamination",
     'contamination="auto"': "--contamination auto",
     "contamination=": "--contamination ",
+    "by NaN with allow_nan=True": "take it for missing by --missing",
 }
 
 
@@ -44,7 +45,7 @@ class _Group(click.Group):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 warnings.simplefilter("default", UserWarning)
-                warnings.showwarning = _show_warning
+                warnings.showwarning = _shower_of_warnings()
                 return super().invoke(context)
         except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
             raise
@@ -408,9 +409,16 @@ def _naming(paths):
         raise ValueError(f"{', '.join(paths)}: {error}") from error
 
 
-def _show_warning(message, category, filename, lineno, file=None, line=None):
-    """Say a warning in one line."""
-    _say_line(str(message))
+def _shower_of_warnings():
+    """Make what says each warning in one line, and once: rows are read repeatedly."""
+    said = set()
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        if str(message) not in said:
+            said.add(str(message))
+            _say_line(str(message))
+
+    return show
 
 
 def _say(quiet, text):

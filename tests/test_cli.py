@@ -386,6 +386,18 @@ def test_column_is_taken_for_categories_and_warnings_name_the_option(folder):
     assert line.startswith("skncae: data.csv: --category names 'key', which is no col")
 
 
+def test_warning_is_said_once_and_infinity_may_be_taken_for_missing(folder, fast):
+    rows = pd.read_csv("data.csv")[["a", "b"]]
+    fast().fit(rows.to_numpy()).save("nameless")
+    rows.to_csv("ab.csv", index=False)
+    said = run("explain", "nameless", "ab.csv", "-q", "--top=2").stderr
+    assert said.count("fitted without feature names") == 1
+    rows.replace(99.0, np.inf).to_csv("inf.csv", index=False)
+    line = failed("find", "inf.csv", "-q")
+    assert line.endswith("by a number, or take it for missing by --missing.")
+    assert run("find", "inf.csv", "-q", "--missing=inf").exit_code == 0
+
+
 def test_warnings_of_the_share_name_the_option(folder):
     rng = np.random.default_rng(0)
     crowd = pd.DataFrame(rng.normal(size=(60, 2)).round(3), columns=["a", "b"])
