@@ -500,6 +500,9 @@ def test_file_or_column_that_is_not_there_is_named(folder, model):
         "find", "data.csv", "--index", "key"
     )
     assert "no column '' (it has" in failed("find", "data.csv", "--index", "")
+    (folder / "wide.csv").write_text(",".join(["x ", *"abcdefghi"]) + "\n" + 9 * "1,")
+    line = failed("find", "wide.csv", "--drop", "x")
+    assert line.endswith("no column 'x' (it has 'x ', a, b, c, d, e, f, g and 2 more)")
     assert "data.csv: no column 'b', which the model needs" in failed(
         "score", model, "data.csv", "--drop", "b"
     )

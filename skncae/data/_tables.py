@@ -28,6 +28,8 @@ LARGE_BYTES = 2**30
 CHUNK_ROWS = 50_000
 # Before the name of a row while pandas reads it, so that 007 and NA stay what they are.
 MARK = "="
+# So many names of columns are written in an error.
+N_SHOWN = 8
 # Columns of these kinds are read from a CSV file as the text that is there.
 AS_TEXT = ("text", "exact", "date", "slips")
 
@@ -279,7 +281,7 @@ class Tables:
     def _kept(self, frame, path):
         """Leave out the columns that are not wanted."""
         of_names = [] if self.index is None else [self.index]
-        has = ", ".join(map(str, frame.columns[:8]))
+        has = _some_of(frame.columns.tolist())
         for name in [*self.drop, *of_names]:
             if name not in frame.columns:
                 raise TableError(f"{path}: no column {name!r} (it has {has})")
@@ -327,6 +329,14 @@ class Tables:
         if self.index is not None:
             return frame.set_index(self.index)
         return frame.set_index(pandas.RangeIndex(n_before, n_before + len(frame)))
+
+
+def _some_of(names):
+    """Write the first names of columns, with quotes where blanks would not be seen."""
+    shown = [str(name) for name in names[:N_SHOWN]]
+    shown = [name if name and name == name.strip() else repr(name) for name in shown]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _marked(name):
