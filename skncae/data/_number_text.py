@@ -18,10 +18,11 @@ from skncae.data._texts import as_text
 MISSING = {"", "?", "-", "--", ".", "*", "na", "n/a", "n.a.", "nan", "none", "null"}
 MISSING |= {"missing", "unknown"}
 
-# A sign, what stands before the digits (no letter: those of codes do), the digits with
-# their marks, and what stands behind them, such as a unit.
+# A sign, what stands before the digits (no letters but those of a currency: those of
+# codes do), the digits with their marks, and what stands behind them, such as a unit.
 _PARTS = re.compile(
-    r"(?P<sign>[+\-\u2212]?)(?P<before>[^\w.,+\-\u2212]*)"
+    r"(?P<sign>[+\-\u2212]?)"
+    r"(?P<before>[A-Z]{1,2}\$[ \u00a0]?|[A-Z]{3}[ \u00a0]?|[^\w.,+\-\u2212]*)"
     r"(?P<number>[.,]?\d(?:[\d.,' \u00a0\u202f]*\d)?[.,]?(?:[eE][+-]?\d+)?)"
     r"(?P<after>\D*)"
 )
@@ -141,6 +142,8 @@ def writing_of(values):
     point, doubt = enough[0], ""
     if len(enough) > 1:
         point, doubt = _point_of(numbers, read, counts)
+    if before[:3].isalpha() and (doubt or not _has_decimals(numbers, point, counts)):
+        return None
     return Writing(before, after, point, doubt, _mark_of(numbers, point, counts))
 
 
@@ -183,6 +186,13 @@ def _point_of(numbers, read, counts):
         return _OTHER[mark], ""
     # As in English, where nothing decides; the other reading is a thousand times it.
     return ".", min(either)
+
+
+def _has_decimals(numbers, point, counts):
+    """Say whether most numbers have decimals: behind letters others are codes."""
+    matches = {text: _NUMBERS[point].fullmatch(part) for text, part in numbers.items()}
+    exact = [text for text, found in matches.items() if found and found["decimals"]]
+    return 2 * _total(counts, exact) >= _total(counts, numbers)
 
 
 def _mark_of(numbers, point, counts):

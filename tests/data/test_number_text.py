@@ -17,7 +17,7 @@ from tests.scores import assert_same_scores
 FAST = {"n_estimators": 2, "max_iter": 10, "random_state": 0}
 
 POINTS = st.sampled_from(".,")
-BEFORE = st.sampled_from(["", "$", "€ ", "£"])
+BEFORE = st.sampled_from(["", "$", "€ ", "£", "USD ", "EUR", "US$"])
 AFTER = st.sampled_from(["", "%", " kg", "km²", " EUR"])
 MARKS = st.sampled_from(["", "'", " ", "other"])
 WRITINGS = st.builds(
@@ -96,6 +96,10 @@ def test_text_is_the_number_that_it_says_or_none(text, number):
         [f"{code:05d}" for code in range(100, 190)],
         [str(code) for code in range(100, 190)],
         [f"K{code}" for code in range(100, 190)],
+        [f"SKU {code}" for code in range(100, 190)],
+        [f"LHR {code}" for code in range(100, 160)] + ["LHR 1.5", "LHR 2.5"],
+        [f"ISO {code}.{code}" for code in range(100, 190)],
+        [f"Vol {code}.5" for code in range(100, 190)],
         [f"+49{code}" for code in range(301234500, 301234590)],
         [f"{code}-{code + 1}" for code in range(100, 190)],
         [f"1.{code}.7" for code in range(90)],
