@@ -466,6 +466,7 @@ def test_slip_in_a_later_chunk_or_new_file_is_named_too(folder, model, chunks):
             '{"a":1,"b":2}\n{"a":1,"b":2}\n',
             "bad.csv: JSON, and no CSV file. Save it as",
         ),
+        ("sep=;\r\na;b\r\n1;2\r\n", 'bad.csv: a CSV file after a line "sep=" for a'),
         ('[{"a":1,"b":2}]', "bad.csv: JSON, and no CSV file"),
         ('\xef\xbb\xbf[\n  {"a": 1}\n]', "bad.csv: JSON, and no CSV file"),
         (
@@ -485,6 +486,16 @@ def test_first_line_that_may_hold_values_is_told(folder):
     assert "bare.csv, line 2: '5.1' is taken for the name of a column" in result.stderr
     (folder / "years.csv").write_text("2020,2021,v1.5\n" + "1.5,2.5,3\n" * 9)
     assert "is taken for the name" not in run("find", "years.csv", "-q").stderr
+
+
+def test_slips_of_a_column_are_named_together(folder):
+    values = [*range(200), "n.a.", "unclear", "n.a."]
+    (folder / "bad.csv").write_text("a,b\n" + "".join(f"{v},{v}\n" for v in values))
+    line = failed("find", "bad.csv")
+    assert line.endswith(
+        "column 'a': 'n.a.' is no number, as the others are. Mend it, "
+        "or take it for missing: --missing 'n.a.' --missing 'unclear'"
+    )
 
 
 def test_slip_in_the_standard_input_is_named_by_its_line(folder, model):

@@ -39,6 +39,9 @@ _TEXTS = {
     "JSON, and no CSV file. Save it as CSV or parquet": re.compile(
         rb'\s*(\{\s*"|\[\s*[\[{"]|[\[{]\s*$)'
     ),
+    'a CSV file after a line "sep=" for a spreadsheet. Leave that line out': re.compile(
+        rb'"?sep=.{1,3}[\r\n]', re.IGNORECASE
+    ),
     "HTML or XML, and no CSV file. Save the table in it as CSV": re.compile(
         rb"\s*<(!doctype|\?xml|html|table)\b", re.IGNORECASE
     ),

@@ -28,7 +28,7 @@ LARGE_BYTES = 2**30
 CHUNK_ROWS = 50_000
 # Before the name of a row while pandas reads it, so that 007 and NA stay what they are.
 MARK = "="
-# So many names of columns are written in an error.
+# So many names of columns, or values, are written in an error.
 N_SHOWN = 8
 # Columns of these kinds are read from a CSV file as the text that is there.
 AS_TEXT = ("text", "exact", "date", "slips")
@@ -317,9 +317,13 @@ class Tables:
         source, place = self._source(path), f"row {n_before + row}"
         if not _is_parquet(source):
             place = f"line {line_of(source, n_before + row)}"
+        # All at once, for whoever would else be told of them one by one.
+        slips = list(dict.fromkeys(values[is_slip]))
+        options = " ".join(f"--missing {slip!r}" for slip in slips[:N_SHOWN])
         raise TableError(
             f"{path}, {place}, column {values.name!r}: {value!r} is no number, as the "
-            f"others are. Mend it, or take it for missing: --missing {value!r}"
+            f"others are. Mend it, or take it for missing: {options}"
+            + (f", and {len(slips) - N_SHOWN} more" if len(slips) > N_SHOWN else "")
         )
 
     def _labelled(self, frame, n_before):
