@@ -15,7 +15,7 @@ from skncae._threshold import exceeds
 from skncae._version import __version__
 from skncae.data._chunks import Chunks
 from skncae.data._layout import check_rows, feature_names, known_rows
-from skncae.reports._collect import as_frame, collect
+from skncae.reports._collect import as_frame, collect, with_numbers
 from skncae.reports._columns import column_notes
 from skncae.reports._distribution import distribution
 from skncae.reports._map import coordinates, row_map
@@ -187,7 +187,9 @@ def make_report(estimator, X, n=20):
         )
     names = feature_names(estimator)
     chunks = X if isinstance(X, Chunks) else [X]
-    found = collect(estimator.score_samples, chunks, names, n)
+    # Of the steps before the detector nobody knows what they take text for.
+    layout = detector._layout if estimator is detector else None
+    found = collect(estimator.score_samples, chunks, names, n, layout)
     errors = np.concatenate(found.errors)
     with known_rows():
         rows = _rows(estimator, detector, found, names)
@@ -205,7 +207,10 @@ def make_report(estimator, X, n=20):
                 errors, detector.threshold_, detector._scorer.deviations
             ),
             "columns": column_notes(
-                found.sample, found.extremes, found.n_rows, _set_aside(detector)
+                with_numbers(found.sample, layout),
+                found.extremes,
+                found.n_rows,
+                _set_aside(detector),
             ),
             "map": places,
         }

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skncae import NCAEDetector
+from skncae import Chunks, NCAEDetector
 from skncae.data._number_text import Writing, read_numbers, writing_of
 from tests.scores import assert_same_scores
 
@@ -196,6 +196,13 @@ def test_later_rows_may_hold_numbers_where_the_text_had_no_unit(fitted, sales):
     message = "Column 'price' held numbers written as text in fit and has the type"
     with pytest.raises(ValueError, match=message):
         fitted.score_samples(later.assign(price=1.0))
+
+
+def test_report_sees_what_is_absurd_in_text_of_numbers(fitted, sales):
+    for rows in (sales, pl.from_pandas(sales), Chunks([sales[:150], sales[150:]])):
+        (note,) = fitted.report(rows, n=1).content["columns"]
+        assert note["name"] == "price" and note["state"] == "absurd value"
+        assert note["text"].startswith("9999999.00, where 98 % lie between ")
 
 
 def test_file_keeps_how_numbers_are_written(fitted, sales, tmp_path):
