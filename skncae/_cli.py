@@ -158,7 +158,13 @@ _options_of_reports = _all_of(
     metavar="COLUMN",
     help="Take a column for categories, such as codes, or text that is set aside.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="The same seed draws the same numbers, and finds the same rows.",
+)
 @click.option("--save", metavar="MODEL", help="Keep the fitted detector in a file.")
 def find(
     contamination, category, seed, save, quiet, top, output, form, check, **tables
