@@ -22,6 +22,19 @@ except ImportError as error:
 
 FORMATS = ("md", "csv", "json", "html")
 FLAGGED, WRONG, INTERRUPTED = 1, 2, 130
+# What the detector calls by the names of Python, by those of options.
+OPTIONS = {
+    "categorical_features=[": "--category for each of [",
+    "name it in categorical_features": "name it by --category",
+    "categorical_features names": "--category names",
+    ", or choose the cut with set_threshold(quantile=...)": "",
+    ", or choose the cut with set_threshold(value=...)": "",
+    "Give contamination": "Give --contamination",
+    "Give another contamination": "Give another --contamination",
+    'contamination="auto"': "--contamination auto",
+    "contamination=": "--contamination ",
+    "by NaN with allow_nan=True": "take it for missing by --missing",
+}
 
 
 class _Group(click.Group):
@@ -32,7 +45,7 @@ class _Group(click.Group):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 warnings.simplefilter("default", UserWarning)
-                warnings.showwarning = _show_warning
+                warnings.showwarning = _shower_of_warnings()
                 return super().invoke(context)
         except (click.exceptions.Exit, click.ClickException, BrokenPipeError):
             raise
@@ -55,9 +68,16 @@ class _Group(click.Group):
 
 def _fail(context, text, error):
     """Say what is wrong in one line, and exit."""
-    line = " ".join(text.split())
-    click.echo(f"skncae: {line or type(error).__name__}", err=True)
+    _say_line(text.strip() or type(error).__name__)
     context.exit(WRONG)
+
+
+def _say_line(text):
+    """Say a warning or an error in one line, with the names of the options."""
+    line = " ".join(text.split())
+    for name, option in OPTIONS.items():
+        line = line.replace(name, option)
+    click.echo(f"skncae: {line}", err=True)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -132,16 +152,35 @@ _options_of_reports = _all_of(
     metavar="SHARE",
     help='Share of the rows to flag, in (0, 0.5], or "auto".',
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option(
+    "--category",
+    multiple=True,
+    metavar="COLUMN",
+    help="Take a column for categories, such as codes, or text that is set aside.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="The same seed draws the same numbers, and finds the same rows.",
+)
 @click.option("--save", metavar="MODEL", help="Keep the fitted detector in a file.")
-def find(contamination, seed, save, quiet, top, output, form, check, **tables):
+def find(
+    contamination, category, seed, save, quiet, top, output, form, check, **tables
+):
     """Find the rows of FILE... that stand out: CSV, parquet, or "-" for a pipe."""
     from skncae.files._results import check_results
 
     form = _form(form, output)
     check_results({"--save": save, "--output": output}, tables["files"])
     tables = _tables(tables)
-    detector = _fitted(tables, _share(contamination), seed, quiet)
+    settings = {
+        "contamination": _share(contamination),
+        "categorical_features": list(category) or "from_dtype",
+        "random_state": seed,
+    }
+    detector = _fitted(tables, settings, quiet)
     if save:
         detector.save(save)
         _say(quiet, f"saved {save}")
@@ -211,6 +250,7 @@ def refine(model, answers, save, quiet, **options):
     ANSWERS is a CSV file with the columns index and label: -1 for an outlier, 1 for a
     normal row. FILE... and --index are those that the report was made of.
     """
+    from skncae._sentences import counted
     from skncae.data._answer_files import answers_of
     from skncae.files._results import check_results
 
@@ -227,7 +267,7 @@ def refine(model, answers, save, quiet, **options):
             with _naming(tables.paths):
                 detector.refine(frame, part)
     detector.save(save)
-    _say(quiet, f"learnt {n_answers} answers, saved {save}")
+    _say(quiet, f"learnt {counted(n_answers, 'answers')}, saved {save}")
     if not quiet:
         n_flagged = sum(int((detector.predict(frame) < 0).sum()) for frame in rows)
         _say_flagged(quiet, n_flagged, sum(map(len, rows)))
@@ -261,16 +301,19 @@ def _form(form, output):
     return form or (by_name if by_name in FORMATS else "md")
 
 
-def _fitted(tables, contamination, seed, quiet):
+def _fitted(tables, settings, quiet):
     """A detector that has learnt from the files."""
     from skncae import Chunks, NCAEDetector
+    from skncae._sentences import counted
 
     start = time.perf_counter()
-    detector = NCAEDetector(contamination, random_state=seed, verbose=not quiet)
+    detector = NCAEDetector(**settings, verbose=not quiet)
     with _naming(tables.paths):
         if tables.is_whole:
             rows = tables.whole()
-            _say(quiet, f"{len(rows)} rows x {rows.shape[1]} columns")
+            n_rows, n_columns = rows.shape
+            size = f"{counted(n_rows, 'rows')} x {counted(n_columns, 'columns')}"
+            _say(quiet, size)
             detector.fit(rows)
         else:
             detector.fit(Chunks(tables.chunks))
@@ -372,9 +415,16 @@ def _naming(paths):
         raise ValueError(f"{', '.join(paths)}: {error}") from error
 
 
-def _show_warning(message, category, filename, lineno, file=None, line=None):
-    """Say a warning in one line."""
-    click.echo(f"skncae: {' '.join(str(message).split())}", err=True)
+def _shower_of_warnings():
+    """Make what says each warning in one line, and once: rows are read repeatedly."""
+    said = set()
+
+    def show(message, category, filename, lineno, file=None, line=None):
+        if str(message) not in said:
+            said.add(str(message))
+            _say_line(str(message))
+
+    return show
 
 
 def _say(quiet, text):
@@ -385,5 +435,7 @@ def _say(quiet, text):
 
 def _say_flagged(quiet, n_flagged, n_rows):
     """Say how many rows are flagged."""
-    share = f"{100 * n_flagged / n_rows:.1f} %"
-    _say(quiet, f"{n_flagged} of {n_rows} rows flagged ({share})")
+    from skncae._sentences import counted, percent
+
+    share = percent(n_flagged / n_rows)
+    _say(quiet, f"{n_flagged} of {counted(n_rows, 'rows')} flagged ({share})")

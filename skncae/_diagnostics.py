@@ -38,11 +38,13 @@ def _warn_if_empty(detector):
     names = getattr(detector, "feature_names_in_", range(detector.n_features_in_))
     if detector._layout is not None:
         names = [detector._layout.used[owner].name for owner in detector._layout.owners]
-    columns = ", ".join(dict.fromkeys(str(names[column]) for column in empty))
+    columns = list(dict.fromkeys(str(names[column]) for column in empty))
+    is_one = len(columns) == 1
+    listed = f"column{'' if is_one else 's'} {', '.join(columns)}"
+    left, them = ("it is left", "it") if is_one else ("they are left", "them")
     warn_caller(
-        f"X has no value at all in column {columns}: it is left out of every score, "
-        "also of rows that have one there later. Drop it, or fit on rows that have "
-        "values.",
+        f"X has no value at all in {listed}: {left} out of every score, also of rows "
+        f"that have one there later. Drop {them}, or fit on rows that have values.",
     )
 
 

@@ -12,6 +12,7 @@ from skncae._sentences import (
     MOST_CLAUSES,
     Cell,
     Column,
+    counted,
     number_of_decimals,
     sentence,
     usual_ends,
@@ -93,7 +94,8 @@ class Explanation:
 
     def __repr__(self):
         n_rows, n_columns = self.contributions.shape[0], len(self.feature_names)
-        return f"<Explanation of {n_rows} rows x {n_columns} columns>"
+        size = f"{counted(n_rows, 'rows')} x {counted(n_columns, 'columns')}"
+        return f"<Explanation of {size}>"
 
     @property
     @undisturbed()

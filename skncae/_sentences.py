@@ -8,10 +8,12 @@ cell       clause
 =========  =================================================================
 number     ``z = 0.00; with x = 6.55 and y = 6.48, about 4.0 is expected``
            ``z = 31.80 is above the usual 2.65 to 5.30``, where nothing goes with it
-           ``depth = 61.5 is unusual with table = 56.0``; ``doors = 4 is usual``
+           ``depth = 61.5 is unusual with table = 56.0``, or ``here``;
+           ``doors = 4 is usual``
 category   ``sex = Femal is rare (0.3 % of the rows); Female is expected``
            ``sex = Female is usual``
            ``sex = Female is unusual with rank = Prof; Male is expected``
+identifier ``nest = N300 occurs more than once, unlike nearly all others``
 date       ``paid = 1924-05-03 is before the usual 2019-01-02 to 2025-12-30``
 missing    ``age is missing; with sibsp = 1, about 30 is expected``
 =========  =================================================================
@@ -65,7 +67,7 @@ class Column:
     Parameters
     ----------
     name : str
-    kind : {"number", "category", "date", "duration"}
+    kind : {"number", "category", "identifier", "date", "duration"}
     spread : float or timedelta or None
         How far its usual values lie apart; the precision of "about" comes from it.
     low, high : value or None
@@ -222,10 +224,19 @@ def percent(share):
     return f"{text.rstrip('0').rstrip('.') if decimals else text} %"
 
 
+def counted(number, things):
+    """Write how many things there are, named by a plural in "s"."""
+    return f"{number} {things.removesuffix('s') if number == 1 else things}"
+
+
 def clause(cell):
     """Say what is wrong with a cell, or that nothing is."""
     if is_missing(cell.value):
         return _missing(cell)
+    if cell.column.kind == "identifier":
+        # Nothing else of it is looked at.
+        said = cell.column.pair(cell.value)
+        return f"{said} occurs more than once, unlike nearly all others"
     if cell.column.kind == "category":
         return _category(cell)
     return _quantity(cell)
@@ -322,8 +333,9 @@ def _quantity(cell):
         return f"{said}; {_expectation(cell)}"
     if beside:
         return f"{said} is unusual with {_pairs(beside)}"
+    # How many rows have a number is not known.
     is_expected = column.text(value) == cell.expected_text()
-    return f"{said} is {'usual' if is_expected else 'rare'}"
+    return f"{said} is {'usual' if is_expected else 'unusual here'}"
 
 
 def _telling(cell):

@@ -38,7 +38,8 @@ def folder(frame, tmp_path, monkeypatch):
     """Return a folder to work in, with the table in several files."""
     monkeypatch.chdir(tmp_path)
     frame.to_csv("data.csv", index=False)
-    frame.to_csv("data.csv.gz", index=False)
+    for packed in ("gz", "bz2", "xz"):
+        frame.to_csv(f"data.csv.{packed}", index=False)
     frame.to_parquet("data.parquet", index=False)
     frame[:50].to_csv("first.csv", index=False)
     frame[50:].to_csv("second.csv", index=False)
@@ -72,7 +73,7 @@ def test_from_a_file_to_an_open_report_in_one_line(folder):
     assert result.exit_code == 0 and result.stdout == ""
     html = (folder / "report.html").read_text("utf-8")
     assert html.startswith("<!doctype html>") and "b = 99.000" in html
-    assert "1 of 120 rows flagged (0.8 %)" in result.stderr
+    assert "1 of 120 rows flagged (0.83 %)" in result.stderr
 
 
 def test_results_are_on_stdout_and_progress_is_on_stderr(folder):
@@ -98,7 +99,14 @@ def test_format_is_that_of_the_name_or_the_one_asked_for(folder, model, form):
 
 @pytest.mark.parametrize(
     "files",
-    [["data.parquet"], ["first.csv", "second.csv"], ["-"], ["data.csv.gz"]],
+    [
+        ["data.parquet"],
+        ["first.csv", "second.csv"],
+        ["-"],
+        ["data.csv.gz"],
+        ["data.csv.bz2", "--chunk-rows=100"],
+        ["data.csv.xz", "--chunk-rows=100"],
+    ],
     ids=str,
 )
 @pytest.mark.parametrize(
@@ -215,6 +223,16 @@ def test_answers_of_a_report_are_learnt(folder, model):
         ("index,label\nr1,1\nr2,2\n", "answers.csv, line 3, column 'label': '2' is"),
         ("index,label\nr999,1\n", "answers.csv, line 2: no row has the index 'r999'"),
         (
+            "index,label,label\nr1,1,-1\n",
+            "answers.csv, line 1: the columns must be index and label, each once (it h",
+        ),
+        (
+            "index,label\nr1,1\nr2\n",
+            "answers.csv, line 3: 2 fields are expected, and it",
+        ),
+        ("index,label\nr1,1,2\n", "answers.csv, line 2: 2 fields are expected, and it"),
+        ("index,label\nr1,outlier\n", "answers.csv, line 2, column 'label': 'outlier'"),
+        (
             "index,label\nr1,1\nr2,1\nr1,-1\n",
             "answers.csv, line 4: -1 for the row 'r1', which has 1 in line 2. Keep one",
         ),
@@ -226,6 +244,14 @@ def test_answers_that_cannot_be_read_are_named_by_line(folder, model, text, said
     (folder / "answers.csv").write_bytes(text.encode("latin-1"))
     line = failed("refine", model, "answers.csv", "data.csv", "--index=id")
     assert line.startswith(f"skncae: {said}")
+
+
+def test_answers_that_a_person_wrote_are_read(folder, model):
+    (folder / "answers.csv").write_text(
+        "seen, Label ,label , index\n,,-1.0,r40\n,,,r6\n\n,, 0,r5\n,,-1,r40\n"
+    )
+    command = ("refine", model, "answers.csv", "data.csv", "--index=id", "--save=m")
+    assert "learnt 1 answer, saved m" in run(*command).stderr
 
 
 @pytest.mark.parametrize("chunks", [(), ("--chunk-rows", "20")], ids=["whole", "parts"])
@@ -323,7 +349,12 @@ def test_line_without_a_field_is_a_row_of_a_file_of_one_column(folder):
 
 @pytest.mark.parametrize(
     "files",
-    [["whole.csv"], ["h1.csv", "h2.csv"], ["whole.csv", "--chunk-rows=50"]],
+    [
+        ["whole.csv"],
+        ["h1.csv", "h2.csv"],
+        ["h1.csv", "turned.csv"],
+        ["whole.csv", "--chunk-rows=50"],
+    ],
     ids=str,
 )
 def test_date_that_is_none_is_named_however_the_table_is_cut(folder, codes, files):
@@ -333,11 +364,51 @@ def test_date_that_is_none_is_named_however_the_table_is_cut(folder, codes, file
     table.to_csv("whole.csv", index=False)
     table[:60].to_csv("h1.csv", index=False)
     table[60:].to_csv("h2.csv", index=False)
+    table[60:].iloc[:, ::-1].to_csv("turned.csv", index=False)
     result = run("find", *files, "-q", "--save=m")
     assert "Read as missing: 'day' ('2024-02-30')" in result.stderr
     assert result.exit_code == 0
     columns = NCAEDetector.load("m").columns_.set_index("name")
+    assert columns.index.tolist() == ["x", "zip", "day"]
     assert columns.type["day"].startswith("date")
+
+
+def test_column_is_taken_for_categories_and_warnings_name_the_option(folder):
+    result = run("find", "data.csv", "-q")
+    said = "as a category: --category for each of ['id']."
+    assert said in result.stderr and "categorical_features" not in result.stderr
+    for chunks in ((), ("--chunk-rows", "50")):
+        options = ("--category=id", "--category", "a", "--save=m", "-q", *chunks)
+        assert run("find", "data.csv", *options).exit_code == 0
+        types = NCAEDetector.load("m").columns_.type.tolist()
+        assert types == ["category", "category", "number", "number"]
+    line = failed("find", "data.csv", "--category", "key")
+    assert line.startswith("skncae: data.csv: --category names 'key', which is no col")
+
+
+def test_warning_is_said_once_and_infinity_may_be_taken_for_missing(folder, fast):
+    rows = pd.read_csv("data.csv")[["a", "b"]]
+    fast().fit(rows.to_numpy()).save("nameless")
+    rows.to_csv("ab.csv", index=False)
+    said = run("explain", "nameless", "ab.csv", "-q", "--top=2").stderr
+    assert said.count("fitted without feature names") == 1
+    rows.replace(99.0, np.inf).to_csv("inf.csv", index=False)
+    line = failed("find", "inf.csv", "-q")
+    assert line.endswith("by a number, or take it for missing by --missing.")
+    assert run("find", "inf.csv", "-q", "--missing=inf").exit_code == 0
+
+
+def test_warnings_of_the_share_name_the_option(folder):
+    rng = np.random.default_rng(0)
+    crowd = pd.DataFrame(rng.normal(size=(60, 2)).round(3), columns=["a", "b"])
+    crowd.to_csv("crowd.csv", index=False)
+    said = run("find", "crowd.csv", "-q").stderr
+    assert said.startswith("skncae: --contamination auto sees no gap")
+    assert said.endswith("Give --contamination the share that you expect.\n")
+    crowd.assign(a=1, b=np.arange(60) < 9).to_csv("ties.csv", index=False)
+    said = run("find", "ties.csv", "-q", "--contamination", "0.4").stderr
+    assert "skncae: --contamination 0.4 asks for more rows" in said
+    assert said.endswith("Give another --contamination.\n")
 
 
 # --- errors ----------------------------------------------------------------------
@@ -380,14 +451,57 @@ def test_slip_in_a_later_chunk_or_new_file_is_named_too(folder, model, chunks):
         ("", "bad.csv: the file is empty"),
         ("a,b\n", "bad.csv: no rows"),
         ("a,b\n1,\xff\n", "bad.csv, line 2: not UTF-8 text"),
-        ('a,b\n1,"2\n', "bad.csv, row 1: a quote that is not closed"),
+        ('a,b\n"1\n1",2\n\n1,"2\n3,4\n', "bad.csv, line 5: a quote that is not closed"),
+        ("a title\n\na,b\n1,2\n", "bad.csv, line 3: 2 fields, where the header names"),
         ("PK\3\4\xff\xfe", "bad.csv: a spreadsheet or a zip archive, and no CSV file"),
         ("\x1f\x8b\x08", "bad.csv: damaged, gzip cannot unpack it: "),
+        ("BZh91AY&SY\1", "bad.csv: damaged, bzip2 cannot unpack it: "),
+        ("\xfd7zXZ\0\1", "bad.csv: damaged, xz cannot unpack it: "),
+        (
+            "\xff\xfea\0,\0",
+            "bad.csv: UTF-16 and not UTF-8 text. Convert the file first",
+        ),
+        ("ARROW1\0\0\xff\xff", "bad.csv: no text, and no parquet file. Save it as"),
+        (
+            '{"a":1,"b":2}\n{"a":1,"b":2}\n',
+            "bad.csv: JSON, and no CSV file. Save it as",
+        ),
+        ("sep=;\r\na;b\r\n1;2\r\n", 'bad.csv: a CSV file after a line "sep=" for a'),
+        ('[{"a":1,"b":2}]', "bad.csv: JSON, and no CSV file"),
+        ('\xef\xbb\xbf[\n  {"a": 1}\n]', "bad.csv: JSON, and no CSV file"),
+        (
+            "\n<!DOCTYPE html>\n<p>a,b",
+            "bad.csv: HTML or XML, and no CSV file. Save the",
+        ),
     ],
 )
 def test_file_that_cannot_be_read_is_named_with_the_line(folder, text, said):
     (folder / "bad.csv").write_bytes(text.encode("latin-1"))
     assert failed("find", "bad.csv").startswith(f"skncae: {said}")
+
+
+def test_first_line_that_may_hold_values_is_told(folder):
+    (folder / "bare.csv").write_text("\n5.1,3.5,2020\n" + "1.5,2.5,3\n" * 9)
+    result = run("find", "bare.csv", "-q")
+    assert "bare.csv, line 2: '5.1' is taken for the name of a column" in result.stderr
+    (folder / "years.csv").write_text("2020,2021,v1.5\n" + "1.5,2.5,3\n" * 9)
+    assert "is taken for the name" not in run("find", "years.csv", "-q").stderr
+
+
+def test_slips_of_a_column_are_named_together(folder):
+    values = [*range(200), "n.a.", "unclear", "n.a."]
+    (folder / "bad.csv").write_text("a,b\n" + "".join(f"{v},{v}\n" for v in values))
+    line = failed("find", "bad.csv")
+    assert line.endswith(
+        "column 'a': 'n.a.' is no number, as the others are. Mend it, "
+        "or take it for missing: --missing 'n.a.' --missing 'unclear'"
+    )
+
+
+def test_slip_in_the_standard_input_is_named_by_its_line(folder, model):
+    text = (folder / "data.csv").read_text().replace("\nr99,", "\nr99,x")
+    line = failed("score", model, "-", "--index", "id", text=text)
+    assert line.startswith("skncae: -, line 101, column 'a'")
 
 
 def test_file_or_column_that_is_not_there_is_named(folder, model):
@@ -397,6 +511,9 @@ def test_file_or_column_that_is_not_there_is_named(folder, model):
         "find", "data.csv", "--index", "key"
     )
     assert "no column '' (it has" in failed("find", "data.csv", "--index", "")
+    (folder / "wide.csv").write_text(",".join(["x ", *"abcdefghi"]) + "\n" + 9 * "1,")
+    line = failed("find", "wide.csv", "--drop", "x")
+    assert line.endswith("no column 'x' (it has 'x ', a, b, c, d, e, f, g and 2 more)")
     assert "data.csv: no column 'b', which the model needs" in failed(
         "score", model, "data.csv", "--drop", "b"
     )

@@ -52,7 +52,7 @@ CLAUSES = [
     (Cell(Z, 0.0, 3.96, ((X, 0.0),)), "z = 0.00 is below the usual 2.30 to 5.20"),
     (Cell(Z, 2.5, 4.1), "z = 2.50; about 4.1 is expected"),
     (Cell(Z, 4.0, 4.1, ((X, 8.0),)), "z = 4.00 is unusual with x = 8.00"),
-    (Cell(Z, 4.0, 4.1), "z = 4.00 is rare"),
+    (Cell(Z, 4.0, 4.1), "z = 4.00 is unusual here"),
     (Cell(Column("doors", decimals=0), 4.0, 4.0), "doors = 4 is usual"),
     # No price is near zero, however far prices lie apart.
     (
@@ -68,6 +68,10 @@ CLAUSES = [
         "sex = Fml is rare (none of the rows); Female is expected",
     ),
     (Cell(SEX, "Female", "Female"), "sex = Female is usual"),
+    (
+        Cell(Column("nest", "identifier"), "N300"),
+        "nest = N300 occurs more than once, unlike nearly all others",
+    ),
     (
         Cell(SEX, "Female", "Male", ((RANK, "Prof"),)),
         "sex = Female is unusual with rank = Prof; Male is expected",
@@ -95,7 +99,7 @@ CLAUSES = [
     ),
     (Cell(AGE, None, None), "age is missing"),
     (Cell(SEX, None, "Male"), "sex is missing; Male is expected"),
-    (Cell(Column("a"), 1.5, None), "a = 1.5 is rare"),
+    (Cell(Column("a"), 1.5, None), "a = 1.5 is unusual here"),
     (
         Cell(BLANK, " ", "", ((BLANK, "  "),)),
         '"" = " " is unusual with "" = "  "; "" is expected',
@@ -106,7 +110,7 @@ CLAUSES = [
     ),
     (Cell(BLANK, None, "Ulm"), '"" is missing; Ulm is expected'),
     # What only rounding puts out of range is in it; what reads as the end, has digits.
-    (Cell(AGE, 1.0 - 1e-15), "age = 1 is rare"),
+    (Cell(AGE, 1.0 - 1e-15), "age = 1 is unusual here"),
     (Cell(AGE, 70.3), "age = 70.3 is above the usual 1 to 70"),
     (Cell(Z, 2.2999), "z = 2.2999 is below the usual 2.3 to 5.2"),
     (
@@ -284,7 +288,7 @@ def test_number_out_of_range_reads_as_one(end, other, spread, decimals, data):
     assert min(end, other) - 1e-5 <= low <= high <= max(end, other) + 1e-5
     if "the usual" not in said:
         # Among them, but for rounding.
-        assert said == f"x = {column.text(value)} is rare"
+        assert said == f"x = {column.text(value)} is unusual here"
         assert low - 1e-4 <= value <= high + 1e-4
         return
     number, side, usual = re.match(

@@ -346,8 +346,12 @@ def test_repeated_identifier_is_evidence(frame):
     keys[7] = keys[3]
     with pytest.warns(UserWarning, match="only whether it repeats"):
         detector = NCAEDetector(**FAST).fit(frame.assign(key=keys))
-    contributions = detector.explain(frame.assign(key=keys)).contributions[:, -1]
-    assert set(np.flatnonzero(contributions > 0.1)) == {3, 7}
+    explanation = detector.explain(frame.assign(key=keys))
+    assert set(np.flatnonzero(explanation.contributions[:, -1] > 0.1)) == {3, 7}
+    said = "key = k3 occurs more than once, unlike nearly all others"
+    assert said in explanation.sentence(7)
+    (note,) = detector.report(frame.assign(key=keys), n=1).content["columns"][:1]
+    assert note["text"] == "identifier, only whether it repeats"
 
 
 def test_fitted_detector_goes_everywhere(frame, fitted, tmp_path):

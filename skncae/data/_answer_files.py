@@ -1,5 +1,6 @@
 """Answers about rows in files, and the rows that they are about."""
 
+import contextlib
 import csv
 from collections import defaultdict
 from itertools import chain
@@ -28,8 +29,8 @@ def answers_of(path, indexes):
     Raises
     ------
     TableError
-        If a label is neither -1 nor 1, if a row has both, or if not one row alone has
-        the name.
+        If a label is none of -1, 1, 0 and nothing, if a row has both of the first, or
+        if not one row alone has the name.
     """
     if not Path(path).is_file():
         raise TableError(f"{path}: no such file")
@@ -46,23 +47,44 @@ def _read(path):
     """The label and the line of each answer, by the name of its row."""
     answers: dict[str, tuple[int, int]] = {}
     with opened_text(path) as file:
-        reader = csv.DictReader(file, delimiter=separator_of(path))
-        if not {"index", "label"} <= set(reader.fieldnames or ()):
-            raise TableError(f"{path}, line 1: the columns must be index and label")
-        for row in reader:
-            name, label, line = row["index"], row["label"], reader.line_num
-            if label not in ("-1", "1"):
+        reader = csv.reader(file, delimiter=separator_of(path))
+        header = [name.strip() for name in next(reader, [])]
+        if header.count("index") != 1 or header.count("label") != 1:
+            raise TableError(
+                f"{path}, line 1: the columns must be index and label, each once (it "
+                f"has {', '.join(header[:8]) or 'none'})"
+            )
+        for record in filter(None, reader):
+            place = f"{path}, line {reader.line_num}"
+            if len(record) != len(header):
                 raise TableError(
-                    f"{path}, line {line}, column 'label': {label!r} is neither -1 (an "
-                    "outlier) nor 1 (a normal row)"
+                    f"{place}: {len(header)} fields are expected, and it has "
+                    f"{len(record)}"
                 )
-            earlier, its_line = answers.setdefault(name, (int(label), line))
-            if earlier != int(label):
+            row = dict(zip(header, record, strict=True))
+            name, label = row["index"], _label_of(row["label"], place)
+            if not label:
+                continue
+            earlier, its_line = answers.setdefault(name, (label, reader.line_num))
+            if earlier != label:
                 raise TableError(
-                    f"{path}, line {line}: {label} for the row {name!r}, which has "
-                    f"{earlier} in line {its_line}. Keep one of them"
+                    f"{place}: {label} for the row {name!r}, which has {earlier} in "
+                    f"line {its_line}. Keep one of them"
                 )
     return answers
+
+
+def _label_of(text, place):
+    """The label in a field: -1, 1, or 0 where nobody looked."""
+    with contextlib.suppress(ValueError):
+        # A spreadsheet may show -1 as -1.0, and nothing is no answer.
+        label = float(text.strip() or 0)
+        if label in (-1, 0, 1):
+            return int(label)
+    raise TableError(
+        f"{place}, column 'label': {text!r} is neither -1 (an outlier) nor 1 (a normal "
+        "row), nor 0 or nothing (not looked at)"
+    )
 
 
 def _check_one_row_each(path, answers, names):

@@ -107,9 +107,10 @@ class CategoryColumn:
 
     def told(self):
         """What sentences need to know of the column."""
-        total = max(self.counts.sum(), 1)
+        # Of all rows: those without a value are rows too.
+        there = (1.0 - self.missing_share) / max(self.counts.sum(), 1)
         values = [self._value(code) for code in range(len(self.values))]
-        shares = (self.counts / total).tolist()
+        shares = (self.counts * there).tolist()
         return {"kind": "category", "shares": dict(zip(values, shares, strict=True))}
 
     def accepts(self, raw):
@@ -265,6 +266,11 @@ class AsideColumn:
         return "only whether it repeats" if self.is_used else "set aside"
 
     @property
+    def why(self):
+        """Why the column is set aside, and what of it is not, in words."""
+        return f"{self.reason}, {self.use}" if self.is_used else self.reason
+
+    @property
     def is_used(self):
         """Whether something of the column is used."""
         return len(self.repeated) > 0
@@ -276,7 +282,7 @@ class AsideColumn:
 
     def told(self):
         """What sentences need to know of the column."""
-        return {"kind": "category"}
+        return {"kind": "identifier"}
 
     def accepts(self, raw):
         """Say whether a column that comes in later is of this type: any may be."""

@@ -5,34 +5,24 @@ A source is the path of a file, or the bytes of the standard input.
 
 import contextlib
 import csv
-import gzip
 import io
 import re
 import warnings
-import zlib
 from collections import Counter
 
 import numpy as np
 
+from skncae.data._signatures import DAMAGED, opened, other_than_csv, packer_of
+
 DELIMITERS = ",;\t|"
 # Bytes that are looked through at once.
 BLOCK_BYTES = 2**22
-GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+# A number that no column is named by, unlike a year.
+_DECIMAL = re.compile(r"\s*[+-]?\d*[.,]\d+([eE][+-]?\d+)?\s*")
 
 
 class TableError(ValueError):
     """A file that cannot be read as a table, in one line of text."""
-
-
-def opened(source):
-    """Open a source as bytes from its start, unpacked where gzip packed it."""
-    is_bytes = isinstance(source, bytes)
-    file = io.BytesIO(source) if is_bytes else open(source, "rb")
-    if file.read(len(GZIP)) != GZIP:
-        file.seek(0)
-        return file
-    file.close()
-    return gzip.open(io.BytesIO(source) if is_bytes else source)
 
 
 def opened_text(source):
@@ -48,13 +38,16 @@ def naming(path, source):
     try:
         yield
     except (pandas.errors.ParserError, csv.Error) as error:
-        raise TableError(f"{path}{_place_of(error)}") from error
+        raise TableError(f"{path}{_place_of(error, source)}") from error
     except pandas.errors.EmptyDataError as error:
         raise TableError(f"{path}: the file is empty") from error
     except UnicodeDecodeError as error:
         raise TableError(f"{path}{_undecodable(source)}") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise TableError(f"{path}: damaged, gzip cannot unpack it: {error}") from error
+    except DAMAGED as error:
+        if getattr(error, "errno", None):
+            raise
+        said = f"damaged, {packer_of(source)} cannot unpack it: {error}"
+        raise TableError(f"{path}: {said}") from error
 
 
 def separator_of(source):
@@ -73,19 +66,19 @@ def options_of(path, source):
     import pandas
 
     separator = separator_of(source)
+    other = other_than_csv(source)
+    if other:
+        raise TableError(f"{path}: {other}")
     with opened_text(source) as text:
-        records = csv.reader(text, delimiter=separator)
-        n_blank, header = next(
-            ((n, record) for n, record in enumerate(records) if not _is_blank(record)),
-            (0, []),
-        )
-        first = next((record for record in records if not _is_blank(record)), [])
+        filled = (part for part in _located(text, separator) if not _is_blank(part[2]))
+        n_blank, top, header = next(filled, (0, 1, []))
+        _, line, first = next(filled, (0, 1, []))
     if len(first) > len(header):
         raise TableError(
-            f"{path}, line {line_of(source, 0)}: {len(first)} fields, where the header "
-            f"names {len(header)}. Name all columns there, and end no line with a "
-            "separator"
+            f"{path}, line {line}: {len(first)} fields, where the header names "
+            f"{len(header)}. Name all columns there, and end no line with a separator"
         )
+    _tell_values(f"{path}, line {top}", header)
     options = {"sep": separator}
     if len(header) == 1:
         # Where a row has one field, a line without any is a row without a value, but
@@ -96,20 +89,58 @@ def options_of(path, source):
         options["nrows"] = n_records - n_blank - 1
     with opened(source) as file:
         names = list(pandas.read_csv(file, **options | {"nrows": 0}))
-    _tell_twins(path, header, names)
+    _tell_twins(f"{path}, line {top}", header, names)
     return options, names
 
 
-def _tell_twins(path, header, names):
+def _tell_values(place, header):
+    """Say that the first line may hold values, where a name is a decimal number."""
+    number = next((name for name in header if _DECIMAL.fullmatch(name)), None)
+    if number is not None:
+        warnings.warn(
+            f"{place}: {number!r} is taken for the name of a column. Where it "
+            "is a value, put a line with the names before it",
+            stacklevel=2,
+        )
+
+
+def _tell_twins(place, header, names):
     """Say how names of the header that are the same are told apart."""
     for twin in twins(header):
         pairs = zip(header, names, strict=True)
         second = [name for field, name in pairs if field == twin][1]
         warnings.warn(
-            f"{path}, line 1: several columns are named {twin!r}; the second is "
+            f"{place}: several columns are named {twin!r}; the second is "
             f"{second!r} here",
             stacklevel=2,
         )
+
+
+def with_gaps(frame, texts, missing):
+    """A frame as pandas has read it, missing values where it left them as text.
+
+    It does so in a column with whole numbers between the largest of int64 and that of
+    uint64.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    texts : collection of str
+        The columns that pandas was told to read as text.
+    missing : list of str
+        What stands for no value, besides what pandas takes for it.
+    """
+    import pandas
+
+    for name in frame.columns.difference(texts, sort=False):
+        values = frame[name]
+        is_read = pandas.api.types.infer_dtype(values, skipna=False) != "string"
+        if is_read or not values.str.fullmatch(r"\d{19,20}").any():
+            continue
+        text = io.StringIO(values.to_csv(index=False, header=["values"]))
+        read = pandas.read_csv(text, dtype=str, na_values=missing)
+        frame[name] = read["values"].set_axis(frame.index)
+    return frame
 
 
 def has_codes(source, separator):
@@ -137,17 +168,37 @@ def twins(names):
 def line_of(source, row):
     """Number of the line that a row of a CSV file begins in."""
     with opened_text(source) as file:
-        reader = csv.reader(file, delimiter=separator_of(source))
         begins, n_records, is_one_field = 1, 0, False
-        for record in reader:
+        for _, line, record in _located(file, separator_of(source)):
+            begins = line
             is_record = is_one_field or not _is_blank(record)
             if is_record and n_records == row + 1:
                 break
             if is_record and not n_records:
                 is_one_field = len(record) == 1
             n_records += is_record
-            begins = reader.line_num + 1
     return begins
+
+
+def _located(text, separator):
+    """Yield how many records come before each, the line that it begins in, and it."""
+    reader = csv.reader(text, delimiter=separator)
+    line = 1
+    for n_before, record in enumerate(reader):
+        yield n_before, line, record
+        line = reader.line_num + 1
+
+
+def _line_of_last(source):
+    """Number of the line that the last record begins in, or one that is too long."""
+    with opened_text(source) as file:
+        reader = csv.reader(file, delimiter=separator_of(source))
+        before, line = 1, 1
+        with contextlib.suppress(csv.Error):
+            for _ in reader:
+                before, line = line, reader.line_num + 1
+            return before
+    return line
 
 
 def _is_blank(record):
@@ -166,24 +217,23 @@ def _up_to_the_end(records):
     return n_records, sorted(blank)
 
 
-def _place_of(error):
+def _place_of(error, source):
     """Say where and why a CSV cannot be read, out of the message of its reader."""
     found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
     if found:
         expected, line, saw = found.groups()
         return f", line {line}: {saw} fields, where {expected} are expected"
-    found = re.search(r"EOF inside string starting at row (\d+)", str(error))
-    if found:
-        return f", row {found.group(1)}: a quote that is not closed"
+    if "EOF inside string" in str(error):
+        return f", line {_line_of_last(source)}: a quote that is not closed"
     return f": {str(error).splitlines()[0]}"
 
 
 def _undecodable(source):
     """Say in which line a file is not UTF-8, and what to do."""
+    other = other_than_csv(source, is_text=False)
+    if other:
+        return f": {other}"
     with opened(source) as file:
-        if file.read(len(ZIP)) == ZIP:
-            return ": a spreadsheet or a zip archive, and no CSV file. Save it as CSV"
-        file.seek(0)
         wrong = (n for n, line in enumerate(file, start=1) if not _is_text(line))
         number = next(wrong, 1)
     return (

@@ -238,9 +238,7 @@ class Layout:
         aside = [c for c in self.columns if isinstance(c, AsideColumn)]
         if not aside:
             return ""
-        listed = ", ".join(
-            f"{c.name!r} ({c.reason}{', ' + c.use if c.is_used else ''})" for c in aside
-        )
+        listed = ", ".join(f"{c.name!r} ({c.why})" for c in aside)
         names = [column.name for column in aside if column.reason != "no values"]
         remedy = (
             f" To use one as a category: categorical_features={names!r}."
@@ -283,9 +281,9 @@ def _encoded(column, raw, is_known):
 
 def _refuse(column, raw):
     """Raise, since a column that came in is of another type."""
+    example = keys_of(raw)[raw.is_there][0]
     if raw.dtype == column.dtype:
         # Of objects the type says nothing.
-        example = keys_of(raw)[raw.is_there][0]
         raise ValueError(
             f"Column {column.name!r} held {column.plural} in fit, such as "
             f"{column.example!r}, and holds none of them now, but values such as "
@@ -293,8 +291,8 @@ def _refuse(column, raw):
         )
     raise ValueError(
         f"Column {column.name!r} held {column.plural} in fit and has the type "
-        f"{raw.dtype} now. Give it the type that it had, {column.dtype}, or fit "
-        "again."
+        f"{raw.dtype} now, such as {example!r}. Give it the type that it had, "
+        f"{column.dtype}, or fit again."
     )
 
 

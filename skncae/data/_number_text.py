@@ -18,10 +18,11 @@ from skncae.data._texts import as_text
 MISSING = {"", "?", "-", "--", ".", "*", "na", "n/a", "n.a.", "nan", "none", "null"}
 MISSING |= {"missing", "unknown"}
 
-# A sign, what stands before the digits (no letter: those of codes do), the digits with
-# their marks, and what stands behind them, such as a unit.
+# A sign, what stands before the digits (no letters but those of a currency: those of
+# codes do), the digits with their marks, and what stands behind them, such as a unit.
 _PARTS = re.compile(
-    r"(?P<sign>[+\-\u2212]?)(?P<before>[^\w.,+\-\u2212]*)"
+    r"(?P<sign>[+\-\u2212]?)"
+    r"(?P<before>[A-Z]{1,2}\$[ \u00a0]?|[A-Z]{3}[ \u00a0]?|[^\w.,+\-\u2212]*)"
     r"(?P<number>[.,]?\d(?:[\d.,' \u00a0\u202f]*\d)?[.,]?(?:[eE][+-]?\d+)?)"
     r"(?P<after>\D*)"
 )
@@ -53,12 +54,15 @@ class Writing:
     doubt : str
         A text with a mark of which nothing says whether it is one of decimals or of
         thousands; empty where the column says it.
+    mark : str
+        What stands between thousands; empty of nothing.
     """
 
     before: str
     after: str
     point: str
     doubt: str = ""
+    mark: str = ""
 
     @property
     def has_unit(self):
@@ -88,7 +92,8 @@ class Writing:
         """The text of a number with so many decimals; None of NaN."""
         if np.isnan(number):
             return None
-        digits = f"{abs(number):.{decimals}f}".replace(".", self.point)
+        whole, point, part = f"{abs(number):,.{decimals}f}".partition(".")
+        digits = whole.replace(",", self.mark) + (point and self.point) + part
         sign = "-" if number < 0 else ""
         return f"{sign}{self.before}{digits}{self.after}"
 
@@ -131,10 +136,15 @@ def writing_of(values):
         for writing in [Writing(before, after, point)]
     }
     enough = [point for point in read if _total(counts, read[point]) >= least]
-    if len(enough) < 2:
-        return Writing(before, after, enough[0]) if enough else None
+    if not enough:
+        return None
     numbers = {text: found[text]["number"] for text in read["."] | read[","]}
-    return Writing(before, after, *_point_of(numbers, read, counts))
+    point, doubt = enough[0], ""
+    if len(enough) > 1:
+        point, doubt = _point_of(numbers, read, counts)
+    if before[:3].isalpha() and (doubt or not _has_decimals(numbers, point, counts)):
+        return None
+    return Writing(before, after, point, doubt, _mark_of(numbers, point, counts))
 
 
 def _point_of(numbers, read, counts):
@@ -176,6 +186,23 @@ def _point_of(numbers, read, counts):
         return _OTHER[mark], ""
     # As in English, where nothing decides; the other reading is a thousand times it.
     return ".", min(either)
+
+
+def _has_decimals(numbers, point, counts):
+    """Say whether most numbers have decimals: behind letters others are codes."""
+    matches = {text: _NUMBERS[point].fullmatch(part) for text, part in numbers.items()}
+    exact = [text for text, found in matches.items() if found and found["decimals"]]
+    return 2 * _total(counts, exact) >= _total(counts, numbers)
+
+
+def _mark_of(numbers, point, counts):
+    """What stands between the thousands of most numbers that have some."""
+    marks: Counter[str] = Counter()
+    for text, digits in numbers.items():
+        found = _NUMBERS[point].fullmatch(digits)
+        if found and len(found["whole"]) > 3:
+            marks[found["mark"] or ""] += counts[text]
+    return max(marks, key=marks.__getitem__, default="")
 
 
 def _total(counts, texts):

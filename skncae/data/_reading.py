@@ -5,6 +5,7 @@ The only place that knows these libraries. None is imported: a frame brings its 
 
 import datetime
 import math
+import os
 import sys
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -93,6 +94,8 @@ def library_of(X):
 def frame_instead_of(X):
     """Say how to make a frame of what is nearly one; "" of anything else."""
     root = type(X).__module__.partition(".")[0]
+    if isinstance(X, str | os.PathLike):
+        return "pandas.read_csv(X), where it names a file of rows"
     if isinstance(X, list) and X and all(isinstance(row, dict) for row in X):
         return "pandas.DataFrame(X)"
     ways = {

@@ -17,17 +17,20 @@ from skncae.data._csv_files import (
     has_codes,
     line_of,
     naming,
-    opened,
     options_of,
     separator_of,
     twins,
+    with_gaps,
 )
+from skncae.data._signatures import opened
 
 # Files that are larger together than this are read a chunk at a time.
 LARGE_BYTES = 2**30
 CHUNK_ROWS = 50_000
 # Before the name of a row while pandas reads it, so that 007 and NA stay what they are.
 MARK = "="
+# So many names of columns, or values, are written in an error.
+N_SHOWN = 8
 # Columns of these kinds are read from a CSV file as the text that is there.
 AS_TEXT = ("text", "exact", "date", "slips")
 
@@ -168,7 +171,8 @@ class Tables:
                 if names is None:
                     names = list(frame.columns)
                 elif list(frame.columns) != names:
-                    raise TableError(f"{path}: {_difference(frame.columns, names)}")
+                    _check_columns(path, frame.columns, names)
+                    frame = frame[names]
                 kept = frame if alone else self._kept(frame, path)
                 yield Piece(kept, path, n_before)
                 is_empty &= not len(frame)
@@ -224,17 +228,19 @@ class Tables:
             if self.is_whole:
                 with opened(source) as file:
                     frame = pandas.read_csv(file, low_memory=False, **options)
-                yield self._unmarked(frame), 0
+                yield self._unmarked(frame, options), 0
                 return
             n_before = 0
             options |= {"chunksize": self.chunk_rows, "low_memory": False}
             with opened(source) as file, pandas.read_csv(file, **options) as read:
                 for frame in read:
-                    yield self._unmarked(frame), n_before
+                    yield self._unmarked(frame, options), n_before
                     n_before += len(frame)
 
-    def _unmarked(self, frame):
+    def _unmarked(self, frame, options):
         """A frame of a CSV file, with the names of its rows as they are there."""
+        as_text = {*options["dtype"], self.index}
+        frame = with_gaps(frame, as_text, options["na_values"])
         if self.index in frame.columns:
             frame[self.index] = frame[self.index].str[len(MARK) :]
         return frame.reset_index(drop=True)
@@ -272,7 +278,7 @@ class Tables:
     def _kept(self, frame, path):
         """Leave out the columns that are not wanted."""
         of_names = [] if self.index is None else [self.index]
-        has = ", ".join(map(str, frame.columns[:8]))
+        has = _some_of(frame.columns.tolist())
         for name in [*self.drop, *of_names]:
             if name not in frame.columns:
                 raise TableError(f"{path}: no column {name!r} (it has {has})")
@@ -305,12 +311,16 @@ class Tables:
             return
         row = int(is_slip.argmax())
         value = values.iloc[row]
-        place = f"row {n_before + row}"
-        if path != "-" and not _is_parquet(path):
-            place = f"line {line_of(path, n_before + row)}"
+        source, place = self._source(path), f"row {n_before + row}"
+        if not _is_parquet(source):
+            place = f"line {line_of(source, n_before + row)}"
+        # All at once, for whoever would else be told of them one by one.
+        slips = list(dict.fromkeys(values[is_slip]))
+        options = " ".join(f"--missing {slip!r}" for slip in slips[:N_SHOWN])
         raise TableError(
             f"{path}, {place}, column {values.name!r}: {value!r} is no number, as the "
-            f"others are. Mend it, or take it for missing: --missing {value!r}"
+            f"others are. Mend it, or take it for missing: {options}"
+            + (f", and {len(slips) - N_SHOWN} more" if len(slips) > N_SHOWN else "")
         )
 
     def _labelled(self, frame, n_before):
@@ -320,6 +330,14 @@ class Tables:
         if self.index is not None:
             return frame.set_index(self.index)
         return frame.set_index(pandas.RangeIndex(n_before, n_before + len(frame)))
+
+
+def _some_of(names):
+    """Write the first names of columns, with quotes where blanks would not be seen."""
+    shown = [str(name) for name in names[:N_SHOWN]]
+    shown = [name if name and name == name.strip() else repr(name) for name in shown]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _marked(name):
@@ -374,12 +392,11 @@ def _with_its_index(frame):
     return frame.reset_index(drop=is_count)
 
 
-def _difference(names, expected):
-    """Say in which columns a file differs from the first one."""
+def _check_columns(path, names, expected):
+    """Raise where a file has other columns than the first one, in whatever order."""
     lost = [name for name in expected if name not in list(names)]
     new = [name for name in names if name not in expected]
     if lost:
-        return f"no column {lost[0]!r}, which the first file has"
+        raise TableError(f"{path}: no column {lost[0]!r}, which the first file has")
     if new:
-        return f"column {new[0]!r}, which the first file has not"
-    return "the columns of the first file in another order"
+        raise TableError(f"{path}: column {new[0]!r}, which the first file has not")

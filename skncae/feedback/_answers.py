@@ -109,17 +109,17 @@ def read_labels(labels, n_samples, index=None):
         labels = _only_column(labels)
     if hasattr(labels, "index") and hasattr(labels, "to_numpy"):
         positions = _positions(labels.index, n_samples, index)
-        values = labels.to_numpy()
+        names, values = labels.index, labels.to_numpy()
     else:
         values = entries(labels, "labels")
-        positions = np.arange(n_samples)
+        names = positions = np.arange(n_samples)
         if values.shape != (n_samples,):
             raise ValueError(
                 f"labels has shape {values.shape}, but X has {n_samples} rows. Give "
                 "one label a row, 0 where nobody looked, or a pandas Series of the "
                 "answers whose index names their rows."
             )
-    values = _numbers(values)
+    values = _numbers(values, names)
     looked_at = values != 0
     return positions[looked_at], values[looked_at].astype(int)
 
@@ -196,8 +196,8 @@ def _only_column(labels):
     return labels.iloc[:, 0]
 
 
-def _numbers(values):
-    """Labels as floats, 0 where there is none."""
+def _numbers(values, names):
+    """Labels of named rows as floats, 0 where there is none."""
     if values.dtype == object:
         missing = np.array([is_missing(value) for value in values.tolist()], bool)
         values = np.where(missing, 0, values)
@@ -212,8 +212,9 @@ def _numbers(values):
     is_other = [isinstance(value, _NO_LABELS) for value in values.tolist()]
     wrong = np.flatnonzero(~np.isin(numbers, (-1, 0, 1)) | np.array(is_other, bool))
     if len(wrong):
+        name, value = names.tolist()[wrong[0]], values.tolist()[wrong[0]]
         raise ValueError(
-            f"labels[{wrong[0]}] is {values[wrong[0]]!r}. A label is -1 (an outlier), "
+            f"labels[{name!r}] is {value!r}. A label is -1 (an outlier), "
             "1 (an inlier) or 0 (not looked at)."
         )
     return numbers

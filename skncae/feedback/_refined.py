@@ -347,9 +347,11 @@ class Lessons:
             return f"{counts}."
         n_said, said = self.n_inliers[column], "normal"
         if weight > 1:
-            n_said, said = n_rows - n_said, "outliers"
-        were = "row was" if n_rows == 1 else "rows were"
-        return f"{counts}: {n_said} of {n_rows} such {were} called {said}."
+            n_said = n_rows - n_said
+            said = "an outlier" if 1 in (n_said, n_rows) else "outliers"
+        such = "such row" if n_rows == 1 else "such rows"
+        were = "was" if 1 in (n_said, n_rows) else "were"
+        return f"{counts}: {n_said} of {n_rows} {such} {were} called {said}."
 
 
 def _times(weight):

@@ -18,6 +18,7 @@ metadata            value
 Nothing in an archive is run, imported or evaluated.
 """
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -141,8 +142,12 @@ def write_whole(path, content):
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError) and error.errno:
+            # Of the name that nobody has given nobody knows.
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raise
 
 

@@ -51,11 +51,6 @@ def named(name, longest=LONGEST_NAME):
     return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
-def counted(number, things):
-    """Write how many things there are, named by a plural in "s"."""
-    return f"{number} {things.removesuffix('s') if number == 1 else things}"
-
-
 def room_for(labels, n_usual):
     """Inches that labels take which are longer than usual, of 160 characters or less.
 

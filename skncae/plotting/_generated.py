@@ -5,6 +5,7 @@ from sklearn.utils import check_array
 
 from skncae._checks import check_count
 from skncae._pipelines import rows_for_final_step
+from skncae._sentences import counted
 from skncae._surroundings import undisturbed
 from skncae.data._validation import check_rows, feature_names
 from skncae.plotting._axes import (
@@ -13,7 +14,6 @@ from skncae.plotting._axes import (
     VERMILION,
     Display,
     center_and_spread,
-    counted,
     fitted_detector,
     ink,
     named,

@@ -6,8 +6,9 @@ from sklearn.decomposition import PCA
 
 from skncae._checks import check_count, is_integer
 from skncae._pipelines import rows_for_final_step
+from skncae._sentences import counted
 from skncae._surroundings import undisturbed
-from skncae.plotting._axes import VERMILION, Display, counted, fitted_detector, ink
+from skncae.plotting._axes import VERMILION, Display, fitted_detector, ink
 
 
 class LatentSpaceDisplay(Display):

@@ -8,6 +8,7 @@ import numpy as np
 from skncae._checks import check_count
 from skncae._explanation import Explanation
 from skncae._pipelines import explain
+from skncae._sentences import counted
 from skncae._surroundings import undisturbed
 from skncae.data._reading import is_missing
 from skncae.plotting._axes import (
@@ -17,7 +18,6 @@ from skncae.plotting._axes import (
     VERMILION,
     Display,
     center_and_spread,
-    counted,
     fitted_detector,
     ink,
     named,

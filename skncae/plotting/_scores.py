@@ -3,7 +3,7 @@
 import numpy as np
 
 from skncae._checks import check_finite
-from skncae._sentences import percent
+from skncae._sentences import counted, percent
 from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
 from skncae.data._arrays import entries
@@ -15,7 +15,6 @@ from skncae.plotting._axes import (
     PURPLE,
     VERMILION,
     Display,
-    counted,
     fitted_detector,
     ink,
 )

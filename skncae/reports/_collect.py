@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing
 
 from skncae._extras import needing
-from skncae.data._reading import library_of, names_of, objects_of
+from skncae.data._reading import columns_of, library_of, names_of, objects_of
 
 # Columns and the map are drawn from so many rows.
 SAMPLE_ROWS = 2000
@@ -70,7 +70,7 @@ class Piece:
         )
 
 
-def collect(score_samples, chunks, names, n_top):
+def collect(score_samples, chunks, names, n_top, layout=None):
     """Score chunks of rows, and keep what a report shows of them.
 
     Parameters
@@ -81,6 +81,8 @@ def collect(score_samples, chunks, names, n_top):
     names : sequence of str
         Names of the columns of rows without any.
     n_top : int
+    layout : Layout or None
+        What the columns are, where numbers may be read out of text.
 
     Returns
     -------
@@ -93,7 +95,7 @@ def collect(score_samples, chunks, names, n_top):
         labels = _labels(chunk, found.n_rows)
         _keep_top(found, chunk, labels, errors)
         _keep_sample(found, frame, rng)
-        _keep_extremes(found, frame)
+        _keep_extremes(found, with_numbers(frame, layout))
         found.names.append(_numbered(labels))
         found.errors.append(errors)
         found.n_rows += len(errors)
@@ -113,6 +115,19 @@ def as_frame(rows, names):
         return _to_pandas(rows)
     rows = np.asarray(rows)
     return pandas.DataFrame(rows.reshape(len(rows), -1), columns=list(names))
+
+
+def with_numbers(frame, layout):
+    """Return a frame with the numbers that a layout reads out of text."""
+    columns = [] if layout is None else layout.columns
+    written = {c.name: c for c in columns if c.family == "number" and c.writing}
+    places = [j for j, name in enumerate(frame.columns) if str(name) in written]
+    if not places:
+        return frame
+    frame = frame.copy(deep=False)
+    for j, raw in zip(places, columns_of(frame.iloc[:, places]), strict=True):
+        frame.isetitem(j, written[raw.name].encode(raw))
+    return frame
 
 
 def _to_pandas(rows):

@@ -5,7 +5,7 @@ from html import escape
 from importlib.resources import files
 
 from skncae._extras import needing
-from skncae._sentences import isolated, percent, percentile, visible
+from skncae._sentences import counted, isolated, percent, percentile, visible
 
 # Sizes of the drawings, in their own units.
 WIDTH, HEIGHT = 720, 220
@@ -57,6 +57,8 @@ def _environment():
     )
     environment.filters["thousands"] = lambda number: f"{number:,}".replace(",", " ")
     environment.filters["percent"] = percent
+    environment.filters["are"] = lambda number: "is" if number == 1 else "are"
+    environment.filters["things"] = counted
     environment.filters["isolated"] = lambda value: isolated(str(value))
     environment.filters["visible"] = lambda value: visible(str(value))
     environment.filters["percentile"] = percentile

@@ -9,13 +9,19 @@ from sklearn.utils.validation import check_is_fitted
 
 from skncae._checks import check_count
 from skncae._pipelines import explain, final_step, rows_for_final_step
-from skncae._sentences import number_of_decimals, percentile, text_of, visible
+from skncae._sentences import (
+    counted,
+    number_of_decimals,
+    percentile,
+    text_of,
+    visible,
+)
 from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
 from skncae._version import __version__
 from skncae.data._chunks import Chunks
 from skncae.data._validation import check_rows, feature_names, known_rows
-from skncae.reports._collect import as_frame, collect
+from skncae.reports._collect import as_frame, collect, with_numbers
 from skncae.reports._columns import column_notes
 from skncae.reports._distribution import distribution
 from skncae.reports._map import coordinates, row_map
@@ -81,7 +87,8 @@ class Report:
 
     def __repr__(self):
         content = self.content
-        return f"<Report of {content['n_rows']} rows, {content['n_flagged']} flagged>"
+        n_rows, n_flagged = content["n_rows"], content["n_flagged"]
+        return f"<Report of {counted(n_rows, 'rows')}, {n_flagged} flagged>"
 
     def to_html(self, path=None):
         """Write the report as one HTML file, which asks nobody for anything.
@@ -186,7 +193,9 @@ def make_report(estimator, X, n=20):
         )
     names = feature_names(estimator)
     chunks = X if isinstance(X, Chunks) else [X]
-    found = collect(estimator.score_samples, chunks, names, n)
+    # Of the steps before the detector nobody knows what they take text for.
+    layout = detector._layout if estimator is detector else None
+    found = collect(estimator.score_samples, chunks, names, n, layout)
     errors = np.concatenate(found.errors)
     with known_rows():
         rows = _rows(estimator, detector, found, names)
@@ -204,7 +213,10 @@ def make_report(estimator, X, n=20):
                 errors, detector.threshold_, detector._scorer.deviations
             ),
             "columns": column_notes(
-                found.sample, found.extremes, found.n_rows, _set_aside(detector)
+                with_numbers(found.sample, layout),
+                found.extremes,
+                found.n_rows,
+                _set_aside(detector),
             ),
             "map": places,
         }
@@ -331,7 +343,7 @@ def _lessons(detector):
 def _set_aside(detector):
     """Columns that the detector does not use, and why."""
     columns = [] if detector._layout is None else detector._layout.columns
-    return [(c.name, c.reason) for c in columns if hasattr(c, "reason")]
+    return [(c.name, c.why) for c in columns if hasattr(c, "reason")]
 
 
 def _map(estimator, detector, found, rows):

@@ -138,6 +138,12 @@ def raw(values, kind="number"):
     )
 
 
+def test_share_of_a_category_is_that_of_all_rows():
+    frame = pd.DataFrame({"colour": [None] * 6 + ["red"] * 3 + ["blue"]})
+    (column,) = Layout.of(read(frame)).columns
+    assert column.told()["shares"] == pytest.approx({"red": 0.3, "blue": 0.1})
+
+
 def test_counters_and_keys_are_identifiers_and_measurements_are_not():
     rng = np.random.default_rng(0)
     assert is_identifier(raw(np.arange(500)))

@@ -10,16 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skncae import NCAEDetector
+from skncae import Chunks, NCAEDetector
 from skncae.data._number_text import Writing, read_numbers, writing_of
 from tests.scores import assert_same_scores
 
 FAST = {"n_estimators": 2, "max_iter": 10, "random_state": 0}
 
 POINTS = st.sampled_from(".,")
-BEFORE = st.sampled_from(["", "$", "€ ", "£"])
+BEFORE = st.sampled_from(["", "$", "€ ", "£", "USD ", "EUR", "US$"])
 AFTER = st.sampled_from(["", "%", " kg", "km²", " EUR"])
-WRITINGS = st.builds(Writing, BEFORE, AFTER, POINTS)
+MARKS = st.sampled_from(["", "'", " ", "other"])
+WRITINGS = st.builds(
+    lambda before, after, point, mark: Writing(
+        before, after, point, "", {"other": ".,"[point == "."]}.get(mark, mark)
+    ),
+    *(BEFORE, AFTER, POINTS, MARKS),
+)
 
 
 def texts(*values):
@@ -90,6 +96,10 @@ def test_text_is_the_number_that_it_says_or_none(text, number):
         [f"{code:05d}" for code in range(100, 190)],
         [str(code) for code in range(100, 190)],
         [f"K{code}" for code in range(100, 190)],
+        [f"SKU {code}" for code in range(100, 190)],
+        [f"LHR {code}" for code in range(100, 160)] + ["LHR 1.5", "LHR 2.5"],
+        [f"ISO {code}.{code}" for code in range(100, 190)],
+        [f"Vol {code}.5" for code in range(100, 190)],
         [f"+49{code}" for code in range(301234500, 301234590)],
         [f"{code}-{code + 1}" for code in range(100, 190)],
         [f"1.{code}.7" for code in range(90)],
@@ -148,6 +158,19 @@ def test_number_in_text_that_is_far_out_stands_out(fitted, sales):
     assert cell.feature == "price" and cell.expected.startswith("$")
 
 
+@pytest.mark.parametrize(
+    "more, expected",
+    [
+        (["$1,000.50", "$1,234,567.50"], "$2,345.50"),
+        (["$1,000.50", "$12340.50", "$99990.50"], "$2345.50"),
+        ([], "$2345.50"),
+    ],
+)
+def test_expected_number_has_marks_between_thousands_where_most_have(more, expected):
+    few = [f"${n}.00" for n in range(1, 30)]
+    assert writing_of(texts(*few, *more)).write(2345.5, 2) == expected
+
+
 def test_numbers_in_text_score_as_the_numbers_do(sales):
     # A frame of nothing but numbers is an array.
     written = sales.drop(columns="age").assign(kind=["a", "b", "b"] * 100)
@@ -173,6 +196,13 @@ def test_later_rows_may_hold_numbers_where_the_text_had_no_unit(fitted, sales):
     message = "Column 'price' held numbers written as text in fit and has the type"
     with pytest.raises(ValueError, match=message):
         fitted.score_samples(later.assign(price=1.0))
+
+
+def test_report_sees_what_is_absurd_in_text_of_numbers(fitted, sales):
+    for rows in (sales, pl.from_pandas(sales), Chunks([sales[:150], sales[150:]])):
+        (note,) = fitted.report(rows, n=1).content["columns"]
+        assert note["name"] == "price" and note["state"] == "absurd value"
+        assert note["text"].startswith("9999999.00, where 98 % lie between ")
 
 
 def test_file_keeps_how_numbers_are_written(fitted, sales, tmp_path):

@@ -78,6 +78,7 @@ def outcome(paths, chunk_rows=None):
 @example(([[*"12345678901", "", "01"], ["x"] * 13], [6]))
 @example(([["1.0", "2", "05", "", "7"]], [1, 3]))
 @example(([["True", "False", "", "x"]], [1, 2]))
+@example(([["9007199254740992", "", "NA", "9223372036854775808"]], [3]))
 def test_table_cut_anywhere_is_read_as_the_whole_table_is(tmp_path_factory, table):
     fields, cuts = table
     folder = tmp_path_factory.mktemp("cut")

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from skncae import NCAEDetector
 from skncae.feedback._mixin import OF_SCORES
+from skncae.feedback._refined import Lessons
 from skncae.pyod import NCAE
 
 N_ROWS, N_FEATURES = 240, 4
@@ -90,6 +91,22 @@ def test_weight_of_the_column_that_misleads_falls_and_is_said(detector):
     assert lessons.loc["x1", "sentence"].endswith(
         "4 of 4 such rows were called normal."
     )
+
+
+@pytest.mark.parametrize(
+    "weight, n_rows, n_inliers, said",
+    [
+        (1.0, 1, 1, "1 of 1 such row was called normal."),
+        (0.5, 3, 1, "1 of 3 such rows was called normal."),
+        (2.0, 3, 2, "1 of 3 such rows was called an outlier."),
+        (2.0, 1, 1, "0 of 1 such row was called an outlier."),
+        (2.0, 3, 1, "2 of 3 such rows were called outliers."),
+        (2.0, 3, 3, "0 of 3 such rows were called outliers."),
+    ],
+)
+def test_lesson_of_one_row_is_of_one(weight, n_rows, n_inliers, said):
+    learnt = Lessons(*(np.array([value]) for value in (weight, n_rows, n_inliers)))
+    assert learnt.sentence(0, "a").endswith(said)
 
 
 def test_weights_are_one_before_answers(fitted_once):
@@ -651,6 +668,15 @@ def test_answers_may_be_a_frame_of_one_column(detector):
     assert_same(one, detector.refine(rows(), answers["label"]))
     with pytest.raises(ValueError, match="the columns .*'index', 'label'"):
         detector.refine(rows(), answers.reset_index())
+
+
+def test_label_that_is_none_is_named_by_its_row_and_as_it_is(detector):
+    with pytest.raises(ValueError, match=r"^labels\[7\] is 0\.5\. A label is -1"):
+        detector.refine(rows(), pd.Series([1.0, 0.5], index=[3, 7]))
+    labels = np.zeros(N_ROWS, dtype=int)
+    labels[4] = 2
+    with pytest.raises(ValueError, match=r"^labels\[4\] is 2\. A label is -1"):
+        detector.refine(rows(), labels)
 
 
 def test_truth_values_among_labels_are_refused(detector):

@@ -360,6 +360,14 @@ def test_save_writes_through_a_link(fitted, path):
 # --- files that are refused ----------------------------------------------------
 
 
+def test_folder_that_is_not_there_is_named_with_the_path_that_was_given(fitted, path):
+    for place in (path.parent / "nowhere" / "x.skncae", path / "x.skncae"):
+        path.touch()
+        with pytest.raises(OSError) as caught:
+            fitted.save(place)
+        assert caught.value.filename == str(place)
+
+
 def test_missing_file_is_not_found(path):
     with pytest.raises(FileNotFoundError, match=path.name):
         NCAEDetector.load(path)

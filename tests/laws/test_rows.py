@@ -3,6 +3,7 @@
 import warnings
 from collections import deque
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -243,6 +244,8 @@ REFUSED = {
     "set": ({1.0, 2.0}, "set"),
     "values": (COLUMNS.values(), "dict_values"),
     "loader": (DataLoader(torch.from_numpy(X)), "DataLoader"),
+    "path": (Path("data.csv"), r"Path, .*Give pandas\.read_csv\(X\)"),
+    "name of a file": ("data.csv", r"X is a str, .*Give pandas\.read_csv\(X\)"),
     "masked text": (np.ma.array([["a", "b"]], mask=[[0, 1]]), "masked"),
 }
 

@@ -353,6 +353,18 @@ def test_page_prints_with_all_rows_and_in_the_light(browser, page):
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
+def test_without_scripts_nothing_is_shown_that_does_nothing(browser, page):
+    disable = "Emulation.setScriptExecutionDisabled"
+    browser.execute_cdp_cmd(disable, {"value": True})
+    browser.get(page)
+    browser.execute_cdp_cmd(disable, {"value": False})
+    for found in ("#search", "#save", "#threshold", "[data-answer]"):
+        assert not browser.find_element(By.CSS_SELECTOR, found).is_displayed()
+    assert len(labels(browser)) == 20 and "flagged" in text(browser, "flagged")
+    browser.find_element(By.TAG_NAME, "summary").click()
+    assert browser.find_element(By.CSS_SELECTOR, "details table").is_displayed()
+
+
 def open_rows(browser):
     """Open all that a click opens."""
     script = "document.querySelectorAll('details').forEach(d => d.open = true)"

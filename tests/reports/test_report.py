@@ -349,6 +349,17 @@ def test_all_rows_flagged_are_100_percent(detector, frame):
     assert shares[3] == "100 %" and shares[0] == "0 %"
 
 
+def test_one_of_a_thing_is_one(detector, frame):
+    detector.set_threshold(value=-1.0)
+    report = detector.report(frame.iloc[:1])
+    html = report.to_html()
+    for said in ("1 rows is flagged", "1 row (100 %) is flagged.", "is the one th"):
+        assert said in html
+    assert "Dots are all rows;" in html
+    assert repr(report) == "<Report of 1 row, 1 flagged>"
+    assert repr(detector.explain(frame[:1])) == "<Explanation of 1 row x 5 columns>"
+
+
 def test_expected_value_that_rounds_to_zero_has_no_sign(detector, frame):
     report = detector.report(frame, n=200)
     expected = [cell[2] for row in report.rows for cell in row["cells"]]
