@@ -50,7 +50,7 @@ from skncae._version import __version__
 from skncae.data._arrays import as_array
 from skncae.data._chunks import Chunks
 from skncae.data._column_sample import ColumnSample, sample_from_state
-from skncae.data._frames import refuse_onnx
+from skncae.data._layout import refuse_onnx
 from skncae.data._reading import as_frame, index_of, library_of, objects_of
 from skncae.data._sample import Sample
 from skncae.data._sources import RowsAtHand, RowsInChunks, checked_chunks

@@ -12,10 +12,10 @@ from sklearn import config_context
 from sklearn.utils.validation import validate_data
 
 from skncae._surroundings import warn_caller
-from skncae.data import _frames, _images
+from skncae.data import _images, _layout
 from skncae.data._arrays import as_array, no_frame, note_if_text, read_array
 from skncae.data._chunks import Chunks
-from skncae.data._frames import Layout
+from skncae.data._layout import Layout
 from skncae.data._reading import (
     columns_of,
     frame_instead_of,
@@ -107,7 +107,7 @@ def read_columns(X, is_named):
     -------
     raws : list of Raw
     """
-    return _frames.read(X) if is_named else read_array(X)
+    return _layout.read(X) if is_named else read_array(X)
 
 
 def check_not_empty(raws):
@@ -148,7 +148,7 @@ def typed_columns(estimator, X, reset):
         return read_array(X) if forces else None
     if not forces and is_all_numeric(X):
         return None
-    raws = _frames.read(X)
+    raws = _layout.read(X)
     is_typed = any(raw.kind not in ("number", "boolean") for raw in raws)
     return raws if forces or is_typed else None
 
@@ -214,7 +214,7 @@ def _refuse_empty(n_rows, n_columns):
 
 def _plain_frame(X, reset):
     """Return a frame of numbers as one that scikit-learn reads rightly."""
-    _frames.check_names_differ(list(map(str, names_of(X))))
+    _layout.check_names_differ(list(map(str, names_of(X))))
     if is_all_numeric(X):
         return X
     if not reset:
@@ -303,7 +303,7 @@ def _first_place(X, is_bad, image_shape):
 
 def _raise_if_changed(X, error, kinds=("number", "boolean")):
     """Name the first column of a frame that held numbers in fit and does not now."""
-    for raw in _frames.read(X):
+    for raw in _layout.read(X):
         if raw.kind in kinds:
             continue
         values = [value for value in raw.values.tolist() if value is not None]

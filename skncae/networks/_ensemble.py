@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from skncae._once import once
 from skncae._threads import one_thread
-from skncae.data._frames import Layout
+from skncae.data._layout import Layout
 from skncae.networks._autoencoder import Autoencoder, latent_noise
 from skncae.networks._state import network_from_state, network_state
 from skncae.scaling._scaler import View

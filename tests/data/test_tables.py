@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skncae.data._csv_files import TableError
-from skncae.data._frames import read
+from skncae.data._layout import read
 from skncae.data._tables import Tables
 from skncae.data._texts import keys_of
 

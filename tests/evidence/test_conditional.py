@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skncae.data._frames import Layout, read
+from skncae.data._layout import Layout, read
 from skncae.evidence._cells import TAIL_TO, Tail, scaling_of, standardized
 from skncae.evidence._conditional import Conditional
 from skncae.evidence._trees import LEARNT_FOLDS, Bins, grow

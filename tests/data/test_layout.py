@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from skncae.data._dates import _CLOCKS, _DAYS, text_form
-from skncae.data._frames import Layout, read
+from skncae.data._layout import Layout, read
 from skncae.data._numbers import is_identifier
 from skncae.data._pieces import joined
 from skncae.data._reading import Raw
