@@ -226,8 +226,9 @@ def test_more_rows_than_it_learns_from_are_scored_and_thresholded(fast, X, monke
     monkeypatch.setattr(_fitting, "MAX_TRAINING_ROWS", 50)
     detector = fast(contamination=0.1).fit(X)
     assert np.count_nonzero(detector.predict(X) == -1) == 20
-    # And a knot that is beyond all of them.
-    assert len(detector._scorer.components[3].evidence.values) == 51
+    # As many bins as the root of the rows, and two that are beyond all of them.
+    rarity = next(c for c in detector._scorer.components if c.evidence.name == "rarity")
+    assert len(rarity.evidence.values) == 8 + 2
 
 
 # --- verbose -------------------------------------------------------------------

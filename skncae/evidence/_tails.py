@@ -56,12 +56,15 @@ class Tails(Evidence):
         """Sum over the columns of each row, (n_samples,)."""
         total = np.zeros(len(block))
         for first in range(0, len(self.center), TOGETHER):
-            total += self._worths(block, slice(first, first + TOGETHER)).sum(1)
+            # One after the other, as above.
+            for worth in self._worths(block, slice(first, first + TOGETHER)).T:
+                total += worth
         return total
 
     def contributions(self, block):
         """What every value is worth; missing ones nothing."""
-        return self._worths(block, slice(None))
+        # Sums of them come out alike in whatever order the rows lie in memory.
+        return np.ascontiguousarray(self._worths(block, slice(None)))
 
     def _worths(self, block, part):
         """What the values of some columns are worth."""

@@ -131,12 +131,15 @@ def location_and_scale(X, X_normal, least):
 def _by_columns(function, *tables):
     """Call a function of tables on a few of their columns at a time.
 
-    What it needs beside is as large as what it is given.
+    What it needs beside is as large as what it is given. Sums come out alike in
+    whatever order the tables lie in memory.
     """
     n_rows, n_columns = tables[0].shape
     size = max(1, MAX_BLOCK // max(n_rows, 1))
     found = [
-        function(*(table[:, first : first + size] for table in tables))
+        function(
+            *(np.ascontiguousarray(table[:, first : first + size]) for table in tables)
+        )
         for first in range(0, max(n_columns, 1), size)
     ]
     return np.concatenate(found, axis=1)
