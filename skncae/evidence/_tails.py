@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from skncae.evidence._base import Evidence
+from skncae.scaling._location import percentiles
 from skncae.scaling._scaler import standardized, standardized_onnx
 
 # Degrees of freedom of the distribution that columns are compared with.
@@ -44,26 +45,22 @@ class Tails(Evidence):
     def learn(cls, block, settings, random_state):
         """Learn from the training rows."""
         view = block.standardized_view(rounds=0)
-        is_empty = np.isnan(block.rows).all(0)
-        # numpy warns of columns without any value.
-        rows = np.where(is_empty, 0.0, block.rows)
-        low, high = np.nanpercentile(rows, USUAL, axis=0, method="inverted_cdf")
-        # What later rows have there says nothing.
-        scale = np.where(is_empty, np.inf, view.scale)
-        return cls(view.center, scale, low, high)
+        # What later rows have in a column without any value says nothing.
+        scale = np.where(np.isnan(block.rows).all(0), np.inf, view.scale)
+        return cls(view.center, scale, *percentiles(block.rows, USUAL))
 
     def errors(self, block):
         """Sum over the columns of each row, (n_samples,)."""
         total = np.zeros(len(block))
         for first in range(0, len(self.center), TOGETHER):
-            # One after the other, as above.
+            # One after the other, in whatever order they lie in memory.
             for worth in self._worths(block, slice(first, first + TOGETHER)).T:
                 total += worth
         return total
 
     def contributions(self, block):
         """What every value is worth; missing ones nothing."""
-        # Sums of them come out alike in whatever order the rows lie in memory.
+        # Sums of them come out alike, too.
         return np.ascontiguousarray(self._worths(block, slice(None)))
 
     def _worths(self, block, part):

@@ -64,6 +64,16 @@ def _reach_of(X):
     return median, reach
 
 
+def percentiles(X, percents):
+    """Values of each column that so many percent are not above; 0 where it has none."""
+
+    def of_some(X):
+        X, _ = _without_empty(X)
+        return np.nanpercentile(X, percents, axis=0, method="inverted_cdf")
+
+    return _by_columns(of_some, X)
+
+
 def _without_empty(X):
     """Rows with zeros in columns of nothing but NaN, and which columns these are.
 
