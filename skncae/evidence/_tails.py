@@ -14,9 +14,6 @@ DEGREES_OF_FREEDOM = 4
 # Percentiles between which a column usually lies.
 USUAL = (1.0, 99.0)
 
-# Columns that are judged together: of all it would take the memory of the rows.
-TOGETHER = 256
-
 
 @dataclass(frozen=True)
 class Tails(Evidence):
@@ -52,20 +49,19 @@ class Tails(Evidence):
     def errors(self, block):
         """Sum over the columns of each row, (n_samples,)."""
         total = np.zeros(len(block))
-        for first in range(0, len(self.center), TOGETHER):
-            # One after the other, in whatever order they lie in memory.
-            for worth in self._worths(block, slice(first, first + TOGETHER)).T:
-                total += worth
+        # One after the other, in whatever order they lie in memory.
+        for worth in self._worths(block).T:
+            total += worth
         return total
 
     def contributions(self, block):
         """What every value is worth; missing ones nothing."""
         # Sums of them come out alike, too.
-        return np.ascontiguousarray(self._worths(block, slice(None)))
+        return np.ascontiguousarray(self._worths(block))
 
-    def _worths(self, block, part):
-        """What the values of some columns are worth."""
-        z = standardized(block.rows[:, part], self.center[part], self.scale[part])
+    def _worths(self, block):
+        """What every value is worth, in the order in which they lie in memory."""
+        z = standardized(block.rows, self.center, self.scale)
         z *= z
         z *= 1.0 / DEGREES_OF_FREEDOM
         # numpy takes several times as long for log1p.
