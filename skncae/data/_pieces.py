@@ -60,6 +60,9 @@ def taken(raws, rows):
 def _joined(parts):
     """Join the parts of one column."""
     seen = [part for part in parts if part.is_there.any()] or parts[:1]
+    if {part.dtype for part in seen} == {"date", "object"}:
+        # Objects that are days alone in some pieces, and not in all.
+        return _joined([replace(part, dtype="object") for part in parts])
     kinds = {part.kind for part in seen}
     if kinds == {"number", "boolean"}:
         kinds = {"number"}

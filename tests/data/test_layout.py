@@ -421,6 +421,31 @@ def test_pieces_of_objects_of_several_types_are_joined_as_the_whole_is_read(late
     assert keys_of(pieces).tolist() == keys_of(whole).tolist()
 
 
+DAY = datetime.date(2020, 1, 1)
+
+
+@pytest.mark.parametrize("other", ["2020-01-02", 7, True, (1, 2), datetime.time(9)])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_piece_of_days_is_joined_to_other_objects_as_the_whole_is_read(
+    other, is_first
+):
+    values = [DAY, DAY, other, other] if is_first else [other, other, DAY, DAY]
+    frame = pd.DataFrame({"c": pd.Series(values, dtype=object)})
+    (whole,), (pieces,) = read(frame), joined([read(frame[:2]), read(frame[2:])])
+    assert pieces.kind == whole.kind == "other"
+    assert keys_of(pieces).tolist() == keys_of(whole).tolist()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_piece_of_days_among_moments_takes_no_time_of_the_day_from_them(is_first):
+    moment = datetime.datetime(2020, 1, 2, 9, 30)
+    values = [DAY, DAY, moment, moment] if is_first else [moment, moment, DAY, DAY]
+    frame = pd.DataFrame({"c": pd.Series(values, dtype=object)})
+    parts = [read(frame[:2]), read(frame[2:])]
+    column = Layout.of(joined(parts)).columns[0]
+    assert column.decode(np.array([column.high]))[0] == moment
+
+
 DAYS = pd.Series(pd.date_range("2021-01-04", periods=3, freq="7D").repeat(9))
 
 
