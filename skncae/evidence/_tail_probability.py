@@ -14,6 +14,9 @@ from skncae.evidence._interpolation import interpolated
 # or logarithms of shares: one that is small beside this is made of rounding.
 SMALLEST = 1e-3
 
+# Errors below this are none: equal rows of many columns that were float32 have such.
+ROUNDING = 1e-5
+
 # What is no number, or beyond all, is taken for this.
 LARGEST = 1e300
 
@@ -75,6 +78,8 @@ class TailProbability:
         """Write the call as operations of an ONNX graph."""
         op, knots = graph.op, self.log_errors
         error = op.min([error, op.const(LARGEST)])
+        is_none = op.less(error, op.const(ROUNDING))
+        error = op.where(is_none, op.const(0.0), error)
         log_error = op.log(op.add(error, op.const(SMALLEST)))
         beyond = op.sub(log_error, op.const(knots[-1]))
         beyond = op.where(op.greater(beyond, op.const(SAME)), beyond, op.const(0.0))
@@ -87,7 +92,8 @@ class TailProbability:
 def _log(errors):
     """Log of errors, where zero is a small number and NaN a very large one."""
     # Of a NaN and a number fmin is the number.
-    return np.log(np.fmax(np.fmin(errors, LARGEST), 0.0) + SMALLEST)
+    errors = np.fmin(errors, LARGEST)
+    return np.log(np.where(errors < ROUNDING, 0.0, errors) + SMALLEST)
 
 
 def _tail_index(log_errors):

@@ -64,6 +64,16 @@ def test_rounded_rows_have_the_scores_of_the_rows(table, rounding, seed):
     assert moved(detector.score_samples(X), detector.score_samples(rounded)) < 1e-3
 
 
+# Of such a table no training row has an error in what looks for rows nearby, and any
+# error at all is beyond those.
+@pytest.mark.filterwarnings("ignore:contamination=0.1")
+@pytest.mark.parametrize(("n", "d", "seed"), [(6, 5, 6), (5, 2, 48), (5, 40, 147)])
+def test_rounded_rows_have_the_scores_of_rows_that_all_have_equals(n, d, seed):
+    X = np.repeat(np.random.default_rng(seed).normal(size=(n, d)), 10, axis=0)
+    scores = fitted(X).score_samples
+    assert moved(scores(X), scores(X.astype(np.float32))) < 1e-3
+
+
 FEW_VALUES = {
     "two of each": np.array([[a, b] for a in (0.7, 0.3) for b in (0.1, 1 / 3)] * 20),
     "one row": np.full((60, 2), 0.7),
