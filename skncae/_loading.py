@@ -38,6 +38,7 @@ def check_fitted(fitted):
         _check_cut(fitted["_unrefined"])
     _check_shapes(fitted["n_features_in_"], fitted["row_shape_"])
     _check_image(fitted["n_features_in_"], fitted["image_shape_"])
+    _check_names(fitted["n_features_in_"], fitted.get("feature_names_in_"))
     _check_scoring("_scorer", fitted["_scorer"])
     _check_numbers("ensemble", fitted["_scorer"]["ensemble"])
     _check_together("_scorer", fitted["_scorer"])
@@ -132,6 +133,15 @@ def _check_image(n_features, image_shape):
         _check_shapes(n_features, image_shape)
         if len(image_shape) != 3:
             raise ValueError(f"image_shape_={image_shape} has no channels")
+
+
+def _check_names(n_features, names):
+    """Each column must have a name, if they have names."""
+    if names is None:
+        return
+    is_text = all(isinstance(name, str) for name in np.ravel(names))
+    if np.shape(names) != (n_features,) or not is_text:
+        raise ValueError(f"feature_names_in_={names!r} are no {n_features} names")
 
 
 def _check_together(name, value):

@@ -270,6 +270,8 @@ FORGED = {
     "other rows": set_fitted(row_shape_={"tuple": [2, 2]}),
     "no width": set_fitted(n_features_in_=0, row_shape_={"tuple": [0]}),
     "one tensor often": of_all_weights,
+    "a name of several columns": set_fitted(feature_names_in_={"strings": ["a"]}),
+    "names that are numbers": set_fitted(feature_names_in_=[1, 2, 3, 4]),
 }
 
 
