@@ -209,6 +209,5 @@ def _give_back(errors, has_gradients):
         np.seterr(**errors)
         torch.set_grad_enabled(has_gradients)
     except BaseException:
-        np.seterr(**errors)
-        torch.set_grad_enabled(has_gradients)
+        _give_back(errors, has_gradients)
         raise

@@ -50,6 +50,11 @@ def pairwise_precision(Z):
     return (vectors / np.maximum(values, LEAST_EIGENVALUE)) @ vectors.T
 
 
+def are_many(n_features):
+    """Say whether so many columns are completed by few factors."""
+    return n_features > MANY
+
+
 def expectation(Z, precision):
     """Complete centred rows by their conditional expectation: the E of EM.
 
@@ -68,7 +73,7 @@ def expectation(Z, precision):
         covariance of the completed rows lacks.
     """
     n_features = Z.shape[1]
-    if n_features > MANY:
+    if are_many(n_features):
         values, vectors = np.linalg.eigh(precision)
         variances = 1.0 / np.maximum(values, ROUNDING * values[-1])
         Z, spread = factor_expectation(Z, *few_factors(vectors, variances))

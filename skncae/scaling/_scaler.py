@@ -9,7 +9,7 @@ import numpy as np
 
 from skncae.scaling._location import LARGEST_VALUE
 from skncae.scaling._missing import (
-    MANY,
+    are_many,
     expectation,
     factor_expectation,
     few_factors,
@@ -91,7 +91,7 @@ class View:
         if self.rotation is None:
             Z[missing] = 0.0
         elif self.deviations is not None and (
-            self.rotation.shape[1] < X.shape[1] or X.shape[1] > MANY
+            self.rotation.shape[1] < X.shape[1] or are_many(X.shape[1])
         ):
             few = _factors(self.rotation, self.deviations)
             Z, _ = factor_expectation(Z, *few)
