@@ -12,6 +12,8 @@ from skncae._diagnostics import all_or_nothing
 from skncae._extras import needing
 from skncae._threshold import exceeds
 from skncae.data._arrays import entries
+from skncae.data._reading import is_missing
+from skncae.feedback._answers import is_series
 
 with needing("pyod", "skncae.pyod needs PyOD, which cannot be imported."):
     from pyod.models.base import BaseDetector
@@ -478,16 +480,15 @@ def _is_thresholder(contamination):
 def _signed(labels):
     """Turn PyOD's 1 and 0, and -1 for no answer, into -1, 1 and 0."""
     values = entries(labels, "labels")
-    # Anything else is refused as it came.
-    known = np.isin(values, (-1, 0, 1)) if values.dtype.kind in "iuf" else False
-    if np.all(known | (values != values)):
-        values = np.select([values == 1, values == 0], [-1, 1], 0)
-    else:
-        wrong = values[~np.broadcast_to(known, values.shape)].ravel()[0]
+    given = [-1 if is_missing(value) else value for value in values.ravel().tolist()]
+    # numpy lists some dates as whole numbers.
+    is_other = values.dtype.kind not in "iufO"
+    wrong = [v for v in given if is_other or isinstance(v, bool) or v not in (-1, 0, 1)]
+    if wrong:
         raise ValueError(
-            f"labels holds {wrong!r}. A label is 1 (an outlier), 0 (an inlier) or -1 "
-            "(not looked at)."
+            f"labels holds {wrong[0]!r}. A label is 1 (an outlier), 0 (an inlier) or "
+            "-1 (not looked at)."
         )
-    if hasattr(labels, "index") and hasattr(labels, "to_numpy"):
-        return type(labels)(values, index=labels.index)
-    return values
+    answers = np.reshape(given, values.shape)
+    values = np.select([answers == 1, answers == 0], [-1, 1], 0)
+    return type(labels)(values, index=labels.index) if is_series(labels) else values

@@ -107,7 +107,7 @@ def read_labels(labels, n_samples, index=None):
     """
     if hasattr(labels, "columns") and hasattr(labels, "iloc"):
         labels = _only_column(labels)
-    if hasattr(labels, "index") and hasattr(labels, "to_numpy"):
+    if is_series(labels):
         positions = _positions(labels.index, n_samples, index)
         names, values = labels.index, labels.to_numpy()
     else:
@@ -122,6 +122,11 @@ def read_labels(labels, n_samples, index=None):
     values = _numbers(values, names)
     looked_at = values != 0
     return positions[looked_at], values[looked_at].astype(int)
+
+
+def is_series(labels):
+    """Say whether labels have an index, which names their rows."""
+    return hasattr(labels, "index") and hasattr(labels, "iloc")
 
 
 def read_outliers(outliers, X, source):

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -703,6 +704,8 @@ ANSWERED = labels_of(WANTED, UNWANTED)
         list(torch.tensor(ANSWERED, dtype=torch.float32, requires_grad=True)),
         pd.Series(ANSWERED, dtype="Int64").replace(0, pd.NA),
         pd.Series(ANSWERED).astype(object).replace(0, pd.NA).to_numpy(),
+        # It has an index too, which is a method.
+        pyarrow.array(ANSWERED, mask=ANSWERED == 0),
     ],
     ids=lambda labels: f"{type(labels).__name__}-{getattr(labels, 'dtype', '')}",
 )
@@ -732,14 +735,35 @@ def test_numbers_of_other_kinds_are_no_labels(fitted_once, detector, labels):
     assert_same(fitted_once, detector)
 
 
-def test_masked_answers_are_none_in_pyod_too():
-    labels = np.ma.masked_array(ANSWERED == -1, ANSWERED == 0).astype(int)
+OF_PYOD = np.ma.masked_array(ANSWERED == -1, ANSWERED == 0).astype(int)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        OF_PYOD,
+        np.where(OF_PYOD.mask, None, OF_PYOD.data),
+        pd.Series(np.where(OF_PYOD.mask, None, OF_PYOD.data)),
+        pyarrow.array(OF_PYOD.data, mask=OF_PYOD.mask),
+    ],
+    ids=lambda labels: f"{type(labels).__name__}-{getattr(labels, 'dtype', '')}",
+)
+def test_missing_answers_are_none_in_pyod_too(labels):
     one, other = (
         NCAE(n_estimators=1, max_iter=2, random_state=0).fit(rows()) for _ in range(2)
     )
     one.refine(rows(), labels)
-    other.refine(rows(), labels.filled(-1))
+    other.refine(rows(), OF_PYOD.filled(-1))
     np.testing.assert_array_equal(one.decision_scores_, other.decision_scores_)
+
+
+@pytest.mark.parametrize(
+    "labels", [OF_PYOD == 1, OF_PYOD + 0j, OF_PYOD.astype("m8[ns]")]
+)
+def test_numbers_of_other_kinds_are_no_labels_in_pyod_too(labels):
+    clf = NCAE(n_estimators=1, max_iter=2, random_state=0).fit(rows())
+    with pytest.raises(ValueError, match=r"labels holds .*A label is 1"):
+        clf.refine(rows(), labels.filled())
 
 
 class Interrupted(NCAEDetector):
