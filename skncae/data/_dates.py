@@ -16,6 +16,8 @@ DAY = 86_400.0
 # The moments that Python has, since 1970.
 _FIRST = datetime.datetime.min - datetime.datetime(1970, 1, 1)
 _LAST = datetime.datetime.max - datetime.datetime(1970, 1, 1)
+# Less than half of the longest duration that Python has: two may be compared.
+_LONGEST = 400_000_000 * DAY
 # A day of the week says something where this many weeks were seen, a month where
 # this many years.
 LEAST_PERIODS = 2
@@ -196,6 +198,7 @@ class DateColumn:
 
     def _value(self, code):
         """A date, time or duration of Python, or the text of one."""
+        code = min(max(code, -_LONGEST), _LONGEST)
         span = datetime.timedelta(microseconds=round(code * 1e6))
         if self.family == "duration":
             return span

@@ -20,6 +20,11 @@ MICROSECONDS = 1e6
 # From here on whole numbers are no longer all floats.
 EXACT_BELOW = 2.0**53
 
+# Between which seconds since 1970 there are dates of Python, what time zones take of
+# them, and between which seconds there are durations.
+DATES, ZONES = (-62_135_596_800.0, 253_402_300_799.0), 86_400.0
+DURATIONS = (-86_399_999_913_600.0, 86_399_999_913_600.0)
+
 # Types with a value that stands for none, which differs from itself.
 _HAVE_NONE = float | np.floating | Decimal | np.datetime64 | np.timedelta64
 
@@ -134,9 +139,9 @@ def objects_of(X, names):
                 column = column.dt.to_timestamp()
             of_column = np.array(column.astype(object), dtype=object)
         elif library == "polars":
-            of_column = _listed(X.get_column(name).to_list())
+            of_column = _polars_values(X.get_column(name))
         else:
-            of_column = _listed(X.column(at[name]).to_pylist())
+            of_column = _arrow_values(X.column(at[name]))
         # A number that is compared with what was expected.
         values[:, place] = _listed(
             [float(v) if isinstance(v, Decimal | Fraction) else v for v in of_column]
@@ -208,11 +213,13 @@ def _pandas_column(name, column):
         zone = zone or pyarrow_zone
         if zone is not None:
             column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-        values = column.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT"))
+        values = column.to_numpy(
+            dtype=_numpy_type(column), na_value=np.datetime64("NaT")
+        )
         return Raw(name, "date", seconds(values), False, dtype, zone and str(zone))
     if kind == "m":
         values = column.to_numpy(
-            dtype="timedelta64[us]", na_value=np.timedelta64("NaT")
+            dtype=_numpy_type(column), na_value=np.timedelta64("NaT")
         )
         return Raw(name, "duration", seconds(values), False, dtype)
     if kind == "b" or dtype in ("boolean", "bool[pyarrow]"):
@@ -223,6 +230,12 @@ def _pandas_column(name, column):
         exact = _digits(_objects(column, missing)) if is_whole else None
         return Raw(name, "number", numbers, False, dtype, exact=exact)
     return _from_objects(name, _objects(column, missing), dtype)
+
+
+def _numpy_type(column):
+    """Type of numpy that holds all dates or durations of a pandas column."""
+    dtype = getattr(column.dtype, "numpy_dtype", column.dtype)
+    return dtype if isinstance(dtype, np.dtype) and dtype.kind in "mM" else "M8[us]"
 
 
 def _floats(column, missing):
@@ -250,15 +263,10 @@ def _polars_column(name, column):
         return Raw(name, "text", _listed(column.to_list()), True, dtype)
     if root in ("Date", "Datetime"):
         zone = getattr(column.dtype, "time_zone", None)
-        values = column.dt.epoch("us").cast(float).to_numpy() / MICROSECONDS
-        return Raw(name, "date", values, False, dtype, zone)
+        return Raw(name, "date", _polars_seconds(column), False, dtype, zone)
     if root in ("Duration", "Time"):
-        integers = column.dt.total_microseconds() if root == "Duration" else column
-        values = integers.cast(int).cast(float).to_numpy()
-        values = values / (MICROSECONDS if root == "Duration" else 1e9)
-        return Raw(
-            name, "duration" if root == "Duration" else "time", values, False, dtype
-        )
+        kind = "duration" if root == "Duration" else "time"
+        return Raw(name, kind, _polars_seconds(column), False, dtype)
     if root == "Boolean" or column.dtype.is_numeric():
         kind = "boolean" if root == "Boolean" else "number"
         numbers = column.cast(float).to_numpy().astype(float)
@@ -266,6 +274,25 @@ def _polars_column(name, column):
         exact = _digits(_listed(column.to_list())) if is_whole else None
         return Raw(name, kind, numbers, False, dtype, exact=exact)
     return _from_objects(name, _listed(column.to_list()), dtype)
+
+
+def _polars_seconds(column):
+    """Seconds of dates, durations or times of the day."""
+    units = {"Date": "D", "Time": "ns"}
+    unit = units.get(str(column.dtype)) or column.dtype.time_unit
+    integers = column.to_physical().fill_null(0).to_numpy().astype(np.int64)
+    is_there = column.is_not_null().to_numpy()
+    return np.where(is_there, seconds(integers.view(f"M8[{unit}]")), np.nan)
+
+
+def _polars_values(column):
+    """Values of Python, None for dates and durations that it has not."""
+    root = str(column.dtype).partition("(")[0]
+    if root not in ("Date", "Datetime", "Duration"):
+        return _listed(column.to_list())
+    is_one = _are_of_python(_polars_column("", column))
+    mask = sys.modules["polars"].Series(is_one)
+    return _spread(column.filter(mask).to_list(), is_one)
 
 
 def _from_arrow(X):
@@ -276,15 +303,48 @@ def _from_arrow(X):
 def _arrow_column(name, column):
     dtype = str(column.type)
     kind = _arrow_kind(column.type)
-    if kind in ("number", "boolean", "date", "duration", "time"):
-        read = _from_objects(name, _listed(column.to_pylist()), dtype, kind)
-        values, exact = read.values, read.exact
+    if kind in ("date", "duration"):
         zone = getattr(column.type, "tz", None)
-        return Raw(name, kind, values, False, dtype, zone, exact)
+        return Raw(name, kind, _arrow_seconds(column), False, dtype, zone)
+    if kind in ("number", "boolean", "time"):
+        read = _from_objects(name, _listed(column.to_pylist()), dtype, kind)
+        return Raw(name, kind, read.values, False, dtype, exact=read.exact)
     values = _listed(column.to_pylist())
     if dtype.startswith("dictionary"):
         return Raw(name, "text", values, True, dtype)
     return _from_objects(name, values, dtype)
+
+
+def _arrow_values(column):
+    """Values of Python, None for dates and durations that it has not."""
+    if _arrow_kind(column.type) not in ("date", "duration"):
+        return _listed(column.to_pylist())
+    is_one = _are_of_python(_arrow_column("", column))
+    mask = sys.modules["pyarrow"].array(is_one)
+    return _spread(column.filter(mask).to_pylist(), is_one)
+
+
+def _arrow_seconds(column):
+    """Seconds of dates or durations, which may be beyond those of Python."""
+    name = str(column.type)
+    unit = {"date32[day]": "D", "date64[ms]": "ms"}.get(name) or column.type.unit
+    integers = column.cast(f"int{column.type.bit_width}").fill_null(0)
+    numbers = seconds(integers.to_numpy().astype(np.int64).view(f"M8[{unit}]"))
+    return np.where(column.is_null().to_numpy(), np.nan, numbers)
+
+
+def _are_of_python(raw):
+    """Say which dates, in whichever time zone, or durations Python has too."""
+    first, last = DATES if raw.kind == "date" else DURATIONS
+    margin = ZONES if raw.zone else 0.0
+    return (raw.values >= first + margin) & (raw.values <= last - margin)
+
+
+def _spread(values, where):
+    """Values at their places among others, which are None."""
+    spread = np.full(len(where), None, dtype=object)
+    spread[where] = _listed(values)
+    return spread
 
 
 def _arrow_kind(dtype):
@@ -392,9 +452,16 @@ def _time_seconds(value):
 
 def seconds(values):
     """Dates or durations of numpy as seconds, NaN where they are missing."""
-    numbers = values.astype("int64").astype(np.float64) / MICROSECONDS
+    unit, _ = np.datetime_data(values.dtype)
+    # Finer ones than microseconds are rounded down, and coarser ones kept as they are:
+    # as microseconds the largest would be others.
+    known = unit if unit in _IN_A_SECOND else "us" if unit == "ns" else "s"
+    values = values.astype(f"{values.dtype.kind}8[{known}]")
+    numbers = values.astype("int64").astype(np.float64) / _IN_A_SECOND[known]
     return np.where(np.isnat(values), np.nan, numbers)
 
+
+_IN_A_SECOND = {"s": 1.0, "ms": 1e3, "us": MICROSECONDS}
 
 # The first kind that all values have; True is an int, and a datetime a date.
 _TYPES: dict[str, tuple] = {

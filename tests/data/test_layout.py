@@ -446,6 +446,16 @@ def test_a_piece_of_days_among_moments_takes_no_time_of_the_day_from_them(is_fir
     assert column.decode(np.array([column.high]))[0] == moment
 
 
+@pytest.mark.parametrize("longest", [datetime.timedelta.max, datetime.timedelta.min])
+def test_the_longest_duration_of_all_is_written_and_compared(longest):
+    usual = datetime.timedelta(hours=3)
+    values = pd.Series([usual] * 9 + [longest], dtype=object)
+    layout = Layout.of(read(pd.DataFrame({"c": values})))
+    cells = layout.encode(read(pd.DataFrame({"c": values})))
+    far = layout.decode(cells)[-1, 0]
+    assert abs(far - usual) > datetime.timedelta(days=300_000_000)
+
+
 DAYS = pd.Series(pd.date_range("2021-01-04", periods=3, freq="7D").repeat(9))
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader, TensorDataset
 
 from skncae import Chunks, NCAEDetector
+from skncae.data._reading import columns_of
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 NAMES = ["a", "b", "c"]
@@ -362,6 +363,37 @@ def test_chunks_of_any_size_of_any_table_are_its_rows(n_rows, size, kind, source
     rows = np.arange(2.0 * n_rows).reshape(n_rows, 2)
     chunks = Chunks(source(rows), kind(min(size, 255)))
     np.testing.assert_array_equal(np.concatenate([np.asarray(c) for c in chunks]), rows)
+
+
+# What databases write for infinity: years beyond those of Python.
+LARGEST = np.iinfo(np.int64).max
+MOMENTS = np.append(np.arange(59) * 10**11, LARGEST)
+
+
+def on_arrow(unit):
+    return pa.array(MOMENTS).cast(unit)
+
+
+BEYOND_PYTHON = {
+    "arrow date": pa.table({"t": on_arrow(pa.timestamp("us"))}),
+    "arrow date in a zone": pa.table({"t": on_arrow(pa.timestamp("us", "UTC"))}),
+    "arrow duration": pa.table({"t": on_arrow(pa.duration("ms"))}),
+    "polars date": pl.DataFrame({"t": pl.Series(MOMENTS).cast(pl.Datetime("us"))}),
+    "polars duration": pl.DataFrame({"t": pl.Series(MOMENTS).cast(pl.Duration("ms"))}),
+    "pandas date": pd.DataFrame({"t": MOMENTS.view("M8[us]")}),
+    "pandas date of seconds": pd.DataFrame({"t": MOMENTS.view("M8[s]")}),
+    "pandas duration": pd.DataFrame({"t": MOMENTS.view("m8[ms]")}),
+}
+
+
+@pytest.mark.parametrize("frame", BEYOND_PYTHON.values(), ids=BEYOND_PYTHON)
+def test_a_date_beyond_those_of_python_is_the_furthest_and_explained(frame):
+    [raw] = columns_of(frame)
+    assert np.isfinite(raw.values).all()
+    assert raw.values[-1] > 1e3 * raw.values[:-1].max()
+    detector = NCAEDetector(n_estimators=1, max_iter=1, random_state=0).fit(frame)
+    assert detector.score_samples(frame).argmin() == 59
+    assert "t" in str(detector.explain(frame[-1:]))
 
 
 NO_SOURCE = {
