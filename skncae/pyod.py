@@ -11,9 +11,8 @@ from skncae._detector import NCAEDetector
 from skncae._diagnostics import all_or_nothing
 from skncae._extras import needing
 from skncae._threshold import exceeds
-from skncae.data._arrays import entries
+from skncae.data._arrays import entries, is_series
 from skncae.data._reading import is_missing
-from skncae.feedback._answers import is_series
 
 with needing("pyod", "skncae.pyod needs PyOD, which cannot be imported."):
     from pyod.models.base import BaseDetector

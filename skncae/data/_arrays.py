@@ -85,6 +85,11 @@ def entries(values, name):
     return np.asarray(values)
 
 
+def is_series(values):
+    """Say whether what is given for each row has an index, which names the rows."""
+    return hasattr(values, "index") and hasattr(values, "iloc")
+
+
 def _converted(X):
     """Rows as an array, whatever it holds."""
     way = "" if hasattr(X, "__array__") else frame_instead_of(X)

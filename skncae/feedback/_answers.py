@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skncae.data._arrays import entries
+from skncae.data._arrays import entries, is_series
 from skncae.data._chunks import Chunks
 from skncae.data._reading import is_missing
 
@@ -122,11 +122,6 @@ def read_labels(labels, n_samples, index=None):
     values = _numbers(values, names)
     looked_at = values != 0
     return positions[looked_at], values[looked_at].astype(int)
-
-
-def is_series(labels):
-    """Say whether labels have an index, which names their rows."""
-    return hasattr(labels, "index") and hasattr(labels, "iloc")
 
 
 def read_outliers(outliers, X, source):
