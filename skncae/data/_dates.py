@@ -138,14 +138,26 @@ class DateColumn:
     def told(self):
         """What sentences need to know of the column."""
         low, high = self.usual
-        if self.form or self.family == "time":
+        if self.family == "time":
             return {"kind": "category"}
+        # Dates in text are compared as those of Python.
+        value = _moment if self.form else self._value
         return {
             "kind": self.family,
             "spread": datetime.timedelta(seconds=(high - low) / USUAL_WIDTH),
-            "low": self._value(low),
-            "high": self._value(high),
+            "low": value(low),
+            "high": value(high),
+            "writing": self if self.form else None,
         }
+
+    def read(self, text):
+        """The date of Python in a text of the column; None of another text."""
+        code = _read(text, self.form)
+        return None if np.isnan(code) else _moment(code)
+
+    def dressed(self, plain):
+        """The text of a date that is written as in ISO 8601."""
+        return self._text(datetime.datetime.fromisoformat(plain))
 
     def accepts(self, raw):
         """Say whether a column that comes in later is of this type."""
@@ -187,21 +199,18 @@ class DateColumn:
 
     def shown(self, values, codes):
         """Values as in fit, which those of another type or zone are not: comparable."""
-        if self.form:
-            return values
         shown = np.empty(len(values), dtype=object)
-        for row, code in enumerate(codes):
+        for row, (value, code) in enumerate(zip(values, codes, strict=True)):
             shown[row] = None if np.isnan(code) else self._value(float(code))
+            if self.form and isinstance(value, str):
+                shown[row] = value
         return shown
 
     def _value(self, code):
         """A date, time or duration of Python, or the text of one."""
-        span = datetime.timedelta(microseconds=round(code * 1e6))
         if self.family == "duration":
-            return span
-        # Dates of numpy go on where those of Python end.
-        span = min(max(span, _FIRST), _LAST)
-        moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + span
+            return _span(code)
+        moment = _moment(code).replace(tzinfo=datetime.UTC)
         if self.family == "time":
             clock = moment.time()
             text = "%H:%M" if self.step >= 60 else "%H:%M:%S"
@@ -230,6 +239,17 @@ class DateColumn:
         return moment.strftime(
             "%Y-%m-%d %H:%M" if is_to_the_minute else "%Y-%m-%d %H:%M:%S"
         )
+
+
+def _span(code):
+    """Seconds as a duration of Python."""
+    return datetime.timedelta(microseconds=round(code * 1e6))
+
+
+def _moment(code):
+    """Seconds since 1970 as a date of Python; those of numpy go on where they end."""
+    span = min(max(_span(code), _FIRST), _LAST)
+    return datetime.datetime(1970, 1, 1) + span
 
 
 def read_text(raw, form):
