@@ -488,6 +488,25 @@ def test_first_line_that_may_hold_values_is_told(folder):
     assert "is taken for the name" not in run("find", "years.csv", "-q").stderr
 
 
+def test_few_numbers_with_marks_among_plain_ones_are_no_slips(folder):
+    rng = np.random.default_rng(0)
+    sales = np.append(rng.uniform(1, 999, 98).round(2), [1234.5, -59.08])
+    texts = [*map(str, sales[:98]), "1,234.50", "(59.08)"]
+    frame = pd.DataFrame({"sales": texts, "tax": (sales * 0.19).round(2)})
+    for name, rows in (("sales.csv", frame), ("plain.csv", frame[:98])):
+        rows.assign(shop=["A", "B"] * (len(rows) // 2)).to_csv(name, index=False)
+    assert run("find", "sales.csv", "-q", "--save=m").exit_code == 0
+    column = NCAEDetector.load("m").columns_.set_index("name").loc["sales"]
+    assert column["use"] == "number" and column["missing"] == 0
+    # A model of plain numbers reads them too.
+    assert run("find", "plain.csv", "-q", "--save=m").exit_code == 0
+    scores = []
+    for values in (texts, sales):
+        frame.assign(shop="A", sales=values).to_csv("new.csv", index=False)
+        scores.append(run("score", "m", "new.csv", "-q").stdout)
+    assert scores[0] == scores[1]
+
+
 def test_slips_of_a_column_are_named_together(folder):
     values = [*range(200), "n.a.", "unclear", "n.a."]
     (folder / "bad.csv").write_text("a,b\n" + "".join(f"{v},{v}\n" for v in values))

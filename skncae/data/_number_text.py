@@ -130,6 +130,13 @@ def read_numbers(values, writing):
     return np.array([numbers.get(text, np.nan) for text in texts], dtype=np.float64)
 
 
+def number_in(text):
+    """The number in a text with the marks of English and no unit; NaN of another."""
+    ways = (Writing("", "", ".", negative=negative) for negative in _NEGATIVES)
+    numbers = (way.read(text) for way in ways)
+    return next((number for number in numbers if not np.isnan(number)), np.nan)
+
+
 def writing_of(values):
     """Say how the numbers of a column of text are written.
 

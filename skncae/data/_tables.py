@@ -137,8 +137,11 @@ class Tables:
         seen: dict[str, Seen] = {}
         for frame, path, _ in pieces:
             is_typed = self._is_typed(path)
+            # Where the comma is one of decimals, it separates no fields.
+            has_points = not is_typed and self._options[path][0]["sep"] != ","
             for name in frame.columns.drop(self.index, errors="ignore"):
-                seen[name] = seen.get(name, Seen()) + seen_in(frame[name], is_typed)
+                of_piece = seen_in(frame[name], is_typed, has_points)
+                seen[name] = seen.get(name, Seen()) + of_piece
         return seen
 
     def _doubtful(self, seen):
