@@ -271,6 +271,19 @@ def test_page_does_not_scroll_sideways(browser, width):
     assert browser.execute_script(script) <= width
 
 
+def test_heads_of_the_columns_stand_on_one_line(browser):
+    script = """
+        const heads = document.querySelectorAll('th[data-key], th[data-key] ~ th');
+        return [...heads].map(head => {
+            const range = document.createRange();
+            range.selectNodeContents(head.querySelector('button') ?? head);
+            return range.getBoundingClientRect().bottom;
+        });
+    """
+    bottoms = browser.execute_script(script)
+    assert len(bottoms) >= 5 and max(bottoms) - min(bottoms) <= 1
+
+
 @pytest.mark.parametrize("width", [320, 390, 821, 1200])
 def test_whole_row_is_on_the_screen_with_numbers_in_one_piece(browser, width):
     show(browser, width)
