@@ -23,6 +23,7 @@ missing    ``age is missing; with sibsp = 1, about 30 is expected``
 
 import functools
 import math
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -59,6 +60,8 @@ MOST_BESIDE = 2
 TURNING = {"R", "AL", "RLE", "RLO", "LRE", "LRO", "PDF"}
 # What encloses a part of a text that runs in a direction of its own.
 OPEN, CLOSE = "\u2068", "\u2069"
+# Breaks of lines, as in the names of columns of a spreadsheet.
+_BREAKS = re.compile(r" ?[\t\n\v\f\r]+ ?")
 # A text that holds these itself could leave what encloses it.
 _ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
 
@@ -205,8 +208,8 @@ def in_quotes(text):
 
 
 def isolated(text):
-    """Enclose text that would turn the sentence around it; return other text as is."""
-    text = visible(text)
+    """Write text on one line, and enclose what would turn the sentence around it."""
+    text = _BREAKS.sub(" ", visible(text))
     if text.isascii():
         return text
     plain = text.translate(_ISOLATES)

@@ -62,6 +62,11 @@ CLAUSES = [
     (Cell(Z, 4.0, 4.1, ((X, 8.0),)), "z = 4.00 is unusual with x = 8.00"),
     (Cell(Z, 4.0, 4.1), "z = 4.00 is unusual here"),
     (Cell(Column("doors", decimals=0), 4.0, 4.0), "doors = 4 is usual"),
+    # Names have line breaks in spreadsheets.
+    (
+        Cell(replace(Z, name="paid\n(in EUR)"), 31.8, None),
+        "paid (in EUR) = 31.80 is above the usual 2.30 to 5.20",
+    ),
     # A number or a date in text is one, and is written as it is there.
     (
         Cell(COST, "5.000,00 €", "3,95 €", ((MADE, "04.05.2023"),)),

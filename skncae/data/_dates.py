@@ -25,6 +25,13 @@ _DATE = re.compile(
     r"([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?(Z|[+-]\d{2}:?\d{2})?"
 )
 _YEAR = re.compile(r"\b\d{4}\b")
+# Two digits where a year stands, of days that no number of a version or part has.
+_SHORT_YEAR = re.compile(
+    r"\d\d\.\d\d\.\d\d\b|\d{1,2}/\d{1,2}/\d\d\b"
+    r"|\d{1,2}[ -][A-Za-z]{3}[ -]\d\d\b|[A-Za-z]{3} \d{1,2}, \d\d\b"
+)
+# Of which century they are is known where nearly all lie within so many seconds.
+ONE_CENTURY = 40 * 366 * DAY
 # What one value is, and what many are.
 _WORDS = {
     "date": ("date", "dates"),
@@ -35,8 +42,11 @@ _WORDS = {
 _DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d"),
     *("%Y.%m.%d", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"),
+    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %y", "%d-%b-%y", "%b %d, %y"),
 )
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+# Ways to write a time of the day, besides "time", to which 15:05 belongs.
+_HALF_DAYS = ("%I:%M %p", "%I:%M:%S %p")
 # So many texts are tried first.
 N_TRIED = 100
 _OFFSET = re.compile(r"(?:UTC)?([+-])(\d{2}):(\d{2})")
@@ -62,7 +72,8 @@ class DateColumn:
         microsecond that all values are multiples of.
     form : str
         "" for values of a date type, else the text that they are read from: "date" or
-        "date and time" as in ISO 8601, "time", or a format of `strptime`.
+        "date and time" as in ISO 8601, "time", or a format of `strptime`, of dates or
+        times.
     zone : str or None
     has : tuple of str
         The cycles that span and resolution bear: "hour", "weekday", "month".
@@ -214,6 +225,7 @@ class DateColumn:
         if self.family == "time":
             clock = moment.time()
             text = "%H:%M" if self.step >= 60 else "%H:%M:%S"
+            text = self.form if "%" in self.form else text
             return clock.strftime(text) if self.form else clock
         if self.form:
             return self._text(moment)
@@ -263,7 +275,7 @@ def read_text(raw, form):
     texts = {value for value in raw.values if isinstance(value, str)}
     found = {text: _read(text, form) for text in texts}
     numbers = np.array([found.get(v, np.nan) for v in raw.values], dtype=np.float64)
-    kind = "time" if form == "time" else "date"
+    kind = "time" if form in ("time", *_HALF_DAYS) else "date"
     n_zoned = sum(_ZONED.search(text) is not None for text in texts)
     zone = "UTC" if kind == "date" and 2 * n_zoned > len(texts) else None
     return Raw(raw.name, kind, numbers, False, raw.dtype, zone)
@@ -276,8 +288,9 @@ def text_form(raw):
     if not is_text or not all(isinstance(value, str) for value in texts):
         return ""
     counts = Counter(texts)
-    if _is_readable(counts, "time"):
-        return "time"
+    for form in ("time", *_HALF_DAYS):
+        if _is_readable(counts, form):
+            return form
     if _is_readable(counts, "date"):
         lengths = [len(value.strip()) for value in texts]
         return "date and time" if np.median(lengths) > 10 else "date"
@@ -296,7 +309,8 @@ def _written_form(counts):
     That which reads most. Where no day is beyond the twelfth, days may be months.
     """
     few = dict(itertools.islice(counts.items(), N_TRIED))
-    if np.mean([_YEAR.search(text) is not None for text in few]) < READABLE:
+    has_year = [bool(_YEAR.search(t) or _SHORT_YEAR.match(t.strip())) for t in few]
+    if np.mean(has_year) < READABLE:
         return ""
     forms = [day + clock for day in _DAYS for clock in _CLOCKS]
     forms = [form for form in forms if _is_readable(few, form)]
@@ -306,7 +320,11 @@ def _written_form(counts):
     most = max(n_read.values(), default=0)
     best = [form for form in forms if n_read[form] == most]
     is_one = len({readings[form] for form in best}) == 1
-    return best[0] if is_one and most >= READABLE * sizes.sum() else ""
+    if not is_one or most < READABLE * sizes.sum():
+        return ""
+    first, last = np.nanquantile(readings[best[0]], [0.02, 0.98])
+    has_century = "%Y" in best[0] or last - first <= ONE_CENTURY
+    return best[0] if has_century else ""
 
 
 def _read(text, form):
@@ -320,6 +338,8 @@ def _read(text, form):
             return sum(part * size for part, size in zip(parts, (3600, 60, 1)))  # noqa: B905
         if "%" in form:
             moment = datetime.datetime.strptime(text, form)
+            if form in _HALF_DAYS:
+                return float(moment.hour * 3600 + moment.minute * 60 + moment.second)
         elif _DATE.fullmatch(text):
             moment = datetime.datetime.fromisoformat(text)
         else:
