@@ -527,6 +527,17 @@ def test_title_above_the_names_is_told(folder):
     assert "no name" not in run("find", "rows.csv", "-q").stderr
 
 
+def test_fields_between_blanks_are_told(folder):
+    rows = [f"{n % 7} {n * n} {n % 3}\n" for n in range(40)]
+    (folder / "blanks.csv").write_text("".join(["week number sex\n", *rows]))
+    said = run("find", "blanks.csv", "-q").stderr
+    assert "blanks.csv, line 1: 'week number sex' is the name of the only col" in said
+    (folder / "one.csv").write_text(
+        "body mass\n" + "".join(f"{n}\n" for n in range(40))
+    )
+    assert "only column" not in run("find", "one.csv", "-q").stderr
+
+
 def test_file_that_is_named_twice_is_refused(folder):
     line = failed("find", "first.csv", "second.csv", "./first.csv")
     assert line == "skncae: first.csv: named twice, which would double its rows"

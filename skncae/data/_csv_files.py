@@ -83,6 +83,7 @@ def options_of(path, source):
         )
     _tell_values(f"{path}, line {top}", header)
     _tell_nameless(f"{path}, line {top}", header)
+    _tell_blanks(f"{path}, line {top}", header, first)
     options = {"sep": separator}
     if len(header) == 1:
         # Where a row has one field, a line without any is a row without a value, but
@@ -115,6 +116,18 @@ def _tell_nameless(place, header):
         warnings.warn(
             f"{place}: {n_nameless} of {len(header)} columns have no name. Name them, "
             f"or {NO_TITLE}",
+            stacklevel=2,
+        )
+
+
+def _tell_blanks(place, header, first):
+    """Say that blanks separate no fields, where they seem to."""
+    names, values = (" ".join(record).split() for record in (header, first))
+    has_number = any(value.replace(".", "", 1).isdecimal() for value in values)
+    if len(header) == 1 < len(names) == len(values) and has_number:
+        warnings.warn(
+            f"{place}: {header[0]!r} is the name of the only column. Put a comma, a "
+            "semicolon or a tab between fields, where blanks are",
             stacklevel=2,
         )
 
