@@ -368,7 +368,7 @@ def _telling(cell):
     return [
         (column, value)
         for column, value in cell.beside
-        if not is_missing(value) and not _is_far_out(column, value)
+        if not is_missing(column.measured(value)) and not _is_far_out(column, value)
     ][:MOST_BESIDE]
 
 

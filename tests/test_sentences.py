@@ -79,6 +79,8 @@ CLAUSES = [
     (Cell(COST, "6,00 €", "5,90 €"), "cost = 6,00 € is unusual here"),
     # One that is far out says nothing of another.
     (Cell(Z, 2.5, 4.1, ((COST, "900 €"),)), "z = 2.50; about 4.1 is expected"),
+    # Nor does one that cannot be read.
+    (Cell(Z, 2.5, 4.1, ((COST, "cheap"),)), "z = 2.50; about 4.1 is expected"),
     (Cell(COST, "6.0", "5,90 €"), "cost = 6.0; about 5,9 € is expected"),
     (
         Cell(MADE, "03.05.1924", "21.06.2023"),

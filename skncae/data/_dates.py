@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from skncae.data._categories import FEW_SHARE
 from skncae.data._numbers import USUAL_WIDTH, missing_share, usual_range
-from skncae.data._reading import READABLE, Raw
+from skncae.data._reading import FEW, READABLE, Raw
 
 DAY = 86_400.0
 # The moments that Python has, since 1970.
@@ -45,6 +46,8 @@ _DAYS = (
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %y", "%d-%b-%y", "%b %d, %y"),
 )
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+# Months, where there are too many for categories: some of few are seasons, 2010-11.
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y")
 # Ways to write a time of the day, besides "time", to which 15:05 belongs.
 _HALF_DAYS = ("%I:%M %p", "%I:%M:%S %p")
 # So many texts are tried first.
@@ -105,6 +108,10 @@ class DateColumn:
         """Learn the column from seconds."""
         seen = raw.values[~np.isnan(raw.values)]
         step = next(s for s in (DAY, 3600.0, 60.0, 1.0, 1e-6) if _fits(seen, s))
+        has = _cycles_of(raw.kind, seen, step)
+        if form in _MONTHS:
+            # No day is written.
+            has = tuple(cycle for cycle in has if cycle != "weekday")
         return cls(
             name=raw.name,
             dtype=raw.dtype,
@@ -115,7 +122,7 @@ class DateColumn:
             step=step,
             form=form,
             zone=raw.zone,
-            has=_cycles_of(raw.kind, seen, step),
+            has=has,
             n_values=len(np.unique(seen)),
             missing_share=missing_share(np.isnan(raw.values)),
             unread=unread,
@@ -313,6 +320,8 @@ def _written_form(counts):
     if np.mean(has_year) < READABLE:
         return ""
     forms = [day + clock for day in _DAYS for clock in _CLOCKS]
+    if len(counts) > max(FEW, FEW_SHARE * sum(counts.values())):
+        forms += _MONTHS
     forms = [form for form in forms if _is_readable(few, form)]
     readings = {form: tuple(_read(text, form) for text in counts) for form in forms}
     sizes = np.array(list(counts.values()))

@@ -370,7 +370,8 @@ def _label(found, row, column):
     value, sign = cell.value_text(), ","
     # What reads as the same number is on no side of it.
     has_side = cell.column.kind != "category" and value != expected
-    if has_side and not is_missing(cell.expected):
+    ends = map(cell.column.measured, (cell.value, cell.expected))
+    if has_side and not any(map(is_missing, ends)):
         sign = "  >" if _is_above(cell) else "  <"
     return one_line(f"{name} = {value}{sign} {expected} expected")
 

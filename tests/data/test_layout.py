@@ -248,6 +248,18 @@ def test_two_digits_of_a_year_are_one_where_the_century_is_known():
     assert text_form(raw(versions, "text")) == ""
 
 
+@pytest.mark.parametrize("form", ["%Y-%m", "%m/%Y", "%b %Y"])
+def test_months_are_dates_where_they_are_too_many_for_categories(form):
+    months = pd.date_range("1949-01-01", periods=144, freq="MS")
+    texts = months.strftime(form).tolist()
+    (column,) = Layout.of(read(pd.DataFrame({"month": texts}))).columns
+    assert column.understood == "date written as text" and column.form == form
+    assert column.has == ("month",)
+    codes = column.encode(raw(texts, "text"))
+    assert column.decode(codes).tolist() == texts
+    assert text_form(raw(texts[:15] * 10, "text")) == ""
+
+
 def test_times_of_half_days_are_times_of_the_day():
     clocks = pd.date_range("2024-01-01", periods=96, freq="15min")
     texts = clocks.strftime("%I:%M %p").tolist()

@@ -487,6 +487,11 @@ def test_numbers_and_dates_in_text_are_drawn_as_what_they_are(fast):
     bars = FeatureContributionDisplay.from_estimator(detector, frame, rows=[7])
     labels = " ".join(tick.get_text() for tick in bars.axes_[0].get_yticklabels())
     assert "price = $ 10.00  > $ " in labels and "paid = 01.02.1999  < " in labels
+    frame.loc[7, "paid"] = "soon"
+    with pytest.warns(UserWarning, match="Read as missing: 'paid'"):
+        bars = FeatureContributionDisplay.from_estimator(detector, frame, rows=[7])
+    labels = " ".join(tick.get_text() for tick in bars.axes_[0].get_yticklabels())
+    assert "paid = soon, " in labels
 
 
 def test_reconstruction_of_a_constant_column_is_drawn(fast):
