@@ -308,7 +308,8 @@ def _cells(explanation, frame, row):
         if j is None:
             cells.append([str(name), text_of(value), None, 0.0])
         else:
-            cell, share = explanation.cell(row, j), 100 * _share(parts[j], parts.sum())
+            share = 100 * _share(parts[j], parts.sum())
+            cell = explanation.cell_alone(row, j)
             text = cell.column.text(value)
             cells.append([cell.column.name, text, cell.expected_text(), share])
     return cells
