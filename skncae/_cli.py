@@ -5,9 +5,11 @@ status is 0 when all went well, 1 when ``--check`` was given and a row is flagge
 when the command, a file or a value is wrong, 130 when it was interrupted.
 """
 
+import ast
 import contextlib
 import functools
 import json
+import re
 import sys
 import time
 import traceback
@@ -24,7 +26,6 @@ FORMATS = ("md", "csv", "json", "html")
 FLAGGED, WRONG, INTERRUPTED = 1, 2, 130
 # What the detector calls by the names of Python, by those of options.
 OPTIONS = {
-    "categorical_features=[": "--category for each of [",
     "name it in categorical_features": "name it by --category",
     "categorical_features names": "--category names",
     ", or choose the cut with set_threshold(quantile=...)": "",
@@ -35,6 +36,9 @@ OPTIONS = {
     "contamination=": "--contamination ",
     "by NaN with allow_nan=True": "take it for missing by --missing",
 }
+# A list of names, as Python writes it.
+_NAME = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_CATEGORIES = re.compile(rf"categorical_features=(\[{_NAME}(?:, {_NAME})*\])")
 
 
 class _Group(click.Group):
@@ -75,9 +79,17 @@ def _fail(context, text, error):
 def _say_line(text):
     """Say a warning or an error in one line, with the names of the options."""
     line = " ".join(text.split())
+    line = _CATEGORIES.sub(_as_options, line)
     for name, option in OPTIONS.items():
         line = line.replace(name, option)
     click.echo(f"skncae: {line}", err=True)
+
+
+def _as_options(found):
+    """Write the columns that Python would name in a list as options."""
+    from skncae.data._tables import listed_options
+
+    return listed_options("--category", ast.literal_eval(found[1]))
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

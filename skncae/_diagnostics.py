@@ -108,7 +108,8 @@ def warn_of_share(detector, asked):
     """Say so when "auto" saw no gap, or when ties keep rows from being flagged."""
     flagged = detector.contamination_
     if isinstance(asked, str):
-        _warn_if_no_gap(flagged, detector.contamination_interval_)
+        n_rows = len(detector.training_scores_)
+        _warn_if_no_gap(flagged, detector.contamination_interval_, n_rows)
     elif isinstance(asked, float | int) and not _are_alike(detector.training_scores_):
         # Of rows that are all alike nobody expects any to be flagged.
         n_rows = len(detector.training_scores_)
@@ -122,17 +123,18 @@ def warn_of_share(detector, asked):
             )
 
 
-def _warn_if_no_gap(flagged, interval):
+def _warn_if_no_gap(flagged, interval, n_rows):
     """Say so when contamination="auto" had no gap to go by."""
     if not np.isnan(interval).any():
         return
     if flagged:
         why = (
             "rows stick out, and nothing says where outliers begin: it flags "
-            f"{flagged:.3g}, a usual share, and not an estimate"
+            f"a share of {flagged:.3g}, which is usual and no estimate"
         )
     else:
-        why = "they look like one crowd, and it flags none of them"
+        # Of few rows no more can be said, however far out one of them is.
+        why = f"the errors of all {n_rows} may be those of one crowd, and it flags none"
     warn_caller(
         'contamination="auto" sees no gap between outliers and the other training '
         f"rows; {why}. Give contamination the share that you expect, or choose the "

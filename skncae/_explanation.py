@@ -266,15 +266,28 @@ class Explanation:
         others = [] if self.associates_of is None else self.associates_of(column)
         # What is to blame itself says nothing of another.
         beside = [j for j in others if parts[j] < parts[column]]
+        pairs = tuple((self._column(j), self.values[row, j]) for j in beside)
+        return replace(self.cell_alone(row, column), beside=pairs)
+
+    def cell_alone(self, row, column):
+        """Return a value of a table without those of its row that go with it.
+
+        Of a wide table these take the time.
+
+        Parameters
+        ----------
+        row, column : int
+            Their positions.
+
+        Returns
+        -------
+        cell : Cell
+            The value, and what was expected.
+        """
         told = self._column(column)
         if self.image_shape is not None:
             told = _of_brightness(told, self.expected[row, column])
-        return Cell(
-            told,
-            self.values[row, column],
-            self.expected[row, column],
-            tuple((self._column(j), self.values[row, j]) for j in beside),
-        )
+        return Cell(told, self.values[row, column], self.expected[row, column])
 
     def _column(self, column):
         """Return what is known of a column."""

@@ -15,11 +15,15 @@ category   ``sex = Femal is rare (0.3 % of the rows); Female is expected``
            ``sex = Female is unusual with rank = Prof; Male is expected``
 identifier ``nest = N300 occurs more than once, unlike nearly all others``
 date       ``paid = 1924-05-03 is before the usual 2019-01-02 to 2025-12-30``
+text       ``cost = 5.000,00 €; with size = 3, about 50 € is expected``: of a number or
+           a date what is said of these, written as it is there
 missing    ``age is missing; with sibsp = 1, about 30 is expected``
 =========  =================================================================
 """
 
+import functools
 import math
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -56,6 +60,8 @@ MOST_BESIDE = 2
 TURNING = {"R", "AL", "RLE", "RLO", "LRE", "LRO", "PDF"}
 # What encloses a part of a text that runs in a direction of its own.
 OPEN, CLOSE = "\u2068", "\u2069"
+# Breaks of lines, as in the names of columns of a spreadsheet.
+_BREAKS = re.compile(r" ?[\t\n\v\f\r]+ ?")
 # A text that holds these itself could leave what encloses it.
 _ISOLATES = dict.fromkeys(range(0x2066, 0x206A))
 
@@ -76,6 +82,9 @@ class Column:
         Of a category, the share of the rows with each value.
     decimals : int or None
         Of a number, how many digits to write after the point; None: all.
+    writing : object or None
+        Of a number or a date in text, ``read(text)`` gives it and ``dressed(plain)``
+        the text of one that is written plainly.
     """
 
     name: str
@@ -85,14 +94,30 @@ class Column:
     high: Any = None
     shares: Any = None
     decimals: int | None = None
+    writing: Any = None
+
+    def measured(self, value):
+        """A value as the number or date that it is, also where it is in text."""
+        is_read = self.writing is not None and isinstance(value, str)
+        return self.writing.read(value) if is_read else value
+
+    def dressed(self, plain):
+        """The plain text of a number or a date as the column has such."""
+        return plain if self.writing is None else self.writing.dressed(plain)
 
     def text(self, value):
         """Write a value as the user would, but for digits that say nothing."""
+        if isinstance(value, str) or is_missing(value):
+            return text_of(value)
+        return self.dressed(self._plain(value))
+
+    def _plain(self, value):
+        """Write a value but for how its column is written."""
         if self.kind != "number":
             return text_of(value)
         if isinstance(value, bool | np.bool_):
             value = int(value)
-        if is_missing(value) or not isinstance(value, Real):
+        if not isinstance(value, Real):
             return text_of(value)
         decimals = self.decimals
         if decimals is None and self.spread and 0 < self.spread < LARGE:
@@ -183,8 +208,8 @@ def in_quotes(text):
 
 
 def isolated(text):
-    """Enclose text that would turn the sentence around it; return other text as is."""
-    text = visible(text)
+    """Write text on one line, and enclose what would turn the sentence around it."""
+    text = _BREAKS.sub(" ", visible(text))
     if text.isascii():
         return text
     plain = text.translate(_ISOLATES)
@@ -343,13 +368,14 @@ def _telling(cell):
     return [
         (column, value)
         for column, value in cell.beside
-        if not is_missing(value) and not _is_far_out(column, value)
+        if not is_missing(column.measured(value)) and not _is_far_out(column, value)
     ][:MOST_BESIDE]
 
 
 def _is_far_out(column, value):
     """Say whether a value is out of range by more than half of the range."""
-    if is_missing(column.low) or is_missing(column.high):
+    value = column.measured(value)
+    if is_missing(value) or is_missing(column.low) or is_missing(column.high):
         return False
     margin = (column.high - column.low) / 2
     # Beyond the first and the last day of the calendar there is no date.
@@ -358,8 +384,9 @@ def _is_far_out(column, value):
 
 def _out_of_range(column, value):
     """Say on which side of the usual values a value lies; nothing of one among them."""
-    low, high = column.low, column.high
-    if is_missing(low) or is_missing(high):
+    low, high, came = column.low, column.high, value
+    value = column.measured(value)
+    if is_missing(value) or is_missing(low) or is_missing(high):
         return ""
     is_number = column.kind == "number"
     is_below = value < low
@@ -369,15 +396,15 @@ def _out_of_range(column, value):
     sides = ("before", "after") if column.kind == "date" else ("below", "above")
     write = column.text
     if is_number and write(value) == write(low if is_below else high):
-        write = _exactly
+        write = functools.partial(_exactly, column)
     usual = " to ".join(dict.fromkeys([write(low), write(high)]))
-    said = f"{isolated(column.name)} = {isolated(write(value))}"
+    said = f"{isolated(column.name)} = {isolated(write(came))}"
     return f"{said} is {sides[not is_below]} the usual {usual}"
 
 
-def _exactly(number):
+def _exactly(column, number):
     """Write a number with all digits that tell it from another."""
-    return f"{float(number) + 0.0:.15g}"
+    return column.dressed(f"{float(column.measured(number)) + 0.0:.15g}")
 
 
 def _differs(column, value, expected):
@@ -385,7 +412,8 @@ def _differs(column, value, expected):
     if is_missing(expected):
         return False
     if column.spread and not is_missing(column.spread):
-        if abs(value - expected) < FAR * column.spread:
+        distance = column.measured(value) - column.measured(expected)
+        if abs(distance) < FAR * column.spread:
             return False
     return column.text(value) != _expected_text(column, expected)
 
@@ -408,12 +436,13 @@ def _is_of_one_sign(column):
 
 def _expected_text(column, expected):
     """Write an expected value, a number as exactly as it is known."""
-    if column.kind == "number" and isinstance(expected, Real):
+    number = column.measured(expected)
+    if column.kind == "number" and isinstance(number, Real):
         spread = column.spread
-        if spread and _is_of_one_sign(column) and expected:
+        if spread and _is_of_one_sign(column) and number:
             # A third of a large spread would be zero, which no value is.
-            spread = min(spread, abs(float(expected)))
-        return about(expected, spread, column.decimals)
+            spread = min(spread, abs(float(number)))
+        return column.dressed(about(number, spread, column.decimals))
     if column.kind == "date" and isinstance(expected, datetime | np.datetime64):
         moment = _as_python(expected)
         spread = column.spread

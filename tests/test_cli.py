@@ -373,10 +373,12 @@ def test_date_that_is_none_is_named_however_the_table_is_cut(folder, codes, file
     assert columns.type["day"].startswith("date")
 
 
-def test_column_is_taken_for_categories_and_warnings_name_the_option(folder):
+def test_column_is_taken_for_categories_and_warnings_name_the_option(folder, frame):
     result = run("find", "data.csv", "-q")
-    said = "as a category: --category for each of ['id']."
-    assert said in result.stderr and "categorical_features" not in result.stderr
+    assert "as a category: --category 'id'.\n" in result.stderr
+    frame.assign(**{"it's [1]": frame["id"]}).to_csv("two.csv", index=False)
+    said = """as a category: --category 'id' --category "it's [1]".\n"""
+    assert said in run("find", "two.csv", "-q").stderr
     for chunks in ((), ("--chunk-rows", "50")):
         options = ("--category=id", "--category", "a", "--save=m", "-q", *chunks)
         assert run("find", "data.csv", *options).exit_code == 0
@@ -448,11 +450,19 @@ def test_slip_in_a_later_chunk_or_new_file_is_named_too(folder, model, chunks):
     [
         ("a,b\n1,2\n1,2,3\n", "bad.csv, line 3: 3 fields, where 2 are expected"),
         ("a,b\n1,2,\n3,4,\n", "bad.csv, line 2: 3 fields, where the header names"),
+        (
+            "# of 2024\n# by me\na,b\n1,2\n",
+            "bad.csv, line 3: 2 fields, where 1 is expected. Leave out what stands bef",
+        ),
+        ("a,b\n1,2\na,b\n3,4\n" + "1,2\n" * 20, "bad.csv, line 3: the names again. "),
         ("", "bad.csv: the file is empty"),
         ("a,b\n", "bad.csv: no rows"),
         ("a,b\n1,\xff\n", "bad.csv, line 2: not UTF-8 text"),
         ('a,b\n"1\n1",2\n\n1,"2\n3,4\n', "bad.csv, line 5: a quote that is not closed"),
-        ("a title\n\na,b\n1,2\n", "bad.csv, line 3: 2 fields, where the header names"),
+        (
+            "a title\n\na,b\n1,2\n",
+            "bad.csv, line 3: 2 fields, where the header names 1. Leave out what stan",
+        ),
         ("PK\3\4\xff\xfe", "bad.csv: a spreadsheet or a zip archive, and no CSV file"),
         ("\x1f\x8b\x08", "bad.csv: damaged, gzip cannot unpack it: "),
         ("BZh91AY&SY\1", "bad.csv: damaged, bzip2 cannot unpack it: "),
@@ -486,6 +496,51 @@ def test_first_line_that_may_hold_values_is_told(folder):
     assert "bare.csv, line 2: '5.1' is taken for the name of a column" in result.stderr
     (folder / "years.csv").write_text("2020,2021,v1.5\n" + "1.5,2.5,3\n" * 9)
     assert "is taken for the name" not in run("find", "years.csv", "-q").stderr
+
+
+def test_few_numbers_with_marks_among_plain_ones_are_no_slips(folder):
+    rng = np.random.default_rng(0)
+    sales = np.append(rng.uniform(1, 999, 98).round(2), [1234.5, -59.08])
+    texts = [*map(str, sales[:98]), "1,234.50", "(59.08)"]
+    frame = pd.DataFrame({"sales": texts, "tax": (sales * 0.19).round(2)})
+    for name, rows in (("sales.csv", frame), ("plain.csv", frame[:98])):
+        rows.assign(shop=["A", "B"] * (len(rows) // 2)).to_csv(name, index=False)
+    assert run("find", "sales.csv", "-q", "--save=m").exit_code == 0
+    column = NCAEDetector.load("m").columns_.set_index("name").loc["sales"]
+    assert column["use"] == "number" and column["missing"] == 0
+    # A model of plain numbers reads them too.
+    assert run("find", "plain.csv", "-q", "--save=m").exit_code == 0
+    scores = []
+    for values in (texts, sales):
+        frame.assign(shop="A", sales=values).to_csv("new.csv", index=False)
+        scores.append(run("score", "m", "new.csv", "-q").stdout)
+    assert scores[0] == scores[1]
+
+
+def test_title_above_the_names_is_told(folder):
+    table = "id;a;b\n" + "1;2;3\n" * 30
+    (folder / "title.csv").write_text("Sales;;\n" + table)
+    said = "skncae: title.csv, line 1: 2 of 3 columns have no name. Name them, or leave"
+    assert said in run("find", "title.csv").stderr
+    # One may be the numbers that another program has given to the rows.
+    (folder / "rows.csv").write_text(table.replace("id", ""))
+    assert "no name" not in run("find", "rows.csv", "-q").stderr
+
+
+def test_fields_between_blanks_are_told(folder):
+    rows = [f"{n % 7} {n * n} {n % 3}\n" for n in range(40)]
+    (folder / "blanks.csv").write_text("".join(["week number sex\n", *rows]))
+    said = run("find", "blanks.csv", "-q").stderr
+    assert "blanks.csv, line 1: 'week number sex' is the name of the only col" in said
+    (folder / "one.csv").write_text(
+        "body mass\n" + "".join(f"{n}\n" for n in range(40))
+    )
+    assert "only column" not in run("find", "one.csv", "-q").stderr
+
+
+def test_file_that_is_named_twice_is_refused(folder):
+    line = failed("find", "first.csv", "second.csv", "./first.csv")
+    assert line == "skncae: first.csv: named twice, which would double its rows"
 
 
 def test_slips_of_a_column_are_named_together(folder):

@@ -1,6 +1,7 @@
 """What is said of values, as text: numbers, categories, dates, missing values."""
 
 import re
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -22,6 +23,9 @@ from skncae._sentences import (
     text_of,
     usual_ends,
 )
+from skncae.data._dates import DateColumn, read_text
+from skncae.data._number_text import Writing
+from skncae.data._reading import Raw
 
 X = Column("x", "number", 0.7, 3.7, 8.3, decimals=2)
 Y = Column("y", "number", 0.7, 3.7, 8.3, decimals=2)
@@ -39,6 +43,10 @@ PAID = Column(
 )
 ENDS = Column("end", "date", timedelta(10**5), date(1, 1, 1), date(9999, 12, 31))
 WAIT = Column("wait", "duration", timedelta(hours=1), timedelta(0), timedelta(hours=5))
+COST = replace(Y, name="cost", writing=Writing("", " €", ",", "", ".", "n-"))
+MADE = Raw("made", "text", np.array(["03.05.2023", "21.06.2024"], dtype=object))
+MADE = DateColumn.of(read_text(MADE, "%d.%m.%Y"), "%d.%m.%Y")
+MADE = Column("made", **MADE.told())
 BLANK = Column("", "category", shares={"": 0.4, " ": 0.4, "Ulm": 0.197, " Ulm": 0.003})
 
 CLAUSES = [
@@ -54,6 +62,34 @@ CLAUSES = [
     (Cell(Z, 4.0, 4.1, ((X, 8.0),)), "z = 4.00 is unusual with x = 8.00"),
     (Cell(Z, 4.0, 4.1), "z = 4.00 is unusual here"),
     (Cell(Column("doors", decimals=0), 4.0, 4.0), "doors = 4 is usual"),
+    # Names have line breaks in spreadsheets.
+    (
+        Cell(replace(Z, name="paid\n(in EUR)"), 31.8, None),
+        "paid (in EUR) = 31.80 is above the usual 2.30 to 5.20",
+    ),
+    # A number or a date in text is one, and is written as it is there.
+    (
+        Cell(COST, "5.000,00 €", "3,95 €", ((MADE, "04.05.2023"),)),
+        "cost = 5.000,00 €; with made = 04.05.2023, about 4,0 € is expected",
+    ),
+    (
+        Cell(COST, "2,5- €", "3,95 €"),
+        "cost = 2,5- € is below the usual 3,70 € to 8,30 €",
+    ),
+    (Cell(COST, "6,00 €", "5,90 €"), "cost = 6,00 € is unusual here"),
+    # One that is far out says nothing of another.
+    (Cell(Z, 2.5, 4.1, ((COST, "900 €"),)), "z = 2.50; about 4.1 is expected"),
+    # Nor does one that cannot be read.
+    (Cell(Z, 2.5, 4.1, ((COST, "cheap"),)), "z = 2.50; about 4.1 is expected"),
+    (Cell(COST, "6.0", "5,90 €"), "cost = 6.0; about 5,9 € is expected"),
+    (
+        Cell(MADE, "03.05.1924", "21.06.2023"),
+        "made = 03.05.1924 is before the usual 03.05.2023 to 21.06.2024",
+    ),
+    (
+        Cell(MADE, "04.05.2024", "21.06.2023", ((Z, 3.1),)),
+        "made = 04.05.2024; with z = 3.10, about 21.06.2023 is expected",
+    ),
     # No price is near zero, however far prices lie apart.
     (
         Cell(PRICE, 1e6, 10.2, ((RANK, "Prof"),)),

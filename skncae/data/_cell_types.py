@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skncae.data._number_text import number_in
 from skncae.data._reading import EXACT_BELOW
 
 # A column of text is one of numbers with slips where so many of its values are numbers.
@@ -23,6 +24,8 @@ _TRUTHS = {
 } | {True: True, False: False}
 # Whole numbers; digits alone; and with a zero before them, which numbers have not.
 _INTEGER, _DIGITS, _CODE = r"[+-]?\d+", r"\d+", r"0\d+"
+# Whole numbers with a point before each three digits, and those that need none.
+_WITH_POINTS, _WITHOUT = r"[+-]?[1-9]\d{0,2}(\.\d{3})+", r"[+-]?\d{1,3}"
 _NO_DATE = re.compile(r"\n(?!\d{4}-\d\d-\d\d)")
 # Of a date with a time of day, its zone.
 _ZONE = r"^.{10}.*?([Zz]|[+-]\d\d(?::?\d\d)?)?$"
@@ -57,6 +60,10 @@ class Seen:
         The time zones of dates; None where some value is no date.
     stored : frozenset of {"number", "date", "other"}
         Types of parquet files.
+    points : frozenset of {"with", "without"} or None
+        Of whole numbers whose thousands end at a point, as in 1.234, whether some are
+        with one, and some without; of those that were read, whether there may be. None
+        where some value is another.
     """
 
     n_values: int = 0
@@ -71,9 +78,11 @@ class Seen:
     is_whole: bool = True
     zones: frozenset | None = frozenset()
     stored: frozenset = frozenset()
+    points: frozenset | None = frozenset()
 
     def __add__(self, other):
         is_date = self.zones is not None and other.zones is not None
+        has_points = self.points is not None and other.points is not None
         return Seen(
             n_values=self.n_values + other.n_values,
             n_missing=self.n_missing + other.n_missing,
@@ -87,6 +96,7 @@ class Seen:
             is_whole=self.is_whole and other.is_whole,
             zones=self.zones | other.zones if is_date else None,
             stored=self.stored | other.stored,
+            points=self.points | other.points if has_points else None,
         )
 
     @property
@@ -98,7 +108,8 @@ class Seen:
     def is_in_doubt(self):
         """Whether values were read that must be seen as text, but for codes."""
         is_one = self.n_values in (self.n_numbers, self.n_truths)
-        return self.n_read > 0 and (not is_one or (self.is_whole and self.n_beyond > 0))
+        is_lossy = (self.is_whole and self.n_beyond > 0) or self._has_thousands
+        return self.n_read > 0 and (not is_one or is_lossy)
 
     @property
     def kind(self):
@@ -109,11 +120,17 @@ class Seen:
             return "number"
         if self.n_truths == self.n_values:
             return "boolean" if self.n_missing else "bool"
-        if self.n_numbers >= MOSTLY_NUMBERS * self.n_values and not self._is_code:
+        is_number = self.n_numbers >= MOSTLY_NUMBERS * self.n_values
+        if is_number and not self._is_code and not self._has_thousands:
             if self.n_numbers < self.n_values:
                 return "slips"
             return "text" if self._loses_digits else "number"
         return "date" if self.zones is not None and len(self.zones) == 1 else "text"
+
+    @property
+    def _has_thousands(self):
+        """Whether 1.234 is no decimal: small numbers are whole, and all points so."""
+        return self.points == {"with", "without"}
 
     @property
     def _is_code(self):
@@ -132,7 +149,7 @@ class Seen:
         return self.is_whole and 2 * self.n_beyond > self.n_values and not is_int64
 
 
-def seen_in(values, is_typed):
+def seen_in(values, is_typed, has_points=False):
     """See what a piece of a column holds.
 
     Parameters
@@ -140,7 +157,15 @@ def seen_in(values, is_typed):
     values : Series
     is_typed : bool
         Whether the file has types, as parquet, so that text is meant.
+    has_points : bool
+        Whether points may stand between thousands.
     """
+    seen = _seen_in(values, is_typed)
+    return seen if has_points else replace(seen, points=None)
+
+
+def _seen_in(values, is_typed):
+    """What a piece of a column holds, where points may stand between thousands."""
     from pandas.api import types
 
     if types.is_numeric_dtype(values):
@@ -248,7 +273,25 @@ def _seen_in_numbers(values, is_typed, is_truth=False):
         is_whole=is_whole,
         n_beyond=int((sizes >= EXACT_BELOW).sum()) if is_whole else 0,
         largest=float(sizes.max()),
+        points=_points_of_read(sizes),
     )
+
+
+def _points_of_read(sizes):
+    """Whether numbers that were read may have a point between their thousands."""
+    is_whole = sizes == np.floor(sizes)
+    thousands = 1000 * sizes[~is_whole]
+    is_cut = np.abs(thousands - np.round(thousands)) < 1e-6
+    if sizes.max() >= 1000 or not is_cut.all() or (thousands < 1000).any():
+        return None
+    is_with, is_without = len(thousands) > 0, (is_whole & (sizes > 0)).any()
+    return _points(is_with, is_without)
+
+
+def _points(is_with, is_without):
+    """Put into a set which of the two is so."""
+    found = {"with": is_with, "without": is_without}
+    return frozenset(name for name, is_so in found.items() if is_so)
 
 
 def _seen_in_text(present):
@@ -268,6 +311,11 @@ def _seen_in_text(present):
         written.str.fullmatch(pattern).to_numpy(dtype=bool)
         for pattern in (_CODE, _DIGITS, _INTEGER)
     )
+    is_with, is_without = (
+        texts.str.strip(" \t").str.fullmatch(pattern, na=False).to_numpy(dtype=bool)
+        for pattern in (_WITH_POINTS, _WITHOUT)
+    )
+    has_points = (is_with | is_without).all()
     with np.errstate(invalid="ignore"):
         sizes = np.abs(numbers)
         is_beyond = sizes >= EXACT_BELOW
@@ -280,6 +328,7 @@ def _seen_in_text(present):
         "lengths": frozenset(written[is_digits].str.len().tolist()),
         "is_whole": bool(is_integer.all()),
         "zones": None,
+        "points": _points(is_with.any(), is_without.any()) if has_points else None,
     }
 
 
@@ -323,15 +372,24 @@ def _numbers(values):
 
 
 def _read(values):
-    """Text as numbers, NaN of other text; infinity of what no float holds."""
+    """Text as numbers, NaN of other text; infinity of what no float holds.
+
+    Also what pandas takes for none: marks between thousands, and negative numbers in
+    brackets.
+    """
     import pandas
 
     try:
-        return pandas.to_numeric(values, errors="coerce")
+        numbers = pandas.to_numeric(values, errors="coerce")
     except OverflowError:
         # Whole numbers of Python, which the reader makes of many digits.
         texts = values.map(str, na_action="ignore")
-        return pandas.to_numeric(texts, errors="coerce")
+        numbers = pandas.to_numeric(texts, errors="coerce")
+    is_left = numbers.isna() & values.notna()
+    if is_left.any():
+        numbers = numbers.astype(float)
+        numbers[is_left] = [number_in(str(value)) for value in values[is_left]]
+    return numbers
 
 
 def _exact(value):

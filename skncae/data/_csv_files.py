@@ -12,11 +12,13 @@ from collections import Counter
 
 import numpy as np
 
-from skncae.data._signatures import DAMAGED, opened, other_than_csv, packer_of
+from skncae.data._signatures import CONVERT, DAMAGED, opened, other_than_csv, packer_of
 
 DELIMITERS = ",;\t|"
 # Bytes that are looked through at once.
 BLOCK_BYTES = 2**22
+# What to do where a file begins with something else than its table.
+NO_TITLE = "leave out what stands before the line with the names"
 # A number that no column is named by, unlike a year.
 _DECIMAL = re.compile(r"\s*[+-]?\d*[.,]\d+([eE][+-]?\d+)?\s*")
 
@@ -74,11 +76,14 @@ def options_of(path, source):
         n_blank, top, header = next(filled, (0, 1, []))
         _, line, first = next(filled, (0, 1, []))
     if len(first) > len(header):
+        remedy = "Name all columns there, and end no line with a separator"
         raise TableError(
             f"{path}, line {line}: {len(first)} fields, where the header names "
-            f"{len(header)}. Name all columns there, and end no line with a separator"
+            f"{len(header)}. {remedy if len(header) > 1 else NO_TITLE.capitalize()}"
         )
     _tell_values(f"{path}, line {top}", header)
+    _tell_nameless(f"{path}, line {top}", header)
+    _tell_blanks(f"{path}, line {top}", header, first)
     options = {"sep": separator}
     if len(header) == 1:
         # Where a row has one field, a line without any is a row without a value, but
@@ -100,6 +105,29 @@ def _tell_values(place, header):
         warnings.warn(
             f"{place}: {number!r} is taken for the name of a column. Where it "
             "is a value, put a line with the names before it",
+            stacklevel=2,
+        )
+
+
+def _tell_nameless(place, header):
+    """Say that the first line may be a title, where most columns have no name."""
+    n_nameless = sum(not name.strip() for name in header)
+    if 2 * n_nameless > len(header):
+        warnings.warn(
+            f"{place}: {n_nameless} of {len(header)} columns have no name. Name them, "
+            f"or {NO_TITLE}",
+            stacklevel=2,
+        )
+
+
+def _tell_blanks(place, header, first):
+    """Say that blanks separate no fields, where they seem to."""
+    names, values = (" ".join(record).split() for record in (header, first))
+    has_number = any(value.replace(".", "", 1).isdecimal() for value in values)
+    if len(header) == 1 < len(names) == len(values) and has_number:
+        warnings.warn(
+            f"{place}: {header[0]!r} is the name of the only column. Put a comma, a "
+            "semicolon or a tab between fields, where blanks are",
             stacklevel=2,
         )
 
@@ -222,7 +250,10 @@ def _place_of(error, source):
     found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
     if found:
         expected, line, saw = found.groups()
-        return f", line {line}: {saw} fields, where {expected} are expected"
+        said = f", line {line}: {saw} fields, where {expected}"
+        if expected == "1":
+            return f"{said} is expected. {NO_TITLE.capitalize()}"
+        return f"{said} are expected"
     if "EOF inside string" in str(error):
         return f", line {_line_of_last(source)}: a quote that is not closed"
     return f": {str(error).splitlines()[0]}"
@@ -236,10 +267,7 @@ def _undecodable(source):
     with opened(source) as file:
         wrong = (n for n, line in enumerate(file, start=1) if not _is_text(line))
         number = next(wrong, 1)
-    return (
-        f", line {number}: not UTF-8 text. Convert the file first, for example with "
-        "iconv"
-    )
+    return f", line {number}: not UTF-8 text. {CONVERT}"
 
 
 def _is_text(line):

@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from skncae.data._categories import FEW_SHARE
 from skncae.data._numbers import USUAL_WIDTH, missing_share, usual_range
-from skncae.data._reading import READABLE, Raw
+from skncae.data._reading import FEW, READABLE, Raw
 
 DAY = 86_400.0
 # The moments that Python has, since 1970.
@@ -27,6 +28,13 @@ _DATE = re.compile(
     r"([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?(Z|[+-]\d{2}:?\d{2})?"
 )
 _YEAR = re.compile(r"\b\d{4}\b")
+# Two digits where a year stands, of days that no number of a version or part has.
+_SHORT_YEAR = re.compile(
+    r"\d\d\.\d\d\.\d\d\b|\d{1,2}/\d{1,2}/\d\d\b"
+    r"|\d{1,2}[ -][A-Za-z]{3}[ -]\d\d\b|[A-Za-z]{3} \d{1,2}, \d\d\b"
+)
+# Of which century they are is known where nearly all lie within so many seconds.
+ONE_CENTURY = 40 * 366 * DAY
 # What one value is, and what many are.
 _WORDS = {
     "date": ("date", "dates"),
@@ -37,8 +45,13 @@ _WORDS = {
 _DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d"),
     *("%Y.%m.%d", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y"),
+    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %y", "%d-%b-%y", "%b %d, %y"),
 )
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+# Months, where there are too many for categories: some of few are seasons, 2010-11.
+_MONTHS = ("%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%B %Y")
+# Ways to write a time of the day, besides "time", to which 15:05 belongs.
+_HALF_DAYS = ("%I:%M %p", "%I:%M:%S %p")
 # So many texts are tried first.
 N_TRIED = 100
 _OFFSET = re.compile(r"(?:UTC)?([+-])(\d{2}):(\d{2})")
@@ -64,7 +77,8 @@ class DateColumn:
         microsecond that all values are multiples of.
     form : str
         "" for values of a date type, else the text that they are read from: "date" or
-        "date and time" as in ISO 8601, "time", or a format of `strptime`.
+        "date and time" as in ISO 8601, "time", or a format of `strptime`, of dates or
+        times.
     zone : str or None
     has : tuple of str
         The cycles that span and resolution bear: "hour", "weekday", "month".
@@ -96,6 +110,10 @@ class DateColumn:
         """Learn the column from seconds."""
         seen = raw.values[~np.isnan(raw.values)]
         step = next(s for s in (DAY, 3600.0, 60.0, 1.0, 1e-6) if _fits(seen, s))
+        has = _cycles_of(raw.kind, seen, step)
+        if form in _MONTHS:
+            # No day is written.
+            has = tuple(cycle for cycle in has if cycle != "weekday")
         return cls(
             name=raw.name,
             dtype=raw.dtype,
@@ -106,7 +124,7 @@ class DateColumn:
             step=step,
             form=form,
             zone=raw.zone,
-            has=_cycles_of(raw.kind, seen, step),
+            has=has,
             n_values=len(np.unique(seen)),
             missing_share=missing_share(np.isnan(raw.values)),
             unread=unread,
@@ -140,14 +158,26 @@ class DateColumn:
     def told(self):
         """What sentences need to know of the column."""
         low, high = self.usual
-        if self.form or self.family == "time":
+        if self.family == "time":
             return {"kind": "category"}
+        # Dates in text are compared as those of Python.
+        value = _moment if self.form else self._value
         return {
             "kind": self.family,
             "spread": datetime.timedelta(seconds=(high - low) / USUAL_WIDTH),
-            "low": self._value(low),
-            "high": self._value(high),
+            "low": value(low),
+            "high": value(high),
+            "writing": self if self.form else None,
         }
+
+    def read(self, text):
+        """The date of Python in a text of the column; None of another text."""
+        code = _read(text, self.form)
+        return None if np.isnan(code) else _moment(code)
+
+    def dressed(self, plain):
+        """The text of a date that is written as in ISO 8601."""
+        return self._text(datetime.datetime.fromisoformat(plain))
 
     def accepts(self, raw):
         """Say whether a column that comes in later is of this type."""
@@ -189,25 +219,22 @@ class DateColumn:
 
     def shown(self, values, codes):
         """Values as in fit, which those of another type or zone are not: comparable."""
-        if self.form:
-            return values
         shown = np.empty(len(values), dtype=object)
-        for row, code in enumerate(codes):
+        for row, (value, code) in enumerate(zip(values, codes, strict=True)):
             shown[row] = None if np.isnan(code) else self._value(float(code))
+            if self.form and isinstance(value, str):
+                shown[row] = value
         return shown
 
     def _value(self, code):
         """A date, time or duration of Python, or the text of one."""
-        code = min(max(code, -_LONGEST), _LONGEST)
-        span = datetime.timedelta(microseconds=round(code * 1e6))
         if self.family == "duration":
-            return span
-        # Dates of numpy go on where those of Python end.
-        span = min(max(span, _FIRST), _LAST)
-        moment = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC) + span
+            return _span(code)
+        moment = _moment(code).replace(tzinfo=datetime.UTC)
         if self.family == "time":
             clock = moment.time()
             text = "%H:%M" if self.step >= 60 else "%H:%M:%S"
+            text = self.form if "%" in self.form else text
             return clock.strftime(text) if self.form else clock
         if self.form:
             return self._text(moment)
@@ -235,6 +262,18 @@ class DateColumn:
         )
 
 
+def _span(code):
+    """Seconds as a duration of Python, no longer than it has."""
+    code = min(max(code, -_LONGEST), _LONGEST)
+    return datetime.timedelta(microseconds=round(code * 1e6))
+
+
+def _moment(code):
+    """Seconds since 1970 as a date of Python; those of numpy go on where they end."""
+    span = min(max(_span(code), _FIRST), _LAST)
+    return datetime.datetime(1970, 1, 1) + span
+
+
 def read_text(raw, form):
     """Read text of a form as dates or times of the day.
 
@@ -246,7 +285,7 @@ def read_text(raw, form):
     texts = {value for value in raw.values if isinstance(value, str)}
     found = {text: _read(text, form) for text in texts}
     numbers = np.array([found.get(v, np.nan) for v in raw.values], dtype=np.float64)
-    kind = "time" if form == "time" else "date"
+    kind = "time" if form in ("time", *_HALF_DAYS) else "date"
     n_zoned = sum(_ZONED.search(text) is not None for text in texts)
     zone = "UTC" if kind == "date" and 2 * n_zoned > len(texts) else None
     return Raw(raw.name, kind, numbers, False, raw.dtype, zone)
@@ -259,8 +298,9 @@ def text_form(raw):
     if not is_text or not all(isinstance(value, str) for value in texts):
         return ""
     counts = Counter(texts)
-    if _is_readable(counts, "time"):
-        return "time"
+    for form in ("time", *_HALF_DAYS):
+        if _is_readable(counts, form):
+            return form
     if _is_readable(counts, "date"):
         lengths = [len(value.strip()) for value in texts]
         return "date and time" if np.median(lengths) > 10 else "date"
@@ -279,9 +319,12 @@ def _written_form(counts):
     That which reads most. Where no day is beyond the twelfth, days may be months.
     """
     few = dict(itertools.islice(counts.items(), N_TRIED))
-    if np.mean([_YEAR.search(text) is not None for text in few]) < READABLE:
+    has_year = [bool(_YEAR.search(t) or _SHORT_YEAR.match(t.strip())) for t in few]
+    if np.mean(has_year) < READABLE:
         return ""
     forms = [day + clock for day in _DAYS for clock in _CLOCKS]
+    if len(counts) > max(FEW, FEW_SHARE * sum(counts.values())):
+        forms += _MONTHS
     forms = [form for form in forms if _is_readable(few, form)]
     readings = {form: tuple(_read(text, form) for text in counts) for form in forms}
     sizes = np.array(list(counts.values()))
@@ -289,7 +332,11 @@ def _written_form(counts):
     most = max(n_read.values(), default=0)
     best = [form for form in forms if n_read[form] == most]
     is_one = len({readings[form] for form in best}) == 1
-    return best[0] if is_one and most >= READABLE * sizes.sum() else ""
+    if not is_one or most < READABLE * sizes.sum():
+        return ""
+    first, last = np.nanquantile(readings[best[0]], [0.02, 0.98])
+    has_century = "%Y" in best[0] or last - first <= ONE_CENTURY
+    return best[0] if has_century else ""
 
 
 def _read(text, form):
@@ -303,6 +350,8 @@ def _read(text, form):
             return sum(part * size for part, size in zip(parts, (3600, 60, 1)))  # noqa: B905
         if "%" in form:
             moment = datetime.datetime.strptime(text, form)
+            if form in _HALF_DAYS:
+                return float(moment.hour * 3600 + moment.minute * 60 + moment.second)
         elif _DATE.fullmatch(text):
             moment = datetime.datetime.fromisoformat(text)
         else:

@@ -26,6 +26,13 @@ _PARTS = re.compile(
     r"(?P<number>[.,]?\d(?:[\d.,' \u00a0\u202f]*\d)?[.,]?(?:[eE][+-]?\d+)?)"
     r"(?P<after>\D*)"
 )
+# How a negative number n is written, but for "-n": as accountants do, with all of it or
+# the digits alone in brackets, or with the minus behind it.
+_NEGATIVES = {
+    "(n)": re.compile(r"()\(([^()]*\d[^()]*)\)()"),
+    "$(n)": re.compile(r"([^()\d]*)\(([^()]*\d[^()]*)\)([^()\d]*)"),
+    "n-": re.compile(r"()(.*\d)-(\D*)"),
+}
 # Numbers by what stands before their decimals; the other mark is one of thousands,
 # which are written with one mark throughout and begin with no zero.
 _OTHER = {".": ",", ",": "."}
@@ -56,6 +63,8 @@ class Writing:
         thousands; empty where the column says it.
     mark : str
         What stands between thousands; empty of nothing.
+    negative : {"-n", "(n)", "$(n)", "n-"}
+        Where the sign of a negative number n stands, and what it is.
     """
 
     before: str
@@ -63,6 +72,7 @@ class Writing:
     point: str
     doubt: str = ""
     mark: str = ""
+    negative: str = "-n"
 
     @property
     def has_unit(self):
@@ -71,7 +81,7 @@ class Writing:
 
     def read(self, text):
         """The number that a text is; NaN of another text."""
-        parts = _PARTS.fullmatch(text.strip())
+        parts = _parts_of(text.strip(), self.negative)
         return np.nan if parts is None else self.number(parts)
 
     def number(self, parts):
@@ -90,12 +100,21 @@ class Writing:
 
     def write(self, number, decimals):
         """The text of a number with so many decimals; None of NaN."""
-        if np.isnan(number):
-            return None
-        whole, point, part = f"{abs(number):,.{decimals}f}".partition(".")
-        digits = whole.replace(",", self.mark) + (point and self.point) + part
-        sign = "-" if number < 0 else ""
-        return f"{sign}{self.before}{digits}{self.after}"
+        return None if np.isnan(number) else self.dressed(f"{number:.{decimals}f}")
+
+    def dressed(self, plain):
+        """The text of a number that is written plainly, as in "-1234.5"."""
+        whole, point, part = plain.removeprefix("-").partition(".")
+        if whole.isdecimal():
+            whole = f"{int(whole):,}".replace(",", self.mark)
+        digits = whole + (point and self.point) + part
+        if not plain.startswith("-"):
+            return f"{self.before}{digits}{self.after}"
+        return {
+            "(n)": f"({self.before}{digits}{self.after})",
+            "$(n)": f"{self.before}({digits}){self.after}",
+            "n-": f"{self.before}{digits}-{self.after}",
+        }.get(self.negative, f"-{self.before}{digits}{self.after}")
 
 
 def read_numbers(values, writing):
@@ -111,6 +130,13 @@ def read_numbers(values, writing):
     return np.array([numbers.get(text, np.nan) for text in texts], dtype=np.float64)
 
 
+def number_in(text):
+    """The number in a text with the marks of English and no unit; NaN of another."""
+    ways = (Writing("", "", ".", negative=negative) for negative in _NEGATIVES)
+    numbers = (way.read(text) for way in ways)
+    return next((number for number in numbers if not np.isnan(number)), np.nan)
+
+
 def writing_of(values):
     """Say how the numbers of a column of text are written.
 
@@ -121,7 +147,9 @@ def writing_of(values):
     counts = {text: n for text, n in every.items() if text.lower() not in MISSING}
     if len(counts) <= FEW or all(t.removeprefix("+").isdecimal() for t in every):
         return None
-    found = {text: parts for text in counts if (parts := _PARTS.fullmatch(text))}
+    negative = _negative_of(counts)
+    parts_of = {text: _parts_of(text, negative) for text in counts}
+    found = {text: parts for text, parts in parts_of.items() if parts}
     least = READABLE * sum(counts.values())
     plain = [text for text in found if not re.match(r"0\d", found[text]["number"])]
     if _total(counts, plain) < least:
@@ -144,7 +172,26 @@ def writing_of(values):
         point, doubt = _point_of(numbers, read, counts)
     if before[:3].isalpha() and (doubt or not _has_decimals(numbers, point, counts)):
         return None
-    return Writing(before, after, point, doubt, _mark_of(numbers, point, counts))
+    mark = _mark_of(numbers, point, counts)
+    return Writing(before, after, point, doubt, mark, negative)
+
+
+def _parts_of(text, negative):
+    """A text taken apart, its minus before it; None of what is no number."""
+    form = _NEGATIVES.get(negative)
+    found = form and form.fullmatch(text)
+    return _PARTS.fullmatch(f"-{''.join(found.groups())}" if found else text)
+
+
+def _negative_of(counts):
+    """How a column writes negative numbers: as some of them, and not all, are."""
+    n_written = {
+        negative: _total(counts, filter(form.fullmatch, counts))
+        for negative, form in _NEGATIVES.items()
+    }
+    negative = max(n_written, key=n_written.__getitem__)
+    is_some = 0 < n_written[negative] < sum(counts.values())
+    return negative if is_some else "-n"
 
 
 def _point_of(numbers, read, counts):

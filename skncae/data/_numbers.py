@@ -102,8 +102,6 @@ class NumberColumn:
 
     def told(self):
         """What sentences need to know of the column."""
-        if self.writing:
-            return {"kind": "category"}
         low, high = self.usual
         return {
             "kind": "number",
@@ -111,6 +109,7 @@ class NumberColumn:
             "low": low,
             "high": high,
             "decimals": self.decimals if self.decimals <= MOST_DECIMALS else None,
+            "writing": Writing(*self.writing) if self.writing else None,
         }
 
     def accepts(self, raw):

@@ -22,14 +22,15 @@ _PACKED: dict[str, tuple[re.Pattern, Callable]] = {
 # What these raise; of bz2 it is an OSError that names no file.
 DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError)
 
+CONVERT = (
+    'Convert the file first: save it as "CSV UTF-8" in a spreadsheet, or use iconv'
+)
 # What cannot be decoded, the first that matches; and text that is no table.
 _BINARIES = {
     "a spreadsheet or a zip archive, and no CSV file. Save it as CSV": re.compile(
         rb"PK\x03\x04|\xd0\xcf\x11\xe0"
     ),
-    "UTF-16 and not UTF-8 text. Convert the file first, for example with iconv": (
-        re.compile(rb"\xff\xfe|\xfe\xff")
-    ),
+    f"UTF-16 and not UTF-8 text. {CONVERT}": re.compile(rb"\xff\xfe|\xfe\xff"),
     "packed by zstd. Unpack it first": re.compile(rb"\x28\xb5\x2f\xfd"),
     "no text, and no parquet file. Save it as CSV or parquet": re.compile(
         rb"[^\x00]*\x00|\x80[\x02-\x05]"

@@ -85,6 +85,10 @@ class Tables:
             if path != "-" and not Path(path).is_file():
                 kind = "is a folder" if Path(path).is_dir() else "no such file"
                 raise TableError(f"{path}: {kind}")
+        places = [path if path == "-" else Path(path).resolve() for path in self.paths]
+        for path, place in zip(self.paths, places, strict=True):
+            if places.count(place) > 1:
+                raise TableError(f"{path}: named twice, which would double its rows")
         if self.chunk_rows is None and self._n_bytes() > LARGE_BYTES:
             self.chunk_rows = CHUNK_ROWS
 
@@ -137,8 +141,11 @@ class Tables:
         seen: dict[str, Seen] = {}
         for frame, path, _ in pieces:
             is_typed = self._is_typed(path)
+            # Where the comma is one of decimals, it separates no fields.
+            has_points = not is_typed and self._options[path][0]["sep"] != ","
             for name in frame.columns.drop(self.index, errors="ignore"):
-                seen[name] = seen.get(name, Seen()) + seen_in(frame[name], is_typed)
+                of_piece = seen_in(frame[name], is_typed, has_points)
+                seen[name] = seen.get(name, Seen()) + of_piece
         return seen
 
     def _doubtful(self, seen):
@@ -314,13 +321,14 @@ class Tables:
         source, place = self._source(path), f"row {n_before + row}"
         if not _is_parquet(source):
             place = f"line {line_of(source, n_before + row)}"
+        if value.strip() == values.name.strip():
+            raise TableError(f"{path}, {place}: the names again. Leave that line out")
         # All at once, for whoever would else be told of them one by one.
         slips = list(dict.fromkeys(values[is_slip]))
-        options = " ".join(f"--missing {slip!r}" for slip in slips[:N_SHOWN])
         raise TableError(
             f"{path}, {place}, column {values.name!r}: {value!r} is no number, as the "
-            f"others are. Mend it, or take it for missing: {options}"
-            + (f", and {len(slips) - N_SHOWN} more" if len(slips) > N_SHOWN else "")
+            "others are. Mend it, or take it for missing: "
+            + listed_options("--missing", slips)
         )
 
     def _labelled(self, frame, n_before):
@@ -330,6 +338,13 @@ class Tables:
         if self.index is not None:
             return frame.set_index(self.index)
         return frame.set_index(pandas.RangeIndex(n_before, n_before + len(frame)))
+
+
+def listed_options(option, values):
+    """Write an option with each of some values."""
+    more = len(values) - N_SHOWN
+    listed = " ".join(f"{option} {value!r}" for value in values[:N_SHOWN])
+    return listed + (f", and {more} more" if more > 0 else "")
 
 
 def _some_of(names):

@@ -266,12 +266,14 @@ class ReconstructionDisplay(_RowsDisplay):
         names = [named(name) for name in found.feature_names[columns]]
         height = 1.2 + 2.1 * len(rows) + room_for(names, 10)
         self._draw_in(ax, len(rows), (width, height), sharex=True)
-        values = _numbers(found.values[:, columns])
+        told = [found.cell(0, j).column for j in columns]
+        values = _numbers(found.values[:, columns], told)
         center, spread = center_and_spread(values)
         markers = []
         for axes, row in zip(self.axes_, rows, strict=True):
             value = (values[row] - center) / spread
-            expected = (_numbers(found.expected[row, columns]) - center) / spread
+            expected = _numbers(found.expected[[row]][:, columns], told)[0]
+            expected = (expected - center) / spread
             markers.append(_plot_value_and_expected(axes, value, expected))
             axes.set_title(_title(found, row), **AS_WRITTEN)
         self.values_, self.expected_ = map(list, zip(*markers, strict=True))
@@ -339,10 +341,12 @@ def _title(found, row):
     return f"Row {name}: error {found.contributions[row].sum():.3g}"
 
 
-def _numbers(values):
+def _numbers(values, columns):
     """Values of columns of numbers as floats; NaN of what is missing."""
-    is_known = np.vectorize(lambda value: not is_missing(value), otypes=[bool])
-    return np.where(is_known(values), values, np.nan).astype(float)
+    pairs = zip(columns, values.T, strict=True)
+    measured = [list(map(column.measured, of_column)) for column, of_column in pairs]
+    numbers = [[np.nan if is_missing(v) else v for v in some] for some in measured]
+    return np.array(numbers, dtype=float).T
 
 
 def _plot_value_and_expected(axes, value, expected):
@@ -366,7 +370,8 @@ def _label(found, row, column):
     value, sign = cell.value_text(), ","
     # What reads as the same number is on no side of it.
     has_side = cell.column.kind != "category" and value != expected
-    if has_side and not is_missing(cell.expected):
+    ends = map(cell.column.measured, (cell.value, cell.expected))
+    if has_side and not any(map(is_missing, ends)):
         sign = "  >" if _is_above(cell) else "  <"
     return one_line(f"{name} = {value}{sign} {expected} expected")
 
@@ -377,7 +382,8 @@ def _is_above(cell):
         return False
     if is_missing(cell.value) or is_missing(cell.expected):
         return False
-    return bool(cell.value > cell.expected)
+    value, expected = map(cell.column.measured, (cell.value, cell.expected))
+    return not is_missing(value) and bool(value > expected)
 
 
 def _heat(values):

@@ -199,10 +199,10 @@ def _keep_extremes(found, frame):
 
 def _bounds(column):
     """Least and largest number of a column, NaN of one of anything else."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+    from pandas.api.types import is_any_real_numeric_dtype
 
     there = column.dropna()
-    if not len(there) or is_bool_dtype(there) or not is_numeric_dtype(there):
+    if not len(there) or not is_any_real_numeric_dtype(there):
         return np.nan, np.nan
     return float(there.min()), float(there.max())
 

@@ -263,7 +263,8 @@ def _as_in_sample(explanation, sample):
     """Write numbers with as many digits as those of the sample have."""
     columns = list(explanation.columns)
     for place, j in enumerate(_places(explanation, sample)):
-        if j is not None and columns[j].kind == "number":
+        is_text = j is None or columns[j].writing is not None
+        if not is_text and columns[j].kind == "number":
             numbers = sample.iloc[:, place].to_numpy(dtype=float, na_value=np.nan)
             decimals = number_of_decimals(numbers)
             columns[j] = replace(columns[j], decimals=decimals)
@@ -307,7 +308,8 @@ def _cells(explanation, frame, row):
         if j is None:
             cells.append([str(name), text_of(value), None, 0.0])
         else:
-            cell, share = explanation.cell(row, j), 100 * _share(parts[j], parts.sum())
+            share = 100 * _share(parts[j], parts.sum())
+            cell = explanation.cell_alone(row, j)
             text = cell.column.text(value)
             cells.append([cell.column.name, text, cell.expected_text(), share])
     return cells

@@ -194,7 +194,9 @@ FORMS = [day + clock for day in _DAYS for clock in _CLOCKS]
 @given(form=st.sampled_from(FORMS), seed=st.integers(0, 10**6))
 def test_dates_are_read_however_they_are_written(form, seed):
     rng = np.random.default_rng(seed)
-    seconds = rng.integers(-(10**9), 2 * 10**9, size=60) // 60 * 60
+    # Of two digits of a year it must be clear in which century they are.
+    first = 10**9 if "%y" in form else -(10**9)
+    seconds = rng.integers(first, 2 * 10**9, size=60) // 60 * 60
     moments = pd.to_datetime(seconds, unit="s")
     moments = moments if "%M" in form else moments.normalize()
     texts = [moment.strftime(form) for moment in moments]
@@ -234,6 +236,39 @@ def test_days_that_may_be_months_are_no_dates():
     assert text_form(raw([*texts, "1/13/2021"], "text")) == "%m/%d/%Y"
     years = [f"in {year} or so" for year in range(1900, 2000)]
     assert text_form(raw(years, "text")) == ""
+
+
+def test_two_digits_of_a_year_are_one_where_the_century_is_known():
+    texts = [f"{d:02d}.{m:02d}.{20 + m}" for d in range(1, 31) for m in range(3, 7)]
+    assert text_form(raw(texts, "text")) == "%d.%m.%y"
+    assert text_form(raw([*texts, "03.04.98", "03.04.68"], "text")) == "%d.%m.%y"
+    births = [f"{d:02d}.03.{40 + 2 * d}" for d in range(1, 30)] * 3
+    assert text_form(raw([*births, "03.04.04"], "text")) == ""
+    versions = [f"{m}.{d}.{n}" for m in range(1, 9) for d in (1, 2) for n in (10, 11)]
+    assert text_form(raw(versions, "text")) == ""
+
+
+@pytest.mark.parametrize("form", ["%Y-%m", "%m/%Y", "%b %Y"])
+def test_months_are_dates_where_they_are_too_many_for_categories(form):
+    months = pd.date_range("1949-01-01", periods=144, freq="MS")
+    texts = months.strftime(form).tolist()
+    (column,) = Layout.of(read(pd.DataFrame({"month": texts}))).columns
+    assert column.understood == "date written as text" and column.form == form
+    assert column.has == ("month",)
+    codes = column.encode(raw(texts, "text"))
+    assert column.decode(codes).tolist() == texts
+    assert text_form(raw(texts[:15] * 10, "text")) == ""
+
+
+def test_times_of_half_days_are_times_of_the_day():
+    clocks = pd.date_range("2024-01-01", periods=96, freq="15min")
+    texts = clocks.strftime("%I:%M %p").tolist()
+    (column,) = Layout.of(read(pd.DataFrame({"at": [*texts, "3:05 pm"]}))).columns
+    assert column.understood == "time of the day written as text"
+    assert column.has == ("hour",)
+    codes = column.encode(raw([*texts, "3:05 pm"], "text"))
+    assert codes.tolist() == [*(900 * n for n in range(96)), 54300]
+    assert column.decode(codes[:96]).tolist() == texts
 
 
 def test_dates_that_cannot_be_read_are_named():

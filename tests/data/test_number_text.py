@@ -1,5 +1,6 @@
 """Numbers that are written as text."""
 
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -20,12 +21,17 @@ POINTS = st.sampled_from(".,")
 BEFORE = st.sampled_from(["", "$", "€ ", "£", "USD ", "EUR", "US$"])
 AFTER = st.sampled_from(["", "%", " kg", "km²", " EUR"])
 MARKS = st.sampled_from(["", "'", " ", "other"])
-WRITINGS = st.builds(
-    lambda before, after, point, mark: Writing(
-        before, after, point, "", {"other": ".,"[point == "."]}.get(mark, mark)
-    ),
-    *(BEFORE, AFTER, POINTS, MARKS),
-)
+NEGATIVES = st.sampled_from(["-n", "(n)", "$(n)", "n-"])
+
+
+def writing_with(before, after, point, mark, negative):
+    mark = {"other": ".,"[point == "."]}.get(mark, mark)
+    # Without a unit it makes no difference what is in the brackets.
+    is_bare = negative == "$(n)" and not before + after
+    return Writing(before, after, point, "", mark, "(n)" if is_bare else negative)
+
+
+WRITINGS = st.builds(writing_with, BEFORE, AFTER, POINTS, MARKS, NEGATIVES)
 
 
 def texts(*values):
@@ -67,6 +73,29 @@ def test_writing_of_a_column_is_found(writing, seed, decimals):
 
 
 @pytest.mark.parametrize(
+    ("texts_of_column", "number", "expected"),
+    [
+        (["(59.08)", "12.00"], -59.08, "(7.50)"),
+        (["59,08-", "12,00"], -59.08, "7,50-"),
+        (["1.059,08- EUR", "12,00 EUR"], -1059.08, "7,50- EUR"),
+        (["($59.08)", "$12.00"], -59.08, "($7.50)"),
+        (["$ (59.08)", "$ 12.00"], -59.08, "$ (7.50)"),
+        (["(5.0)%", "12.0%"], -5.0, "(7.50)%"),
+        (["-$59.08", "$12.00"], -59.08, "-$7.50"),
+        (["(60)", "12"], -60, "(7.50)"),
+    ],
+)
+def test_number_in_brackets_or_before_its_minus_is_negative_beside_others(
+    texts_of_column, number, expected
+):
+    negative, positive = texts_of_column
+    others = [positive.replace("12", str(n)) for n in range(10, 40)]
+    writing = writing_of(texts(negative, *others))
+    assert writing.read(negative) == number
+    assert writing.write(-7.5, 2) == expected
+
+
+@pytest.mark.parametrize(
     ("text", "number"),
     [
         ("1,234.5", 1234.5),
@@ -103,6 +132,7 @@ def test_text_is_the_number_that_it_says_or_none(text, number):
         [f"+49{code}" for code in range(301234500, 301234590)],
         [f"{code}-{code + 1}" for code in range(100, 190)],
         [f"1.{code}.7" for code in range(90)],
+        [f"{code} ({code + 100})" for code in range(90)],
         [f"12:{code:02d}" for code in range(60)],
         [f"note {code} of some" for code in range(90)],
         [f"{code} {'kg' if code % 2 else 'lb'}" for code in range(90)],
@@ -153,7 +183,8 @@ def test_number_in_text_that_is_far_out_stands_out(fitted, sales):
     explanation = fitted.explain(sales)
     assert explanation.top(1).index.tolist() == [9]
     why = explanation.top(1).why[9]
-    assert "$9,999,999.00" in why and "is expected" in why
+    said = r"price = \$9,999,999\.00; with .+, about \$[\d,]+00 is expected"
+    assert re.fullmatch(said, why)
     cell = explanation.cells(k=1).set_index("row").loc[9]
     assert cell.feature == "price" and cell.expected.startswith("$")
 

@@ -25,6 +25,8 @@ VALUES = {
     ),
     "booleans": st.sampled_from(["True", "False"]),
     "text": st.sampled_from(["north", "south", "nan", "1e3"]),
+    "thousands": st.sampled_from(["1.234", "987", "12.500", "0", "7.001.234"]),
+    "marks": st.sampled_from(["12.5", "3", "1,234.5", "(7)", "1,000"]),
 }
 
 
@@ -79,13 +81,15 @@ def outcome(paths, chunk_rows=None):
 @example(([["1.0", "2", "05", "", "7"]], [1, 3]))
 @example(([["True", "False", "", "x"]], [1, 2]))
 @example(([["9007199254740992", "", "NA", "9223372036854775808"]], [3]))
+@example(([["1.234", "2.500", "", "987"], ["x"] * 4], [2]))
+@example(([[*"123456789", "1,234.5", *"123456789"], ["x"] * 19], [4, 12]))
 def test_table_cut_anywhere_is_read_as_the_whole_table_is(tmp_path_factory, table):
     fields, cuts = table
     folder = tmp_path_factory.mktemp("cut")
     # A line without any field is a row too, but at the end of a file.
-    rows = [(",".join(row) or '""') + "\n" for row in zip(*fields, strict=True)]
+    rows = [(";".join(row) or '""') + "\n" for row in zip(*fields, strict=True)]
     ends = [0, *cuts, len(rows)]
-    header = ",".join(f"c{j}" for j in range(len(fields))) + "\n"
+    header = ";".join(f"c{j}" for j in range(len(fields))) + "\n"
     whole, *parts = (folder / f"{n}.csv" for n in range(len(ends)))
     whole.write_text("".join([header, *rows]))
     for part, start, stop in zip(parts, ends, ends[1:], strict=False):
@@ -123,6 +127,31 @@ def test_one_number_with_a_zero_before_it_makes_no_codes_of_the_others(kinds_in)
     kinds = kinds_in(slip=slip, lines=lines, padded=padded, phones=phones)
     assert kinds["slip"] == "i"
     assert all(kinds[name] in "OTU" for name in ("lines", "padded", "phones"))
+
+
+@pytest.mark.parametrize("chunk_rows", [None, 20])
+@pytest.mark.parametrize(
+    ("values", "separator", "kind"),
+    [
+        (["1.234", "987", "12.500"], ";", "text"),
+        (["1.234", "987", "2.001.500"], "\t", "text"),
+        # Nothing but points, a whole number that has none, or other digits behind it.
+        (["1.234", "2.500", "12.500"], ";", "number"),
+        (["1.234", "987", "1987"], ";", "number"),
+        (["1.234", "987", "12.5"], ";", "number"),
+        (["1.234", "987", "0.512"], ";", "number"),
+        (["1.234", "987", "12.500"], ",", "number"),
+    ],
+)
+def test_point_before_three_digits_ends_thousands_where_small_numbers_are_whole(
+    tmp_path, values, separator, kind, chunk_rows
+):
+    lines = [f"{value}{separator}x\n" for value in values * 20]
+    (tmp_path / "a.csv").write_text("".join([f"n{separator}t\n", *lines]))
+    tables = Tables((str(tmp_path / "a.csv"),), chunk_rows=chunk_rows)
+    found = [value for frame in tables.chunks() for value in frame["n"]]
+    assert tables.kinds["n"] == kind
+    assert found == [v if kind == "text" else float(v) for v in values * 20]
 
 
 def test_moments_in_nanoseconds_are_the_integers_that_they_are(kinds_in):

@@ -466,6 +466,34 @@ def test_reconstruction_shows_the_columns_that_matter_in_their_order(explanation
     assert names == ["depth", "height"]
 
 
+def test_numbers_and_dates_in_text_are_drawn_as_what_they_are(fast):
+    rng = np.random.default_rng(0)
+    prices = rng.uniform(2, 8, 60).round(2)
+    days = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 90, 60), "D")
+    frame = pd.DataFrame(
+        {
+            "price": [f"$ {price:.2f}" for price in prices],
+            "paid": days.strftime("%d.%m.%Y"),
+            "city": rng.choice(["Ulm", "Bonn"], 60),
+        }
+    )
+    frame.loc[7, ["price", "paid"]] = "$ 10.00", "01.02.1999"
+    detector = fast().fit(frame)
+    display = ReconstructionDisplay.from_estimator(detector, frame, rows=[7, 8])
+    (tick,) = display.axes_[-1].get_xticklabels()
+    assert tick.get_text() == "price"
+    value, expected = display.values_[0].get_ydata(), display.expected_[0].get_ydata()
+    assert value > expected and np.isfinite(value).all()
+    bars = FeatureContributionDisplay.from_estimator(detector, frame, rows=[7])
+    labels = " ".join(tick.get_text() for tick in bars.axes_[0].get_yticklabels())
+    assert "price = $ 10.00  > $ " in labels and "paid = 01.02.1999  < " in labels
+    frame.loc[7, "paid"] = "soon"
+    with pytest.warns(UserWarning, match="Read as missing: 'paid'"):
+        bars = FeatureContributionDisplay.from_estimator(detector, frame, rows=[7])
+    labels = " ".join(tick.get_text() for tick in bars.axes_[0].get_yticklabels())
+    assert "paid = soon, " in labels
+
+
 def test_reconstruction_of_a_constant_column_is_drawn(fast):
     X = np.random.default_rng(0).normal(size=(50, 3))
     X[:, 1] = 7.0

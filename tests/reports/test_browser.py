@@ -271,6 +271,38 @@ def test_page_does_not_scroll_sideways(browser, width):
     assert browser.execute_script(script) <= width
 
 
+def test_what_is_said_of_a_column_is_not_broken_within_a_word(browser):
+    show(browser, 320)
+    script = """
+        return [...document.querySelectorAll('.state')].flatMap(cell => {
+            const words = cell.textContent.split(' ');
+            const range = document.createRange();
+            let start = 0;
+            return words.map(word => {
+                range.setStart(cell.firstChild, start);
+                range.setEnd(cell.firstChild, start += word.length);
+                start += 1;
+                return [word, range.getClientRects().length];
+            });
+        });
+    """
+    found = browser.execute_script(script)
+    assert found and [word for word, lines in found if lines > 1] == []
+
+
+def test_heads_of_the_columns_stand_on_one_line(browser):
+    script = """
+        const heads = document.querySelectorAll('th[data-key], th[data-key] ~ th');
+        return [...heads].map(head => {
+            const range = document.createRange();
+            range.selectNodeContents(head.querySelector('button') ?? head);
+            return range.getBoundingClientRect().bottom;
+        });
+    """
+    bottoms = browser.execute_script(script)
+    assert len(bottoms) >= 5 and max(bottoms) - min(bottoms) <= 1
+
+
 @pytest.mark.parametrize("width", [320, 390, 821, 1200])
 def test_whole_row_is_on_the_screen_with_numbers_in_one_piece(browser, width):
     show(browser, width)

@@ -16,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 import skncae
 from skncae import Chunks, NCAEDetector
 from skncae._pipelines import explain
-from skncae._sentences import visible
+from skncae._sentences import MOST_CLAUSES, visible
 from skncae.reports import _report
 from skncae.reports._columns import column_notes
 from skncae.reports._distribution import distribution
@@ -407,3 +407,18 @@ def test_function_and_method_give_the_same(detector, frame):
     assert skncae.report(detector, frame).content == detector.report(frame).content
     assert isinstance(detector.report(frame), skncae.Report)
     assert isinstance(detector, NCAEDetector)
+
+
+def test_report_of_wide_rows_looks_for_companions_of_what_it_speaks_of_alone(
+    fast, monkeypatch
+):
+    X = np.random.default_rng(0).normal(size=(50, 40))
+    detector = fast().fit(X)
+    looked = []
+    of_one = detector._scorer.associates_of
+    monkeypatch.setattr(
+        detector._scorer, "associates_of", lambda j: looked.append(j) or of_one(j)
+    )
+    report = detector.report(X, n=4)
+    assert len(report.rows[0]["cells"]) == 40
+    assert 0 < len(looked) <= 4 * MOST_CLAUSES

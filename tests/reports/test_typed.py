@@ -138,6 +138,7 @@ BEYOND = {
     "decimals of pyarrow": pd.Series(
         [Decimal(i) for i in range(60)], dtype=pd.ArrowDtype(pa.decimal128(20, 2))
     ),
+    "complex numbers": pd.Series([complex(i, 1) for i in range(60)]),
     "missing numbers of pyarrow": pd.Series([None, 1, 2] * 20, dtype="int64[pyarrow]"),
     "days": pd.Series(np.array([0, 1, 299_999_980_800] * 20, dtype="datetime64[s]")),
 }
