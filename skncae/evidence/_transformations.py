@@ -29,6 +29,10 @@ LEAKINESS = 0.1
 # all four rotations), and the step size.
 STEPS, BATCH, LEARNING_RATE = 2, 64, 2e-3
 
+# Images are rounded to this grid, in deviations, to train on: the last bits, which
+# float32 has not, do not make another network.
+GRID = 2.0**-10
+
 # Answers of the three heads: quarter turns, and shifts by a quarter of the width and of
 # the height to either side or not at all.
 HEADS = (4, 3, 3)
@@ -125,7 +129,7 @@ class Transformations(Evidence):
         deviation = np.where(deviation > 1e-12 * np.abs(images).max(), deviation, 1.0)
         recognizer = Recognizer(settings.image_shape[2], generator)
         evidence = cls(recognizer, mean, deviation, tuple(settings.image_shape))
-        x = evidence._seen(block.completed)
+        x = torch.round(evidence._seen(block.completed) / GRID) * GRID
         n_steps = STEPS * settings.max_iter
         _train(recognizer, x, n_steps, generator, torch.device(settings.device))
         # As if it had been loaded: how weights lie in memory decides how sums round.
