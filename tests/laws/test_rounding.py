@@ -74,6 +74,14 @@ def test_rounded_rows_have_the_scores_of_rows_that_all_have_equals(n, d, seed):
     assert moved(scores(X), scores(X.astype(np.float32))) < 1e-3
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fit_on_images_in_float32_gives_the_scores_of_a_fit_in_float64(seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (60, 8, 8))
+    in_64, in_32 = pixels / 255, pixels.astype(np.float32) / np.float32(255)
+    scores = [fitted(X).score_samples(X) for X in (in_64, in_32)]
+    assert moved(*scores) < 1e-3
+
+
 FEW_VALUES = {
     "two of each": np.array([[a, b] for a in (0.7, 0.3) for b in (0.1, 1 / 3)] * 20),
     "one row": np.full((60, 2), 0.7),
