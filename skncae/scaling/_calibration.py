@@ -91,11 +91,10 @@ def calibrated_view(kind, X, rounds):
         X, least, beyond = np.clip(X, -LARGEST, LARGEST), None, None
     else:
         X, least, beyond = _ordinary(X)
-    view = _fit_view(kind, X, X, least)
-    if kind == "whitened":
-        for _ in range(FIRST_STEPS - 1):
-            view = _fit_view(kind, X, X, least, view)
-    for _ in range(rounds):
+    view = None
+    for n_left in reversed(range(FIRST_STEPS if kind == "whitened" else 1)):
+        view = _fit_view(kind, X, X, least, view, is_last=n_left + rounds == 0)
+    for n_left in reversed(range(rounds)):
         rows = view.complete(X) if n_missing.any() else X
         Z = view.transform(rows)
         distance = np.square(Z, out=Z).sum(1)
@@ -105,7 +104,7 @@ def calibrated_view(kind, X, rounds):
             distance += _squared(beyond, view.scale)
         distance = over_all_columns(distance, n_missing, X.shape[1])
         is_normal = _nearest(distance, NORMAL_SHARE[kind])
-        view = _fit_view(kind, X, X[is_normal], least, view)
+        view = _fit_view(kind, X, X[is_normal], least, view, is_last=n_left == 0)
     return view
 
 
@@ -174,10 +173,12 @@ def _nearest(distance, share):
     return distance <= furthest * (1.0 + SAME_DISTANCE)
 
 
-def _fit_view(kind, X, X_normal, least, before=None):
+def _fit_view(kind, X, X_normal, least, before, is_last):
     """Estimate the statistics of a view from its normal rows.
 
     Incomplete rows count for a covariance as they are completed by the view `before`.
+    Distances are the same along any directions that the normal rows do not tell apart:
+    only those of the last view are sought.
     """
     if kind in IMAGE_VIEWS:
         return _pixel_view(X_normal, is_normalized=kind == "contrast")
@@ -192,8 +193,10 @@ def _fit_view(kind, X, X_normal, least, before=None):
             turned = before.rotation * (scale / before.scale)[:, None]
             precision = turned @ turned.T
         Z, spread = expectation(Z, precision)
-    # To tell directions apart by: what is missing tells columns apart, too.
-    rows = np.nan_to_num(standardized(X, center, scale), nan=FURTHEST)
+    rows = None
+    if is_last:
+        # To tell directions apart by: what is missing tells columns apart, too.
+        rows = np.nan_to_num(standardized(X, center, scale), nan=FURTHEST)
     turned, deviations = whitening(Z.T @ Z / len(Z), Z, rows, spread=spread)
     return View(center, scale, turned, deviations, KNEE[kind])
 

@@ -146,9 +146,10 @@ def whitening(covariance, normal, rows, n_features=None, spread=0.0):
 
     The latter are along its directions. What rows spread beside (of completed ones) is
     added to the covariance that is shrunk. Rows are in few directions of n_features,
-    unless that is None. All of them tell directions apart that the normal rows do not.
+    unless that is None. All of them tell directions apart that the normal rows do not;
+    where there are none, nothing does.
     """
-    shrunk_covariance = shrunk(covariance, len(normal), n_features or rows.shape[1])
+    shrunk_covariance = shrunk(covariance, len(normal), n_features or len(covariance))
     shrunk_covariance += spread
     # Shrinking turns no direction, and takes the digits that tell them apart.
     told = covariance
@@ -161,7 +162,7 @@ def whitening(covariance, normal, rows, n_features=None, spread=0.0):
         for alike in _alike(values)
         if alike.stop - alike.start > 1 or not is_told[alike]
     ]
-    if groups:
+    if groups and rows is not None:
         # Rounding would choose among them.
         _tell_apart(groups, vectors, rows, has_columns=n_features is None)
     deviations = np.sqrt(((shrunk_covariance @ vectors) * vectors).sum(0))
