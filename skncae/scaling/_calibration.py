@@ -91,8 +91,9 @@ def calibrated_view(kind, X, rounds):
         X, least, beyond = np.clip(X, -LARGEST, LARGEST), None, None
     else:
         X, least, beyond = _ordinary(X)
-    view = None
-    for n_left in reversed(range(FIRST_STEPS if kind == "whitened" else 1)):
+    n_first = FIRST_STEPS if kind == "whitened" else 1
+    view = _fit_view(kind, X, X, least, None, is_last=n_first + rounds == 1)
+    for n_left in reversed(range(n_first - 1)):
         view = _fit_view(kind, X, X, least, view, is_last=n_left + rounds == 0)
     for n_left in reversed(range(rounds)):
         rows = view.complete(X) if n_missing.any() else X
