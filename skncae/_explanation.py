@@ -19,7 +19,7 @@ from skncae._sentences import (
 )
 from skncae._surroundings import undisturbed
 from skncae._threshold import exceeds
-from skncae.data._reading import is_missing
+from skncae.data._values import is_missing
 
 # What a notebook shows of an explanation.
 ROWS_SHOWN = 10

@@ -18,7 +18,8 @@ from sklearn.utils import _safe_indexing
 
 from skncae._sentences import Column, number_of_decimals, usual_ends
 from skncae.data._numbers import USUAL_WIDTH
-from skncae.data._reading import index_of, is_missing
+from skncae.data._reading import index_of
+from skncae.data._values import is_missing
 
 
 def final_step(estimator):

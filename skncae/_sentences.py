@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from skncae.data._numbers import MOST_DECIMALS
-from skncae.data._reading import is_missing
+from skncae.data._values import is_missing
 
 # Numbers from here on are written with a power of ten.
 LARGE = 1e9

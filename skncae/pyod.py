@@ -12,7 +12,7 @@ from skncae._diagnostics import all_or_nothing
 from skncae._extras import needing
 from skncae._threshold import exceeds
 from skncae.data._arrays import entries, is_series
-from skncae.data._reading import is_missing
+from skncae.data._values import is_missing
 
 with needing("pyod", "skncae.pyod needs PyOD, which cannot be imported."):
     from pyod.models.base import BaseDetector

@@ -17,8 +17,8 @@ from skncae import NCAEDetector, _fitting
 from skncae import dask as skncae_dask
 from skncae.data._column_sample import ColumnSample
 from skncae.data._pieces import taken
-from skncae.data._reading import Raw
 from skncae.data._sample import Sample, subsample
+from skncae.data._values import Raw
 from skncae.networks._generators import MemberStreams
 from tests.scores import assert_same_scores
 

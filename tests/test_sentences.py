@@ -25,7 +25,7 @@ from skncae._sentences import (
 )
 from skncae.data._dates import DateColumn, read_text
 from skncae.data._number_text import Writing
-from skncae.data._reading import Raw
+from skncae.data._values import Raw
 
 X = Column("x", "number", 0.7, 3.7, 8.3, decimals=2)
 Y = Column("y", "number", 0.7, 3.7, 8.3, decimals=2)

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_array
 
-from skncae.data._reading import Raw, as_float, frame_instead_of, is_missing
+from skncae.data._reading import frame_instead_of
+from skncae.data._values import Raw, as_float, is_missing
 
 _DATES = np.datetime64 | np.timedelta64 | datetime.date | datetime.time
 _DATES |= datetime.timedelta

@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from skncae.data._numbers import NEARLY_ALL, missing_share
-from skncae.data._reading import FEW
 from skncae.data._slips import meant_by
 from skncae.data._texts import as_text, keys_of
+from skncae.data._values import FEW
 
 # Text has few values where there are FEW, or at most that share of the rows.
 FEW_SHARE = 1 / 3

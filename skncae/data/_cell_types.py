@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from skncae.data._number_text import number_in
-from skncae.data._reading import EXACT_BELOW
+from skncae.data._values import EXACT_BELOW
 
 # A column of text is one of numbers with slips where so many of its values are numbers.
 MOSTLY_NUMBERS = 0.9

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from skncae.data._pieces import joined, taken
-from skncae.data._reading import Raw
 from skncae.data._sample import Sample
 from skncae.data._texts import as_text
+from skncae.data._values import Raw
 
 
 @dataclass(frozen=True)

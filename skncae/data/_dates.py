@@ -11,7 +11,7 @@ import numpy as np
 
 from skncae.data._categories import FEW_SHARE
 from skncae.data._numbers import USUAL_WIDTH, missing_share, usual_range
-from skncae.data._reading import FEW, READABLE, Raw
+from skncae.data._values import FEW, READABLE, Raw
 
 DAY = 86_400.0
 # The moments that Python has, since 1970.

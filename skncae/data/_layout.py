@@ -17,8 +17,9 @@ from skncae.data._forced import forced_names
 from skncae.data._number_text import MISSING, Writing, read_numbers, writing_of
 from skncae.data._numbers import NumberColumn, is_identifier
 from skncae.data._pieces import check_names
-from skncae.data._reading import LEAST_UNREAD, READABLE, columns_of, library_of
+from skncae.data._reading import columns_of, library_of
 from skncae.data._texts import keys_of, read_as_missing, unread
+from skncae.data._values import LEAST_UNREAD, READABLE
 
 # So many texts that cannot be read are known as such later on.
 N_KNOWN = 20

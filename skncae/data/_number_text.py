@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skncae.data._reading import FEW, READABLE
 from skncae.data._texts import as_text
+from skncae.data._values import FEW, READABLE
 
 # What stands where a value is missing, in lower case.
 MISSING = {"", "?", "-", "--", ".", "*", "na", "n/a", "n.a.", "nan", "none", "null"}

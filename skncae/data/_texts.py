@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from skncae.data._reading import MICROSECONDS
+from skncae.data._values import MICROSECONDS
 
 # So many texts that cannot be read are named.
 N_NAMED = 3

@@ -7,7 +7,7 @@ import numpy as np
 
 from skncae.data._arrays import entries, is_series
 from skncae.data._chunks import Chunks
-from skncae.data._reading import is_missing
+from skncae.data._values import is_missing
 
 _NO_LABELS = bool | np.bool_ | np.datetime64 | np.timedelta64
 

@@ -10,7 +10,7 @@ from skncae._explanation import Explanation
 from skncae._pipelines import explain
 from skncae._sentences import counted
 from skncae._surroundings import undisturbed
-from skncae.data._reading import is_missing
+from skncae.data._values import is_missing
 from skncae.plotting._axes import (
     AS_WRITTEN,
     BLUE,

@@ -14,9 +14,9 @@ from skncae.data._dates import _CLOCKS, _DAYS, text_form
 from skncae.data._layout import Layout, read
 from skncae.data._numbers import is_identifier
 from skncae.data._pieces import joined
-from skncae.data._reading import Raw
 from skncae.data._slips import meant_by
 from skncae.data._texts import keys_of
+from skncae.data._values import Raw
 
 LAWS = settings(deadline=None, max_examples=40)
 WORDS = st.text(string.ascii_letters, min_size=1, max_size=6)
