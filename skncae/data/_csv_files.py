@@ -98,6 +98,18 @@ def options_of(path, source):
     return options, names
 
 
+def refuse_longer(path, source, separator, n_names):
+    """Refuse a record with more fields than there are names.
+
+    Where a chunk begins with one, pandas before 3.1 drops what is too much.
+    """
+    with opened_text(source) as text:
+        for _, line, record in _located(text, separator):
+            if len(record) > n_names:
+                said = _too_many(len(record), n_names)
+                raise TableError(f"{path}, line {line}: {said}")
+
+
 def _tell_values(place, header):
     """Say that the first line may hold values, where a name is a decimal number."""
     number = next((name for name in header if _DECIMAL.fullmatch(name)), None)
@@ -249,14 +261,17 @@ def _place_of(error, source):
     """Say where and why a CSV cannot be read, out of the message of its reader."""
     found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
     if found:
-        expected, line, saw = found.groups()
-        said = f", line {line}: {saw} fields, where {expected}"
-        if expected == "1":
-            return f"{said} is expected. {NO_TITLE.capitalize()}"
-        return f"{said} are expected"
+        return f", line {found[2]}: {_too_many(int(found[3]), int(found[1]))}"
     if "EOF inside string" in str(error):
         return f", line {_line_of_last(source)}: a quote that is not closed"
     return f": {str(error).splitlines()[0]}"
+
+
+def _too_many(n_fields, expected):
+    """Say that a record has more fields than the first line has names."""
+    if expected == 1:
+        return f"{n_fields} fields, where 1 is expected. {NO_TITLE.capitalize()}"
+    return f"{n_fields} fields, where {expected} are expected"
 
 
 def _undecodable(source):

@@ -18,6 +18,7 @@ from skncae.data._csv_files import (
     line_of,
     naming,
     options_of,
+    refuse_longer,
     separator_of,
     twins,
     with_gaps,
@@ -222,7 +223,10 @@ class Tables:
         with naming(path, source):
             # Once a file: it may warn.
             if path not in self._options:
-                self._options[path] = options_of(path, source)
+                options, names = options_of(path, source)
+                if not self.is_whole:
+                    refuse_longer(path, source, options["sep"], len(names))
+                self._options[path] = options, names
             options, names = self._options[path]
             options = options.copy()
             options["na_values"] = [*options.get("na_values", ()), *self.missing]

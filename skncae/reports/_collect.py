@@ -88,6 +88,8 @@ def collect(score_samples, chunks, names, n_top, layout=None):
     -------
     found : Found
     """
+    # Where it is missing that is said before rows are scored.
+    _pandas()
     found, rng = Found(n_top), np.random.default_rng(0)
     for chunk in chunks:
         errors = -score_samples(chunk)
@@ -104,11 +106,16 @@ def collect(score_samples, chunks, names, n_top, layout=None):
     return found
 
 
-def as_frame(rows, names):
-    """Return rows as a pandas frame, with the names where they have none."""
+def _pandas():
+    """Return the module of pandas, or say that a report needs it."""
     with needing("report", "A report needs pandas."):
         import pandas
+    return pandas
 
+
+def as_frame(rows, names):
+    """Return rows as a pandas frame, with the names where they have none."""
+    pandas = _pandas()
     if isinstance(rows, pandas.DataFrame):
         return rows
     if hasattr(rows, "to_pandas"):

@@ -83,6 +83,7 @@ def outcome(paths, chunk_rows=None):
 @example(([["9007199254740992", "", "NA", "9223372036854775808"]], [3]))
 @example(([["1.234", "2.500", "", "987"], ["x"] * 4], [2]))
 @example(([[*"123456789", "1,234.5", *"123456789"], ["x"] * 19], [4, 12]))
+@example(([["12.5", "12.5", "1,234.5"]], []))
 def test_table_cut_anywhere_is_read_as_the_whole_table_is(tmp_path_factory, table):
     fields, cuts = table
     folder = tmp_path_factory.mktemp("cut")
@@ -98,6 +99,18 @@ def test_table_cut_anywhere_is_read_as_the_whole_table_is(tmp_path_factory, tabl
     assert outcome(parts) == expected
     assert outcome([whole], 3) == expected
     assert outcome(parts, 2) == expected
+
+
+@pytest.mark.parametrize("chunk_rows", [None, 1, 2, 3, 4])
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_field_too_many_is_refused_wherever_a_chunk_begins(tmp_path, place, chunk_rows):
+    rows = ["1;2"] * 4
+    rows[place] = "1;2;3"
+    path = tmp_path / "table.csv"
+    path.write_text("\n".join(["a;b", *rows]) + "\n")
+    says = f"line {place + 2}: 3 fields, where 2 are expected"
+    with pytest.raises(TableError, match=says):
+        list(Tables((str(path),), chunk_rows=chunk_rows).chunks())
 
 
 @pytest.fixture
