@@ -3,6 +3,7 @@
 The only place that knows these libraries. None is imported: a frame brings its own.
 """
 
+import datetime
 import os
 import sys
 from dataclasses import replace
@@ -21,10 +22,17 @@ from skncae.data._values import (
     spread,
 )
 
-# Between which seconds since 1970 there are dates of Python, what time zones take of
-# them, and between which seconds there are durations.
-DATES, ZONES = (-62_135_596_800.0, 253_402_300_799.0), 86_400.0
-DURATIONS = (-86_399_999_913_600.0, 86_399_999_913_600.0)
+# Between which whole seconds since 1970 there are dates of Python, what time zones take
+# of them, and between which seconds there are durations.
+DATES = tuple(
+    (end.replace(microsecond=0) - datetime.datetime(1970, 1, 1)).total_seconds()
+    for end in (datetime.datetime.min, datetime.datetime.max)
+)
+ZONES = datetime.timedelta(days=1).total_seconds()
+DURATIONS = (
+    datetime.timedelta.min.total_seconds(),
+    -datetime.timedelta.min.total_seconds(),
+)
 
 
 def library_of(X):

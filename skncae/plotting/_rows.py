@@ -147,7 +147,7 @@ class FeatureContributionDisplay(_RowsDisplay):
         """Draw the bars of a row, in an order, with labels of those that have a bar."""
         contributions = found.contributions[row]
         top, others = order[: self.k], order[self.k :]
-        above = [_is_above(found.cell(row, j)) for j in top]
+        above = [_is_above(found.cell_alone(row, j)) for j in top]
         sizes = list(contributions[top])
         colours = list(np.where(above, VERMILION, BLUE))
         if len(others):
@@ -255,7 +255,7 @@ class ReconstructionDisplay(_RowsDisplay):
             return self._plot_images(found, rows, ax)
         largest = np.argsort(-found.contributions[rows].sum(0), kind="stable")
         # Categories have no place on the axis.
-        drawn = [j for j in largest if found.cell(0, j).column.kind == "number"]
+        drawn = [j for j in largest if found.cell_alone(0, j).column.kind == "number"]
         if not drawn:
             raise ValueError(
                 "ReconstructionDisplay draws columns of numbers, and these rows have "
@@ -266,7 +266,7 @@ class ReconstructionDisplay(_RowsDisplay):
         names = [named(name) for name in found.feature_names[columns]]
         height = 1.2 + 2.1 * len(rows) + room_for(names, 10)
         self._draw_in(ax, len(rows), (width, height), sharex=True)
-        told = [found.cell(0, j).column for j in columns]
+        told = [found.cell_alone(0, j).column for j in columns]
         values = _numbers(found.values[:, columns], told)
         center, spread = center_and_spread(values)
         markers = []
@@ -363,7 +363,7 @@ def _plot_value_and_expected(axes, value, expected):
 
 def _label(found, row, column):
     """Say what a row has in a column, and what was expected instead."""
-    cell = found.cell(row, column)
+    cell = found.cell_alone(row, column)
     name, expected = named(cell.column.name), cell.expected_text() or "nothing"
     if is_missing(cell.value):
         return one_line(f"{name} is missing, {expected} expected")
